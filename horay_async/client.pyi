@@ -3,7 +3,7 @@
 """The asynchronous client."""
 
 import ssl
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Literal, Self, TypeVar, overload
 
 import aiohttp
@@ -222,7 +222,7 @@ class AsyncHoray:
     ) -> Self:
         """A copy with some options changed, on the same connections: closing one closes both.
 
-        Cheap enough to make one for each request. Raises as making a client does.
+        Cheap enough to make one for each request; a derived class's own attributes are its too. Raises as making a client does.
 
         Args:
             base_url: From `HORAY_BASE_URL` unless given, else `https://api.horay.ai/v1`. A URL
@@ -292,7 +292,9 @@ class AsyncHoray:
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_query: Mapping[
+            str, str | int | float | bool | Sequence[str | int | float | bool]
+        ] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> JSONResponse:
         """Calls what has no method yet: the whole JSON, or with `stream=True` the events as they come.
@@ -317,7 +319,7 @@ class AsyncHoray:
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query.
+            extra_query: Added to the URL's query; of a list each item, under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """
@@ -336,7 +338,9 @@ class AsyncHoray:
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_query: Mapping[
+            str, str | int | float | bool | Sequence[str | int | float | bool]
+        ] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> AsyncStream[ServerSentEvent]:
         """Calls what has no method yet: the whole JSON, or with `stream=True` the events as they come.
@@ -366,7 +370,7 @@ class AsyncHoray:
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query.
+            extra_query: Added to the URL's query; of a list each item, under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """
@@ -385,7 +389,9 @@ class AsyncHoray:
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_query: Mapping[
+            str, str | int | float | bool | Sequence[str | int | float | bool]
+        ] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> JSONResponse | AsyncStream[ServerSentEvent]:
         """Calls what has no method yet: the whole JSON, or with `stream=True` the events as they come.
@@ -415,7 +421,7 @@ class AsyncHoray:
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query.
+            extra_query: Added to the URL's query; of a list each item, under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """

@@ -357,7 +357,9 @@ class User(BlockingWrapper, of=AsyncUser):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_query: Mapping[
+            str, str | int | float | bool | Sequence[str | int | float | bool]
+        ] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> UserInfo:
         """The account's name, status and balances. Raises `APIError` in one of its classes.
@@ -372,7 +374,7 @@ class User(BlockingWrapper, of=AsyncUser):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query.
+            extra_query: Added to the URL's query; of a list each item, under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """
@@ -389,7 +391,9 @@ class Models(BlockingWrapper, of=AsyncModels):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_query: Mapping[
+            str, str | int | float | bool | Sequence[str | int | float | bool]
+        ] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> ModelList:
         """The models on offer; `type` and `sub_type` narrow them down.
@@ -409,7 +413,7 @@ class Models(BlockingWrapper, of=AsyncModels):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query.
+            extra_query: Added to the URL's query; of a list each item, under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """
@@ -422,7 +426,9 @@ class Models(BlockingWrapper, of=AsyncModels):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_query: Mapping[
+            str, str | int | float | bool | Sequence[str | int | float | bool]
+        ] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> ModelInfo:
         """One model, by its id, whose slashes are sent as `%2F`: as one segment of the path. The API's reference
@@ -442,7 +448,7 @@ class Models(BlockingWrapper, of=AsyncModels):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query.
+            extra_query: Added to the URL's query; of a list each item, under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """
@@ -494,7 +500,9 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_query: Mapping[
+            str, str | int | float | bool | Sequence[str | int | float | bool]
+        ] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> ChatCompletion:
         """Asks the model to respond to `messages`: the whole response, or with `stream=True` its chunks as they come.
@@ -564,7 +572,7 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query.
+            extra_query: Added to the URL's query; of a list each item, under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """
@@ -613,7 +621,9 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_query: Mapping[
+            str, str | int | float | bool | Sequence[str | int | float | bool]
+        ] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> Stream[ChatCompletionChunk]:
         """Asks the model to respond to `messages`: the whole response, or with `stream=True` its chunks as they come.
@@ -683,7 +693,7 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query.
+            extra_query: Added to the URL's query; of a list each item, under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """
@@ -732,7 +742,9 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_query: Mapping[
+            str, str | int | float | bool | Sequence[str | int | float | bool]
+        ] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> ChatCompletion | Stream[ChatCompletionChunk]:
         """Asks the model to respond to `messages`: the whole response, or with `stream=True` its chunks as they come.
@@ -802,7 +814,7 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query.
+            extra_query: Added to the URL's query; of a list each item, under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """
@@ -850,7 +862,9 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_query: Mapping[
+            str, str | int | float | bool | Sequence[str | int | float | bool]
+        ] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> EventStream[TypedChatEvent[T], ParsedCompletion[T]]:
         """Asks the model to respond to `messages`, and yields what happens as events; `final()` is the whole response.
@@ -920,7 +934,7 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query.
+            extra_query: Added to the URL's query; of a list each item, under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """
@@ -968,7 +982,9 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_query: Mapping[
+            str, str | int | float | bool | Sequence[str | int | float | bool]
+        ] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> EventStream[ChatEvent, ChatCompletion]:
         """Asks the model to respond to `messages`, and yields what happens as events; `final()` is the whole response.
@@ -1038,7 +1054,7 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query.
+            extra_query: Added to the URL's query; of a list each item, under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """
@@ -1086,7 +1102,9 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_query: Mapping[
+            str, str | int | float | bool | Sequence[str | int | float | bool]
+        ] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> ParsedCompletion[T]:
         """Asks the model to respond to `messages` in the form of a class: each message's `parsed` is an instance of it.
@@ -1158,7 +1176,7 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query.
+            extra_query: Added to the URL's query; of a list each item, under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """
@@ -1206,7 +1224,9 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_query: Mapping[
+            str, str | int | float | bool | Sequence[str | int | float | bool]
+        ] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> ParsedCompletion[None]:
         """Asks the model to respond to `messages` in the form of a class: each message's `parsed` is an instance of it.
@@ -1278,7 +1298,7 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query.
+            extra_query: Added to the URL's query; of a list each item, under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """
@@ -1328,7 +1348,9 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_query: Mapping[
+            str, str | int | float | bool | Sequence[str | int | float | bool]
+        ] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> ToolRun:
         """Asks the model to respond to `messages`, and calls `tools` when it asks for them; `final()` is the response.
@@ -1417,7 +1439,7 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query.
+            extra_query: Added to the URL's query; of a list each item, under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """
@@ -1459,7 +1481,9 @@ class Completions(BlockingWrapper, of=AsyncCompletions):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_query: Mapping[
+            str, str | int | float | bool | Sequence[str | int | float | bool]
+        ] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> Completion:
         """Continues `prompt`: the whole response, or with `stream=True` its chunks as they come.
@@ -1503,7 +1527,7 @@ class Completions(BlockingWrapper, of=AsyncCompletions):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query.
+            extra_query: Added to the URL's query; of a list each item, under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """
@@ -1537,7 +1561,9 @@ class Completions(BlockingWrapper, of=AsyncCompletions):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_query: Mapping[
+            str, str | int | float | bool | Sequence[str | int | float | bool]
+        ] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> Stream[CompletionChunk]:
         """Continues `prompt`: the whole response, or with `stream=True` its chunks as they come.
@@ -1581,7 +1607,7 @@ class Completions(BlockingWrapper, of=AsyncCompletions):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query.
+            extra_query: Added to the URL's query; of a list each item, under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """
@@ -1615,7 +1641,9 @@ class Completions(BlockingWrapper, of=AsyncCompletions):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_query: Mapping[
+            str, str | int | float | bool | Sequence[str | int | float | bool]
+        ] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> Completion | Stream[CompletionChunk]:
         """Continues `prompt`: the whole response, or with `stream=True` its chunks as they come.
@@ -1659,7 +1687,7 @@ class Completions(BlockingWrapper, of=AsyncCompletions):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query.
+            extra_query: Added to the URL's query; of a list each item, under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """
@@ -1691,7 +1719,9 @@ class Completions(BlockingWrapper, of=AsyncCompletions):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_query: Mapping[
+            str, str | int | float | bool | Sequence[str | int | float | bool]
+        ] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> EventStream[CompletionEvent, Completion]:
         """Continues `prompt` and tells what happens, event by event; `final()` is the whole response.
@@ -1734,7 +1764,7 @@ class Completions(BlockingWrapper, of=AsyncCompletions):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query.
+            extra_query: Added to the URL's query; of a list each item, under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """
@@ -1753,7 +1783,9 @@ class Images(BlockingWrapper, of=AsyncImages):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_query: Mapping[
+            str, str | int | float | bool | Sequence[str | int | float | bool]
+        ] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> ImageResponse:
         """Draws what `prompt` describes. The parameters are those of `ImageParams`.
@@ -1777,7 +1809,7 @@ class Images(BlockingWrapper, of=AsyncImages):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query.
+            extra_query: Added to the URL's query; of a list each item, under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """
@@ -1791,7 +1823,9 @@ class Images(BlockingWrapper, of=AsyncImages):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_query: Mapping[
+            str, str | int | float | bool | Sequence[str | int | float | bool]
+        ] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> Path:
         """Fetches a picture, by a response's or any other URL, to a file, and gives the file's path.
@@ -1814,7 +1848,7 @@ class Images(BlockingWrapper, of=AsyncImages):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query.
+            extra_query: Added to the URL's query; of a list each item, under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """
@@ -1834,7 +1868,9 @@ class Embeddings(BlockingWrapper, of=AsyncEmbeddings):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_query: Mapping[
+            str, str | int | float | bool | Sequence[str | int | float | bool]
+        ] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> EmbeddingResponse:
         """The vector of each input, in their order. The parameters are those of `EmbeddingParams`.
@@ -1863,7 +1899,7 @@ class Embeddings(BlockingWrapper, of=AsyncEmbeddings):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query.
+            extra_query: Added to the URL's query; of a list each item, under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """
@@ -2051,7 +2087,7 @@ class Horay(BlockingWrapper, of=AsyncHoray):
     ) -> Self:
         """A copy with some options changed, on the same connections: closing one closes both.
 
-        Cheap enough to make one for each request. Raises as making a client does.
+        Cheap enough to make one for each request; a derived class's own attributes are its too. Raises as making a client does.
 
         Args:
             base_url: From `HORAY_BASE_URL` unless given, else `https://api.horay.ai/v1`. A URL
@@ -2121,7 +2157,9 @@ class Horay(BlockingWrapper, of=AsyncHoray):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_query: Mapping[
+            str, str | int | float | bool | Sequence[str | int | float | bool]
+        ] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> JSONResponse:
         """Calls what has no method yet: the whole JSON, or with `stream=True` the events as they come.
@@ -2146,7 +2184,7 @@ class Horay(BlockingWrapper, of=AsyncHoray):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query.
+            extra_query: Added to the URL's query; of a list each item, under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """
@@ -2165,7 +2203,9 @@ class Horay(BlockingWrapper, of=AsyncHoray):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_query: Mapping[
+            str, str | int | float | bool | Sequence[str | int | float | bool]
+        ] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> Stream[ServerSentEvent]:
         """Calls what has no method yet: the whole JSON, or with `stream=True` the events as they come.
@@ -2195,7 +2235,7 @@ class Horay(BlockingWrapper, of=AsyncHoray):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query.
+            extra_query: Added to the URL's query; of a list each item, under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """
@@ -2214,7 +2254,9 @@ class Horay(BlockingWrapper, of=AsyncHoray):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_query: Mapping[
+            str, str | int | float | bool | Sequence[str | int | float | bool]
+        ] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> JSONResponse | Stream[ServerSentEvent]:
         """Calls what has no method yet: the whole JSON, or with `stream=True` the events as they come.
@@ -2244,7 +2286,7 @@ class Horay(BlockingWrapper, of=AsyncHoray):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query.
+            extra_query: Added to the URL's query; of a list each item, under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """

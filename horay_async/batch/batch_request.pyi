@@ -89,7 +89,9 @@ class BatchRequest(Generic[ResponseT_co]):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_query: Mapping[
+            str, str | int | float | bool | Sequence[str | int | float | bool]
+        ] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> BatchRequest[ParsedCompletion[T]]:
         """A request for a chat completion, as `chat.completions.create` sends it; with a class as `response_format`, as
@@ -160,7 +162,7 @@ class BatchRequest(Generic[ResponseT_co]):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query.
+            extra_query: Added to the URL's query; of a list each item, under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """
@@ -209,7 +211,9 @@ class BatchRequest(Generic[ResponseT_co]):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_query: Mapping[
+            str, str | int | float | bool | Sequence[str | int | float | bool]
+        ] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> BatchRequest[ChatCompletion]:
         """A request for a chat completion, as `chat.completions.create` sends it; with a class as `response_format`, as
@@ -280,7 +284,7 @@ class BatchRequest(Generic[ResponseT_co]):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query.
+            extra_query: Added to the URL's query; of a list each item, under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """
@@ -313,7 +317,9 @@ class BatchRequest(Generic[ResponseT_co]):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_query: Mapping[
+            str, str | int | float | bool | Sequence[str | int | float | bool]
+        ] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> BatchRequest[Completion]:
         """A request for the continuation of a prompt, as `completions.create` sends it.
@@ -354,7 +360,7 @@ class BatchRequest(Generic[ResponseT_co]):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query.
+            extra_query: Added to the URL's query; of a list each item, under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """
@@ -372,7 +378,9 @@ class BatchRequest(Generic[ResponseT_co]):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_query: Mapping[
+            str, str | int | float | bool | Sequence[str | int | float | bool]
+        ] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> BatchRequest[EmbeddingResponse]:
         """A request for embeddings, as `embeddings.create` sends it, but one for all inputs, however many there are.
@@ -395,7 +403,7 @@ class BatchRequest(Generic[ResponseT_co]):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query.
+            extra_query: Added to the URL's query; of a list each item, under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """
@@ -412,7 +420,9 @@ class BatchRequest(Generic[ResponseT_co]):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_query: Mapping[
+            str, str | int | float | bool | Sequence[str | int | float | bool]
+        ] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> BatchRequest[ImageResponse]:
         """A request for pictures, as `images.generate` sends it.
@@ -433,7 +443,7 @@ class BatchRequest(Generic[ResponseT_co]):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query.
+            extra_query: Added to the URL's query; of a list each item, under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """

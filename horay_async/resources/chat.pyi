@@ -80,7 +80,9 @@ class AsyncChatCompletions(Resource):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_query: Mapping[
+            str, str | int | float | bool | Sequence[str | int | float | bool]
+        ] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> ChatCompletion:
         """Asks the model to respond to `messages`: the whole response, or with `stream=True` its chunks as they come.
@@ -150,7 +152,7 @@ class AsyncChatCompletions(Resource):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query.
+            extra_query: Added to the URL's query; of a list each item, under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """
@@ -199,7 +201,9 @@ class AsyncChatCompletions(Resource):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_query: Mapping[
+            str, str | int | float | bool | Sequence[str | int | float | bool]
+        ] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> AsyncStream[ChatCompletionChunk]:
         """Asks the model to respond to `messages`: the whole response, or with `stream=True` its chunks as they come.
@@ -269,7 +273,7 @@ class AsyncChatCompletions(Resource):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query.
+            extra_query: Added to the URL's query; of a list each item, under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """
@@ -318,7 +322,9 @@ class AsyncChatCompletions(Resource):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_query: Mapping[
+            str, str | int | float | bool | Sequence[str | int | float | bool]
+        ] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> ChatCompletion | AsyncStream[ChatCompletionChunk]:
         """Asks the model to respond to `messages`: the whole response, or with `stream=True` its chunks as they come.
@@ -388,7 +394,7 @@ class AsyncChatCompletions(Resource):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query.
+            extra_query: Added to the URL's query; of a list each item, under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """
@@ -436,7 +442,9 @@ class AsyncChatCompletions(Resource):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_query: Mapping[
+            str, str | int | float | bool | Sequence[str | int | float | bool]
+        ] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> AsyncEventStream[TypedChatEvent[T], ParsedCompletion[T]]:
         """Asks the model to respond to `messages`, and yields what happens as events; `final()` is the whole response.
@@ -506,7 +514,7 @@ class AsyncChatCompletions(Resource):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query.
+            extra_query: Added to the URL's query; of a list each item, under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """
@@ -554,7 +562,9 @@ class AsyncChatCompletions(Resource):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_query: Mapping[
+            str, str | int | float | bool | Sequence[str | int | float | bool]
+        ] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> AsyncEventStream[ChatEvent, ChatCompletion]:
         """Asks the model to respond to `messages`, and yields what happens as events; `final()` is the whole response.
@@ -624,7 +634,7 @@ class AsyncChatCompletions(Resource):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query.
+            extra_query: Added to the URL's query; of a list each item, under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """
@@ -672,7 +682,9 @@ class AsyncChatCompletions(Resource):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_query: Mapping[
+            str, str | int | float | bool | Sequence[str | int | float | bool]
+        ] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> ParsedCompletion[T]:
         """Asks the model to respond to `messages` in the form of a class: each message's `parsed` is an instance of it.
@@ -744,7 +756,7 @@ class AsyncChatCompletions(Resource):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query.
+            extra_query: Added to the URL's query; of a list each item, under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """
@@ -792,7 +804,9 @@ class AsyncChatCompletions(Resource):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_query: Mapping[
+            str, str | int | float | bool | Sequence[str | int | float | bool]
+        ] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> ParsedCompletion[None]:
         """Asks the model to respond to `messages` in the form of a class: each message's `parsed` is an instance of it.
@@ -864,7 +878,7 @@ class AsyncChatCompletions(Resource):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query.
+            extra_query: Added to the URL's query; of a list each item, under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """
@@ -914,7 +928,9 @@ class AsyncChatCompletions(Resource):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_query: Mapping[
+            str, str | int | float | bool | Sequence[str | int | float | bool]
+        ] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> AsyncToolRun:
         """Asks the model to respond to `messages`, and calls `tools` when it asks for them; `final()` is the response.
@@ -1003,7 +1019,7 @@ class AsyncChatCompletions(Resource):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query.
+            extra_query: Added to the URL's query; of a list each item, under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """

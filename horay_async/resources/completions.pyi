@@ -50,7 +50,9 @@ class AsyncCompletions(Resource):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_query: Mapping[
+            str, str | int | float | bool | Sequence[str | int | float | bool]
+        ] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> Completion:
         """Continues `prompt`: the whole response, or with `stream=True` its chunks as they come.
@@ -94,7 +96,7 @@ class AsyncCompletions(Resource):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query.
+            extra_query: Added to the URL's query; of a list each item, under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """
@@ -128,7 +130,9 @@ class AsyncCompletions(Resource):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_query: Mapping[
+            str, str | int | float | bool | Sequence[str | int | float | bool]
+        ] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> AsyncStream[CompletionChunk]:
         """Continues `prompt`: the whole response, or with `stream=True` its chunks as they come.
@@ -172,7 +176,7 @@ class AsyncCompletions(Resource):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query.
+            extra_query: Added to the URL's query; of a list each item, under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """
@@ -206,7 +210,9 @@ class AsyncCompletions(Resource):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_query: Mapping[
+            str, str | int | float | bool | Sequence[str | int | float | bool]
+        ] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> Completion | AsyncStream[CompletionChunk]:
         """Continues `prompt`: the whole response, or with `stream=True` its chunks as they come.
@@ -250,7 +256,7 @@ class AsyncCompletions(Resource):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query.
+            extra_query: Added to the URL's query; of a list each item, under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """
@@ -282,7 +288,9 @@ class AsyncCompletions(Resource):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_query: Mapping[
+            str, str | int | float | bool | Sequence[str | int | float | bool]
+        ] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> AsyncEventStream[CompletionEvent, Completion]:
         """Continues `prompt` and tells what happens, event by event; `final()` is the whole response.
@@ -325,7 +333,7 @@ class AsyncCompletions(Resource):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query.
+            extra_query: Added to the URL's query; of a list each item, under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
+from types import NoneType
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast
 from urllib.parse import quote, urlencode
 
@@ -127,14 +128,9 @@ def build(
         return build_request("GET", operation.path, params, options, query=fields)
     if stream:
         fields["stream"] = True
-    for name in ("messages", "tools"):
-        if name in fields:
-            try:
-                fields[name] = to_jsonable(fields[name])
-            except BytesFoundError as error:
-                raise TypeError(f"{name} can't be sent as JSON: {error}") from None
-            except RecursionError as error:
-                raise TypeError(f"{name} can't be sent as JSON: it is nested too deep") from error
+    for name, value in fields.items():
+        if value.__class__ not in SCALARS and name not in LONG_LISTS:
+            fields[name] = jsonable_field(name, value)
     if "messages" in fields:
         check_messages(fields["messages"])
     return build_request(
@@ -203,7 +199,7 @@ def _with_extra(body: Any, extra: Mapping[str, object] | None) -> Any:
         return body
     if not is_object(body):
         raise TypeError("extra_body needs a JSON object as the body to put its fields into")
-    return {**body, **extra}
+    return {**body, **{name: jsonable_field(name, value) for name, value in extra.items()}}
 
 
 def _with_query(
@@ -416,6 +412,21 @@ def to_jsonable(value: Any) -> Any:
     return value
 
 
+SCALARS = frozenset({str, int, float, bool, NoneType})
+LONG_LISTS = ("prompt", "input")
+"""Parameters of texts and of numbers alone, each of which is checked already or is JSON's; to look at them anew would take long."""
+
+
+def jsonable_field(name: str, value: Any) -> Any:
+    """A field of the body. Raises `TypeError` that names it where JSON has no form for what is in it."""
+    try:
+        return to_jsonable(value)
+    except BytesFoundError as error:
+        raise TypeError(f"{name} can't be sent as JSON: {error}") from None
+    except RecursionError as error:
+        raise TypeError(f"{name} can't be sent as JSON: it is nested too deep") from error
+
+
 def _reference(name: str, value: Any) -> Any:
     """An unknown field of a response's message as a request has it: of a sound its id alone, as the API asks for."""
     return {"id": value["id"]} if name == "audio" and is_object(value) and "id" in value else value
@@ -454,8 +465,8 @@ def _not_finite(value: Any) -> str | None:
         return None if math.isfinite(value) else ""
     if isinstance(value, Mapping):
         inside = ((f".{key}", item) for key, item in cast("Mapping[Any, Any]", value).items())
-    elif isinstance(value, list | tuple):
-        inside = ((f"[{i}]", item) for i, item in enumerate(cast("Sequence[Any]", value)))
+    elif isinstance(value, list | tuple | set | frozenset):
+        inside = ((f"[{i}]", item) for i, item in enumerate(cast("Collection[Any]", value)))
     else:
         return None
     for step, item in inside:
@@ -464,11 +475,25 @@ def _not_finite(value: Any) -> str | None:
     return None
 
 
+def _query_value(name: str, value: object) -> object:
+    if isinstance(value, bool):
+        # The API spells truth in the JSON way, as does every server of its family.
+        return str(value).lower()
+    if isinstance(value, Collection) and not isinstance(value, str):
+        raise TypeError(
+            f"{name!r} in the query must be a text, a number, true or false, or a list of these, not a value of type "
+            f"{type(value).__qualname__}"
+        )
+    return value
+
+
 def _query(query: Mapping[str, Any]) -> str:
-    # The API spells truth in the JSON way, as does every server of its family.
-    sent = {
-        k: str(v).lower() if isinstance(v, bool) else v for k, v in query.items() if v is not None
-    }
+    sent = [
+        (name, _query_value(name, item))
+        for name, value in query.items()
+        for item in (cast("Sequence[Any]", value) if isinstance(value, list | tuple) else [value])
+        if item is not None
+    ]
     try:
         return urlencode(sent)
     except UnicodeEncodeError as error:

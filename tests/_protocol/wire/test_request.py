@@ -19,6 +19,7 @@ from horay_async._protocol.wire.request import (
     check_path,
     download,
     forwarded,
+    jsonable_field,
     streamed_body,
     to_jsonable,
 )
@@ -312,6 +313,8 @@ def test_what_json_can_t_hold(given: dict[str, Any], named: str) -> None:
         ({"logit_bias": {"7": float("nan")}}, r"logit_bias\.7"),
         ({"extra_body": {"new": [1, {"a": (0.5, float("inf"))}]}}, r"new\[1\]\.a\[1\]"),
         ({"extra_body": {"new": float("-inf"), "old": None}}, "new"),
+        ({"extra_body": {"new": {float("nan")}}}, r"new\[0\]"),
+        ({"extra_body": {"new": frozenset([float("nan")])}}, r"new\[0\]"),
     ],
 )
 def test_numbers_that_are_not_finite(given: dict[str, Any], named: str) -> None:
@@ -689,3 +692,28 @@ def test_bytes_are_no_text(value: object) -> None:
     messages: Any = [{"role": "user", "content": value}]
     with pytest.raises(TypeError, match="messages can't be sent as JSON: it holds bytes"):
         build(CHAT, {"model": "m", "messages": messages}, options(), new_idempotency_key="k")
+
+
+@pytest.mark.parametrize("value", [b"abc", bytearray(b"x"), [memoryview(b"x")], {"a": (b"x",)}])
+def test_bytes_in_any_field(value: object) -> None:
+    """They are refused in every field, as in messages, and the field is named."""
+    with pytest.raises(TypeError, match=r"^new can't be sent as JSON: it holds bytes"):
+        text(extra_body={"new": value})
+    with pytest.raises(TypeError, match=r"^logit_bias can't be sent as JSON: it holds bytes"):
+        text(logit_bias={"1": value})
+    with pytest.raises(TypeError, match=r"^the body can't be sent as JSON: it holds bytes"):
+        jsonable_field("the body", {"x": value})
+
+
+@pytest.mark.parametrize("items", [[1, "b c", True, None], (1, "b c", True)])
+def test_lists_in_a_query(items: object) -> None:
+    """Each item goes out under the same name."""
+    request = build(LIST, {"extra_query": {"a": items, "z": 1}}, options(), new_idempotency_key="k")
+    assert query(request) == [("a", "1"), ("a", "b c"), ("a", "true"), ("z", "1")]
+
+
+@pytest.mark.parametrize("value", [{"b": 1}, {1}, b"x", [[1]], [{"b": 1}], [b"x"]])
+def test_what_a_query_has_no_form_for(value: object) -> None:
+    """It is refused, and named: Python's own way to show it would be sent."""
+    with pytest.raises(TypeError, match=r"^'a' in the query must be a text, a number"):
+        build(LIST, {"extra_query": {"a": value}}, options(), new_idempotency_key="k")
