@@ -46,6 +46,16 @@ class Group(Generic[T]):
         return made
 
 
+def own_attributes(instance: object) -> dict[str, Any]:
+    """What a copy of a client has of its attributes, those of derived classes among them: all but the groups that it has made."""
+    classes = type(instance).__mro__
+    return {
+        name: value
+        for name, value in vars(instance).items()
+        if not any(isinstance(vars(cls).get(name), Group) for cls in classes)
+    }
+
+
 def _loaded(where: str) -> Any:
     module, _, name = where.partition(":")
     return getattr(import_module(module), name)

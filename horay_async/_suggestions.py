@@ -313,6 +313,15 @@ def no_await(self: object) -> Any:
     raise TypeError(f"{type(self).__name__!r} object can't be awaited: {instead}")
 
 
+def no_copy(self: object) -> Any:
+    """As `__reduce__` of what is read from a connection: neither copied nor pickled, since the end of one would close the
+    other's connection.
+    """
+    raise TypeError(
+        f"{type(self).__name__!r} object can't be copied or pickled: it reads a connection of its own"
+    )
+
+
 def no_item(self: object, key: object) -> Any:
     """As `__getitem__` of a model or an asynchronous stream: raises the `TypeError` of what has no items, and says what
     there is instead.

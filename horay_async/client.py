@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack, cast, ove
 
 from horay_async._argument_errors import PACKAGE
 from horay_async._checks import is_true
-from horay_async._class_attributes import Group
+from horay_async._class_attributes import Group, own_attributes
 from horay_async._keys import KeyFunction
 from horay_async._protocol.wire.check_parameters import check_parameters
 from horay_async._protocol.wire.request import (
     build_request,
     check_path,
+    jsonable_field,
     may_be_billed,
     streamed_body,
 )
@@ -107,9 +108,10 @@ class AsyncHoray:
     def with_options(self, **options: Unpack[ClientParams]) -> Self:
         """A copy with some options changed, on the same connections: closing one closes both.
 
-        Cheap enough to make one for each request. Raises as making a client does.
+        Cheap enough to make one for each request; a derived class's own attributes are its too. Raises as making a client does.
         """
         copy = object.__new__(type(self))
+        vars(copy).update(own_attributes(self))
         copy._transport = self._transport.changed(self.options.changed(**options))
         return copy
 
@@ -191,7 +193,7 @@ class AsyncHoray:
             check_path(method, path),
             options,
             self.options,
-            body=streamed_body(body) if stream else body,
+            body=jsonable_field("the body", streamed_body(body) if stream else body),
             new_idempotency_key=new_idempotency_key(),
             billed_per_run=may_be_billed(method, path),
         )

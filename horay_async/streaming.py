@@ -15,7 +15,7 @@ from horay_async._protocol.wire.decode import ErrorInBody, InvalidBody, decoder,
 from horay_async._protocol.wire.errors import bad_response, envelope_failure
 from horay_async._protocol.wire.size_limits import MAX_BODY_BYTES
 from horay_async._protocol.wire.sse import begins_events
-from horay_async._suggestions import ONLY_ASYNC, no_attribute, no_await, no_item
+from horay_async._suggestions import ONLY_ASYNC, no_attribute, no_await, no_copy, no_item
 from horay_async._transport.connection_slots import CLIENT_CLOSED
 from horay_async._transport.loops import finalize_on, runs_here
 from horay_async.errors import (
@@ -108,6 +108,7 @@ class Readable(ABC, Generic[ItemT]):
         __getattr__ = no_attribute
         __getitem__ = no_item
         __enter__ = ONLY_ASYNC
+        __reduce__ = no_copy
 
     def __aiter__(self) -> AsyncIterator[ItemT]:
         return StreamIterator(self, all_of)
@@ -440,6 +441,7 @@ class StreamIterator(Generic[ItemT]):
     if not TYPE_CHECKING:
         __getitem__ = no_item
         __await__ = no_await
+        __reduce__ = no_copy
 
     def __init__(self, stream: Readable[Any], select: Select[ItemT]) -> None:
         self._stream = stream
@@ -526,6 +528,7 @@ class AsyncEventStream(Generic[EventT, ResponseT]):
         __getattr__ = no_attribute
         __getitem__ = no_item
         __await__ = no_await
+        __reduce__ = no_copy
         __enter__ = ONLY_ASYNC
 
     @property

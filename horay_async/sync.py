@@ -10,15 +10,16 @@ The properties of an asynchronous class that aren't here are made by `BlockingWr
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, ClassVar, Generic, Self, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, Unpack
 
 from horay_async._argument_errors import named
 from horay_async._bridge.blocking_iterator import BlockingIterator, BlockingReader, Prefetcher
 from horay_async._bridge.thread import LoopHandle
 from horay_async._bridge.wrapper import BlockingWrapper, blocking
-from horay_async._class_attributes import Group
+from horay_async._class_attributes import Group, own_attributes
 from horay_async._keys import KeyFunction
 from horay_async._signatures import with_signatures
+from horay_async._suggestions import no_copy
 from horay_async.batch import AsyncBatch, AsyncBatchRun, BatchResult
 from horay_async.batch.run import READ_TO_END as BATCH_READ_TO_END
 from horay_async.client import AsyncHoray
@@ -57,6 +58,9 @@ class _Reading(BlockingWrapper):
 
     _prefetcher: Prefetcher[Any]
     _read_to_end: ClassVar[str] = READ_TO_END
+
+    if not TYPE_CHECKING:
+        __reduce__ = no_copy
 
     def _iterate(self, select: Select[ItemT]) -> BlockingIterator[ItemT]:
         if self._prefetcher.over:
@@ -317,7 +321,7 @@ class Horay(BlockingWrapper, of=AsyncHoray):
     def with_options(self, **options: Unpack[ClientParams]) -> Self:
         """A copy with some options changed, on the same connections: closing one closes both.
 
-        Cheap enough to make one for each request. Raises as making a client does.
+        Cheap enough to make one for each request; a derived class's own attributes are its too. Raises as making a client does.
         """
         try:
             wrapped = self._wrapped.with_options(**options)
@@ -325,6 +329,7 @@ class Horay(BlockingWrapper, of=AsyncHoray):
             called = f"{type(self).__name__}.with_options"
             raise named(error, called) from error.__cause__
         copy = object.__new__(type(self))
+        vars(copy).update(own_attributes(self))
         BlockingWrapper.__init__(copy, wrapped, self._handle)
         return copy
 

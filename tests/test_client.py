@@ -7,7 +7,7 @@ import logging
 import os
 import pickle
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -368,3 +368,76 @@ async def test_client_whose_constructor_raised_can_be_shown_and_closed(
         await client.close()
     else:
         client.close()
+
+
+async def test_copy_of_a_derived_client(secret_server: FaultServer) -> None:
+    """What its class has set is there on the copy, and its groups send what was changed for it."""
+
+    class Mine(AsyncHoray):
+        def __init__(self, team: str, **more: Any) -> None:
+            super().__init__(KEY, **more)
+            self.team = team
+
+    async with Mine("search", base_url=secret_server.base_url) as client:
+        await client.models.list()
+        copied = client.with_options(default_headers={"X-Team": "search"})
+        assert type(copied) is Mine
+        assert copied.team == "search"
+        assert copied.models is not client.models
+        await copied.models.list()
+    first, second = (request.headers.get("X-Team") for request in secret_server.requests)
+    assert (first, second) == (None, "search")
+
+
+def test_copy_of_a_derived_blocking_client(secret_server: FaultServer) -> None:
+    """So it is there."""
+
+    class Mine(Horay):
+        def __init__(self, team: str, **more: Any) -> None:
+            super().__init__(KEY, **more)
+            self.team = team
+
+    with Mine("search", base_url=secret_server.base_url) as client:
+        client.models.list()
+        copied = client.with_options(default_headers={"X-Team": "search"})
+        assert copied.team == "search"
+        copied.models.list()
+    assert secret_server.requests[1].headers.get("X-Team") == "search"
+
+
+@pytest.mark.parametrize("way", [pickle.dumps, copy.copy, copy.deepcopy])
+async def test_what_reads_a_connection_is_not_copied(
+    client: AsyncHoray, way: Callable[[object], object]
+) -> None:
+    """The end of a copy would close the connection of the original, which reads on here."""
+    messages: list[Any] = [{"role": "user", "content": "?"}]
+    chunks = await client.chat.completions.create(model="m", messages=messages, stream=True)
+    texts = chunks.text()
+    run = client.chat.completions.run_tools(model="m", messages=messages, tools=[])
+    batch: Any = client.batch.run([])
+    async with client.chat.completions.stream(model="m", messages=messages) as events:
+        loop, results = aiter(events), aiter(batch)
+        for each in (chunks, texts, events, loop, run, batch, results):
+            with pytest.raises(TypeError, match=r"can't be copied or pickled"):
+                way(each)
+        assert (await events.final()).choices[0].finish_reason == "stop"
+    assert "".join([text async for text in texts])
+    await client.close()
+
+
+@pytest.mark.parametrize("way", [pickle.dumps, copy.copy, copy.deepcopy])
+def test_what_reads_a_connection_is_not_copied_either(
+    secret_server: FaultServer, way: Callable[[object], object]
+) -> None:
+    """The same of the blocking client's."""
+    messages: list[Any] = [{"role": "user", "content": "?"}]
+    with Horay(KEY, base_url=secret_server.base_url) as client:
+        chunks = client.chat.completions.create(model="m", messages=messages, stream=True)
+        texts = chunks.text()
+        with client.chat.completions.stream(model="m", messages=messages) as events:
+            loop = iter(events)
+            for each in (chunks, texts, events, loop):
+                with pytest.raises(TypeError, match=r"can't be copied or pickled"):
+                    way(each)
+            assert events.final().choices[0].finish_reason == "stop"
+        assert "".join(texts)

@@ -9,10 +9,11 @@ from functools import partial
 from itertools import chain
 from queue import Empty, SimpleQueue
 from threading import Lock
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from horay_async._bridge import thread
 from horay_async._bridge.thread import FORKED, BlockingCall, LoopHandle
+from horay_async._suggestions import no_copy
 from horay_async.errors import ConfigurationError, HorayError
 from horay_async.streaming import STREAM_LEFT, Select, interrupted
 
@@ -195,6 +196,9 @@ class BlockingReader(Generic[T_co]):
     """
 
     __slots__ = ("_items", "_prefetcher", "_rejected", "_select")
+
+    if not TYPE_CHECKING:
+        __reduce__ = no_copy
 
     def __init__(self, prefetcher: Prefetcher[Any], select: Select[T_co]) -> None:
         self._prefetcher = prefetcher

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 from weakref import WeakSet
 
-from horay_async._suggestions import ONLY_ASYNC, no_await, no_item
+from horay_async._suggestions import ONLY_ASYNC, no_await, no_copy, no_item
 from horay_async._transport.loops import this_task
 from horay_async.batch.results import BatchProgress, BatchResult
 from horay_async.batch.runner import BATCH_CLOSED, BatchRunner
@@ -53,6 +53,7 @@ class AsyncBatchRun(Generic[ResponseT_co]):
         __getitem__ = no_item
         __await__ = no_await
         __enter__ = ONLY_ASYNC
+        __reduce__ = no_copy
 
     def __repr__(self) -> str:
         so_far = self._progress
@@ -125,6 +126,9 @@ class _ResultIterator(Generic[ResponseT_co]):
     """One `async for` over a batch. When it is dropped before the end, the batch is stopped."""
 
     __slots__ = ("_ended", "_run")
+
+    if not TYPE_CHECKING:
+        __reduce__ = no_copy
 
     def __init__(self, run: AsyncBatchRun[ResponseT_co]) -> None:
         self._run = run
