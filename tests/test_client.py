@@ -23,6 +23,8 @@ from horay_async import (
     HorayError,
     RetryPolicy,
 )
+from horay_async.batch import BatchRequest
+from horay_async.models.chat import ChatCompletion
 from horay_async.testing import (
     Cut,
     FaultServer,
@@ -414,7 +416,8 @@ async def test_what_reads_a_connection_is_not_copied(
     chunks = await client.chat.completions.create(model="m", messages=messages, stream=True)
     texts = chunks.text()
     run = client.chat.completions.run_tools(model="m", messages=messages, tools=[])
-    batch: Any = client.batch.run([])
+    requests: list[BatchRequest[ChatCompletion]] = []
+    batch = client.batch.run(requests)
     async with client.chat.completions.stream(model="m", messages=messages) as events:
         loop, results = aiter(events), aiter(batch)
         for each in (chunks, texts, events, loop, run, batch, results):

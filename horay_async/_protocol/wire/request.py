@@ -476,13 +476,14 @@ def _not_finite(value: Any) -> str | None:
 
 
 def _query_value(name: str, value: object) -> object:
+    kind = type(value)
     if isinstance(value, bool):
         # The API spells truth in the JSON way, as does every server of its family.
         return str(value).lower()
     if isinstance(value, Collection) and not isinstance(value, str):
         raise TypeError(
             f"{name!r} in the query must be a text, a number, true or false, or a list of these, not a value of type "
-            f"{type(value).__qualname__}"
+            f"{kind.__qualname__}"
         )
     return value
 
