@@ -11,6 +11,7 @@ import attrs
 from horay_async._argument_errors import by_position
 from horay_async._checks import is_true
 from horay_async._class_attributes import Group
+from horay_async._json import is_object
 from horay_async._protocol.wire.request import Operation
 from horay_async._suggestions import about_field
 from horay_async.models.chat import ChatCompletion
@@ -265,8 +266,8 @@ def _kind(value: object) -> str:
 
 def _name(tool: Mapping[str, Any]) -> str:
     """The name of a tool in the API's JSON form."""
-    holder = tool.get(str(tool.get("type")))
-    return str((holder if isinstance(holder, Mapping) else tool).get("name"))
+    form: Any = tool.get(str(tool.get("type")))
+    return str((form if is_object(form) else tool).get("name"))
 
 
 class AsyncChat(Resource):

@@ -23,7 +23,13 @@ from horay_async._protocol.wire.unknown import (
     with_unknown,
 )
 from horay_async.models._base import Response
-from horay_async.models.chat import ChatChoice, ChatCompletion, ChatLogprobs, ChatMessage
+from horay_async.models.chat import (
+    ChatChoice,
+    ChatCompletion,
+    ChatLogprobs,
+    ChatMessage,
+    TokenLogprob,
+)
 from horay_async.models.chat_chunks import ChatChunkChoice, ChatCompletionChunk
 from horay_async.models.completions import (
     Completion,
@@ -419,13 +425,9 @@ class ChatAccumulator(ChoiceAccumulator[ChatCompletionChunk, ChatCompletion]):
             if calls is None:
                 return False
             delta.tool_calls = calls or None
-        for name in ("content", "refusal"):
-            tokens = getattr(chunk_choice.logprobs, name, None) or []
-            known = getattr(choice.logprobs, name, None) or []
-            if known and [each.token for each in tokens[: len(known)]] == [
-                each.token for each in known
-            ]:
-                setattr(chunk_choice.logprobs, name, tokens[len(known) :])
+        if (have := choice.logprobs) is not None and (more := chunk_choice.logprobs) is not None:
+            more.content = _beyond(have.content, more.content)
+            more.refusal = _beyond(have.refusal, more.refusal)
         drop_repeated(choice.unknown_in_message, delta)
         return True
 
@@ -494,6 +496,16 @@ class ChatAccumulator(ChoiceAccumulator[ChatCompletionChunk, ChatCompletion]):
             and with_unknown(_extended_chat(None, choice.logprobs), choice.unknown_in_logprobs),
         )
         return with_unknown(made, choice.unknown)
+
+
+def _beyond(
+    have: list[TokenLogprob] | None, whole: list[TokenLogprob] | None
+) -> list[TokenLogprob] | None:
+    """The tokens of a whole message beyond those of its pieces; all, where they are others."""
+    known = [each.token for each in have or ()]
+    if whole and known == [each.token for each in whole[: len(known)]]:
+        return whole[len(known) :]
+    return whole
 
 
 def _rest(whole: str, pieces: list[str]) -> str | None:

@@ -137,9 +137,10 @@ def _rest(whole: Any, have: Any, path: tuple[str, ...]) -> Any:
     if is_object(whole) and is_object(have) and len(path) < 2:
         rests = {name: _rest(value, have.get(name), (*path, name)) for name, value in whole.items()}
         return {name: rest for name, rest in rests.items() if rest is not None} or None
-    in_pieces = path in JOINED or (is_array(whole) and is_array(have))
-    if in_pieces and have and whole[: len(have)] == have:
+    if is_array(whole) and is_array(have) and whole[: len(have)] == have:
         return whole[len(have) :] or None
+    if path in JOINED and isinstance(whole, str) and isinstance(have, str):
+        return whole.removeprefix(have) or None
     return None if whole == have else whole
 
 
