@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal, InvalidOperation
 from typing import Any, TypeGuard
 
 Json = dict[str, Any]
@@ -21,6 +22,14 @@ def is_array(value: object) -> TypeGuard[list[Any]]:
 def fields_of(value: object) -> dict[str, Any]:
     """The fields of a JSON object; none where it isn't one."""
     return value if is_object(value) else {}
+
+
+def decimal(digits: str) -> Decimal:
+    """A fraction of JSON with its digits; one that even a `Decimal` can't hold is infinite, or 0."""
+    try:
+        return Decimal(digits)
+    except InvalidOperation:  # an exponent of twenty digits
+        return Decimal(float(digits))
 
 
 def plain_value(value: object) -> str | int | float:

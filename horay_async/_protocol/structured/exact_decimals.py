@@ -1,9 +1,10 @@
-"""Decimals of pydantic's classes, digit by digit. Pure.
+"""Decimals and integers of pydantic's classes, digit by digit. Pure.
 
 Pydantic reads a number of JSON as a float before it makes a `Decimal` of it, and digits are lost; of a string it takes
 all of them, in its strict mode too. So a fraction is written as a string where the class has a `Decimal`. It stays a
 number where that could be noticed: where a function of the user's gets what was sent, and in a union whose other options
-take such a number, or such a string.
+take such a number, or such a string. An integer that is written as a fraction, and that a float can't hold, is written
+as an integer.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from horay_async._protocol.structured.foreign_check import (
     property_schema,
 )
 from horay_async._protocol.structured.mismatch import step
+from horay_async._protocol.structured.values import is_short
 
 
 class ExactDecimals:
@@ -34,7 +36,7 @@ class ExactDecimals:
         """What became of a value by union and place: unions within unions would ask over and over."""
 
     def of(self, schema: Any, value: Any, path: str) -> Any:
-        """`value` with strings for its decimals; the rest as it is."""
+        """`value` with strings for its decimals, and integers for what a float would make others of; the rest as it is."""
         if not is_object(schema) or RAW in schema:
             return value
         if "$ref" in schema:
@@ -45,7 +47,10 @@ class ExactDecimals:
                 self._seen[key] = self._one_of(options, value, path)
             return self._seen[key]
         if isinstance(value, Decimal):
-            return str(value) if DECIMAL in schema else value
+            if DECIMAL in schema:
+                return str(value)
+            is_integer = schema.get("type") == "integer" and is_short(value)
+            return int(value) if is_integer and Decimal(float(value)) != value else value
         if is_object(value):
             return {
                 name: self.of(property_schema(schema, name), entry, f"{path}{step(name)}")

@@ -38,7 +38,7 @@ def foreign_schema(hint: Any) -> ForeignSchema:
     form = _pydantic_schema(hint)
     defs: dict[str, Json] = form.pop("$defs", {})
     writer = _Strict()
-    exact = _has_decimals([form, defs]) and _is_parsed_by_pydantic(hint)
+    exact = _has_exact([form, defs]) and _is_parsed_by_pydantic(hint)
     root = writer.of(form)
     strict_defs = {name: writer.of(each) for name, each in defs.items()}
     return ForeignSchema(root, strict_defs, writer.strict, _by_name(form, defs), form, defs, exact)
@@ -95,11 +95,13 @@ def _raw(schema: Any, form: Json) -> Json:
     return form if module.startswith("pydantic.") else {**form, RAW: True}
 
 
-def _has_decimals(form: Any) -> bool:
-    """Whether there is a `Decimal` anywhere in a schema."""
+def _has_exact(form: Any) -> bool:
+    """Whether there is a `Decimal` or an integer anywhere in a schema."""
     if is_object(form):
-        return DECIMAL in form or any(map(_has_decimals, form.values()))
-    return is_array(form) and any(map(_has_decimals, form))
+        return (
+            DECIMAL in form or form.get("type") == "integer" or any(map(_has_exact, form.values()))
+        )
+    return is_array(form) and any(map(_has_exact, form))
 
 
 def _is_parsed_by_pydantic(hint: Any) -> bool:

@@ -10,7 +10,7 @@ import msgspec
 
 from horay_async._json import Json, is_array, is_object
 from horay_async._protocol.structured.mismatch import InvalidValue, Mismatch, step
-from horay_async._protocol.structured.values import is_integer, is_number, same
+from horay_async._protocol.structured.values import A_FLOAT, fits_float, is_integer, is_number, same
 
 DEFS = "#/$defs/"
 ALSO = "also"
@@ -38,7 +38,8 @@ class ForeignSchema:
     """The root as pydantic tells it, to check values against; so are these:"""
     checked_defs: dict[str, Json]
     exact: bool
-    """Whether decimals can be handed to pydantic as strings: there are some, and no parser of the class's own."""
+    """Whether decimals can be handed to pydantic as strings, and integers with all their digits: there are some, and no parser of the
+    class's own."""
 
 
 KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
@@ -90,6 +91,10 @@ class SchemaCheck:
         written = self._decimals_as_text and DECIMAL in schema and isinstance(value, str)
         if kind is not None and not KINDS[kind][1](value) and not written:
             yield Mismatch(path, str(InvalidValue(KINDS[kind][0], value)))
+            return
+        is_float = kind == "number" and not {DECIMAL, RAW} & schema.keys()
+        if is_float and is_number(value) and not fits_float(value):
+            yield Mismatch(path, str(InvalidValue(A_FLOAT, value)))
             return
         choices = schema.get("enum", [schema["const"]] if "const" in schema else None)
         if choices is not None and not any(same(choice, value) for choice in choices):

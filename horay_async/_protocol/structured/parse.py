@@ -10,9 +10,9 @@ from typing import Any, TypeVar, cast
 import attrs
 import msgspec
 
+from horay_async._json import decimal
 from horay_async._protocol.structured.mismatch import Mismatches, named
 from horay_async._protocol.structured.structuring import structure_strictly
-from horay_async._protocol.structured.values import decimal
 from horay_async._protocol.wire.clean import Cleaner
 from horay_async._protocol.wire.finish_reasons import CUT_REASONS
 from horay_async._protocol.wire.unknown import unknown_of

@@ -22,14 +22,6 @@ from horay_async._protocol.structured.mismatch import InvalidValue
 Hook = Callable[[Any], Any]
 
 
-def decimal(digits: str) -> Decimal:
-    """A fraction of JSON with its digits; one that even a `Decimal` can't hold is infinite, or 0."""
-    try:
-        return Decimal(digits)
-    except InvalidOperation:  # an exponent of twenty digits
-        return Decimal(float(digits))
-
-
 def _instance(kind: type[Any], expected: str) -> Hook:
     """The hook that takes instances of a class as they are."""
 
@@ -53,23 +45,34 @@ def is_integer(value: Any) -> TypeGuard[int | Decimal]:
     return is_number(value)
 
 
+def is_short(number: Decimal) -> bool:
+    """Whether it can be written out: 1e999999999 would fill the memory, and floats end at 1e308."""
+    return number.adjusted() <= 308
+
+
 def _integer(value: Any) -> int:
-    # 1e999999999 would fill the memory: floats end at 1e308.
-    if not is_integer(value) or (isinstance(value, Decimal) and value.adjusted() > 308):
+    if not is_integer(value) or (isinstance(value, Decimal) and not is_short(value)):
         raise InvalidValue("an integer", value)
     return int(value)
+
+
+A_FLOAT = "a number that a float can hold"
+
+
+def fits_float(value: int | Decimal) -> bool:
+    """Whether a number is none that a float has only infinity for."""
+    try:
+        return math.isfinite(float(value))
+    except OverflowError:
+        return False
 
 
 def _number(value: Any) -> float:
     if not is_number(value):
         raise InvalidValue("a number", value)
-    try:
-        number = float(value)
-    except OverflowError:
-        number = math.inf
-    if math.isinf(number):
-        raise InvalidValue("a number that a float can hold", value)
-    return number
+    if not fits_float(value):
+        raise InvalidValue(A_FLOAT, value)
+    return float(value)
 
 
 DIGITS = re.compile(r"\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)

@@ -228,3 +228,45 @@ def test_integers_in_unions_with_large_numbers() -> None:
     """A number beyond what decimal arithmetic divides is one that doesn't fit, and no error of that arithmetic."""
     with pytest.raises(AnswerError, match="finite number"):
         parse_text(with_price(Decimal | int), '{"price": 1e400}')
+
+
+class Account(BaseModel):
+    """Integers and floats."""
+
+    number: int = 0
+    other: int | None = None
+    rate: float = 0.0
+
+
+@pytest.mark.parametrize("digits", ["9007199254740993.0", "90071992547409930e-1", "1" * 300 + ".0"])
+def test_integers_as_fractions(digits: str) -> None:
+    """An integer that is written as a fraction has all of its digits, as in our own classes."""
+    account = parse_text(Account, f'{{"number": {digits}, "other": {digits}}}')
+    assert account.number == account.other == int(Decimal(digits).to_integral_value())
+    assert parse_text(Account, '{"number": 5.0}').number == 5
+
+
+@pytest.mark.parametrize("digits", ["1e400", "-1e400", "1" * 400, "1e99999999999999999999"])
+@pytest.mark.parametrize("hint", [float, float | None, Annotated[float, Field(gt=-1)]])
+def test_numbers_beyond_a_float(hint: Any, digits: str) -> None:
+    """They are refused, as in our own classes, and don't become infinite."""
+    with pytest.raises(AnswerError, match=r"\$\.price: expected a number"):
+        parse_text(with_price(hint), f'{{"price": {digits}}}')
+
+
+def test_integers_that_would_fill_the_memory() -> None:
+    """They are none."""
+    with pytest.raises(AnswerError, match=r"\$\.number: .*finite number"):
+        parse_text(Account, '{"number": 1e999999999}')
+
+
+def test_numbers_beyond_a_float_for_a_function() -> None:
+    """A function of the user's gets what was sent."""
+    seen: list[Any] = []
+
+    def look(value: Any) -> Any:
+        seen.append(value)
+        return 1.0
+
+    assert parse_text(with_price(Annotated[float, BeforeValidator(look)]), '{"price": 1e400}')
+    assert len(seen) == 1
