@@ -177,14 +177,14 @@ class Response(Extensible):
         return markdown(self)
 
 
-def parse_json(data: bytes) -> Any:
-    """`data`, JSON, as Python's own types; a number beyond a float is infinite.
+def parse_json(data: bytes, decode: Callable[[bytes], Any] = msgspec.json.decode) -> Any:
+    """`data`, JSON, as Python's own types, or what `decode` makes of it; a number beyond a float is infinite.
 
     Raises `msgspec.DecodeError`, `UnicodeDecodeError`, or `RecursionError` where it is nested deeper than the
     stack reaches from here.
     """
     try:
-        return msgspec.json.decode(data)
+        return decode(data)
     except msgspec.DecodeError as error:
         if "out of range" not in str(error):
             raise

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from operator import attrgetter
-from typing import Any, Generic, Protocol, TypeVar, cast
+from typing import Any, Generic, Protocol, TypeVar, cast, get_args
 
 import msgspec
 
 from horay_async._first_use import FIRST_USE
-from horay_async._json import is_array, is_object
+from horay_async._json import decimal, is_array, is_object
 from horay_async._protocol.wire.characters import SplitCharacters, whole_characters
 from horay_async._protocol.wire.description import (
     Envelope,
@@ -31,7 +32,7 @@ from horay_async._protocol.wire.size_limits import (
     too_many_objects,
 )
 from horay_async._protocol.wire.unknown import keep_unknown
-from horay_async.models._base import Findings, Response, parse_json
+from horay_async.models._base import Findings, Response, parse_json, sent_fields
 
 R = TypeVar("R", bound=Response)
 R_co = TypeVar("R_co", bound=Response, covariant=True)
@@ -113,6 +114,10 @@ class Decoder(Generic[R]):
         # Field names are taken as they are here, so a class spelled otherwise has no direct way.
         if direct and wire.case == "snake":
             self._json, self._strict = msgspec.json.Decoder(into), strict_decoder_of(into)
+        self._parse: Callable[[bytes], Any] = msgspec.json.decode
+        if wire.case != "snake" and any(Decimal in get_args(t) for _, _, t in sent_fields(into)):
+            # A float would lose digits of money. The classes that are decoded directly have none.
+            self._parse = msgspec.json.Decoder(float_hook=decimal).decode
         self._list_of: Callable[[R], Any] = (
             attrgetter(wire.list_field) if wire.list_field else _nothing
         )
@@ -217,7 +222,7 @@ class Decoder(Generic[R]):
 
     def _decode_leniently(self, data: bytes) -> R:
         """A closer look at `data`."""
-        decoded = parsed(data)
+        decoded = parsed(data, self._parse)
         inner = self._only_response(unwrapped(decoded))
         is_bare = self._is_bare_list(inner)
         if is_bare:
@@ -384,10 +389,10 @@ def _is_utf8(data: bytes) -> bool:
     return can_decode(bytes.decode, data)
 
 
-def parsed(data: bytes) -> Any:
-    """`data` as Python's own types. Raises `InvalidBody`."""
+def parsed(data: bytes, decode: Callable[[bytes], Any] = msgspec.json.decode) -> Any:
+    """`data` as Python's own types, or what `decode` makes of it. Raises `InvalidBody`."""
     try:
-        return parse_json(data)
+        return parse_json(data, decode)
     except UnicodeDecodeError as error:
         raise InvalidBody("isn't valid UTF-8") from error
     except msgspec.DecodeError as error:

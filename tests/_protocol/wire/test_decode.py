@@ -135,6 +135,24 @@ def test_user_is_unwrapped() -> None:
     assert user.to_dict() == USER
 
 
+@pytest.mark.parametrize(
+    ("sent", "read"),
+    [
+        ("123456789012.123456789", Decimal("123456789012.123456789")),
+        ("88.00", Decimal("88.00")),
+        ("9007199254740993", Decimal(9007199254740993)),
+        ("1e400", Decimal("1e400")),
+        ("1e99999999999999999999", None),
+    ],
+)
+def test_money_as_a_number(sent: str, read: Decimal | None) -> None:
+    """It keeps its digits where a server sends it as a number; that counts as drift."""
+    data = b'{"code": 20000, "status": true, "message": "OK", "data": {"id": "u", "balance": %b}}'
+    user = Decoder(UserInfo).decode(data % sent.encode())
+    assert str(user.balance) == str(read)
+    assert ("$.data.balance", "retyped") in drift_of(user)
+
+
 def test_user_without_its_envelope() -> None:
     """A user that comes bare is read as well."""
     assert Decoder(UserInfo).decode(encoded(USER["data"])).name == "Ada"
