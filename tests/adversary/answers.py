@@ -152,7 +152,9 @@ def sent(body: bytes, draw: random.Random, content_type: str) -> ScriptedRespons
     coding: Coding | None = draw.choice([None, None, None, "gzip", "deflate"])
     places = sorted(draw.randrange(len(body) + 1) for _ in range(draw.choice([0, 3, 10])))
     pieces = [body[a:b] for a, b in zip([0, *places], [*places, len(body)], strict=True) if a < b]
-    more: Any = {"coding": coding} if coding else {}
+    more: Any = {"headers": {"X-Request-Id": "request-7"}}
+    if coding:
+        more["coding"] = coding
     response = respond(pieces, content_type=content_type, framing=framing, **more)
     how = draw.randrange(4)
     if how == 0:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import pickle
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
@@ -26,7 +28,7 @@ from tests.adversary.draws import draws, json_text, json_value, text
 from tests.adversary.operations import Block, done, driven, each, with_clients
 from tests.adversary.watchdog import in_time
 
-SAME, BROKEN = 60, 80
+SAME, BROKEN, COPIES = 60, 80, 20
 """Responses of each kind."""
 
 
@@ -240,7 +242,8 @@ async def outcome(work: Awaitable[Any]) -> Any:
         for one in plain[:-4]:
             one[5] = None
             one[4] = [call[:3] for call in one[4]]
-        return (str(error), error.reason, error.path, error.text, plain)
+        came = (error.request_id, len(error.attempts), error.completion.meta.request_id)
+        return (str(error), error.reason, error.path, error.text, *came, plain)
 
 
 async def all_ways(both: Both, ways: Sequence[Way], **more: Any) -> list[Any]:
@@ -412,3 +415,40 @@ async def broken(
         )
     choices: list[Any] = response.choices if response is not None else []
     return told, {one.index: one.message.content or "" for one in choices}, failure
+
+
+def test_copies() -> None:
+    """Copies and pickles of responses, and of errors that hold them, are equal to them in all that can be asked of them."""
+
+    async def check(both: Both) -> None:
+        for draw in draws("copies", COPIES):
+            both.draw, both.answer = draw, answer(draw, structured)
+            for way in (created, parsed, by_final, by_events):
+                more: Any = {} if way is created else {"response_format": Found}
+                failure: Any = None
+                try:
+                    response = await in_time(way(both.client, **more))
+                except AnswerError as error:
+                    failure, response = error, error.completion
+                again: list[Any] = [] if failure is None else copies(failure)
+                for copied in again:
+                    assert copied.__dict__.keys() == failure.__dict__.keys()
+                    assert str(copied) == str(failure), draw
+                    assert shown(copied.completion) == shown(response), draw
+                for copied in copies(response):
+                    assert asked_of(copied) == asked_of(response), (draw, way)
+                if way is created:
+                    assert response.to_dict() == both.answer, draw
+
+    running(check)
+
+
+def copies(value: Any) -> list[Any]:
+    """Each kind of copy."""
+    return [copy.copy(value), copy.deepcopy(value), pickle.loads(pickle.dumps(value))]
+
+
+def asked_of(response: Any) -> Any:
+    """All that can be asked of a response."""
+    texts = [repr(response), response.to_json(), response.model_dump_json()]
+    return [*texts, response, response.to_dict(), response.model_dump(), response.meta.attempts]

@@ -17,7 +17,7 @@ from horay_async._protocol.wire.clean import Cleaner
 from horay_async._protocol.wire.finish_reasons import CUT_REASONS
 from horay_async._protocol.wire.unknown import unknown_of
 from horay_async.errors import AnswerError
-from horay_async.models._base import Extensible
+from horay_async.models._base import Extensible, Response
 from horay_async.models.chat import ChatChoice, ChatCompletion, ToolCall
 from horay_async.models.parsed import (
     ParsedChoice,
@@ -126,11 +126,16 @@ def parse_completion(
         choices = [parse_choice(choice, into, tools) for choice in completion.choices]
     except AnswerError as error:
         mask(error, clean)
-        error.completion = completion
-        error.request_id = _meta(completion, "request_id")
-        error.attempts = _meta(completion, "attempts") or ()
+        complete(error, completion)
         raise
     return upgraded(completion, choices)
+
+
+def complete(error: AnswerError, completion: Response) -> None:
+    """Gives an error the response that it is about, and how that came about."""
+    error.completion = completion
+    error.request_id = _meta(completion, "request_id")
+    error.attempts = _meta(completion, "attempts") or ()
 
 
 def mask(error: AnswerError, clean: Cleaner) -> None:
@@ -203,5 +208,5 @@ def _extended(into: type[M], model: Extensible, **changed: Any) -> M:
     return made
 
 
-def _meta(completion: ChatCompletion, name: str) -> Any:
+def _meta(completion: Response, name: str) -> Any:
     return getattr(getattr(completion, "meta", None), name, None)

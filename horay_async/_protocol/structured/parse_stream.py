@@ -6,11 +6,19 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from horay_async._protocol.structured.parse import NO_SECRETS, mask, parse_choice, so_far, upgraded
+from horay_async._protocol.structured.parse import (
+    NO_SECRETS,
+    complete,
+    mask,
+    parse_choice,
+    so_far,
+    upgraded,
+)
 from horay_async._protocol.structured.partial_json import PartialJSON
 from horay_async._protocol.wire.accumulate import Accumulator, ChatAccumulator
 from horay_async._protocol.wire.clean import Cleaner
 from horay_async.errors import AnswerError
+from horay_async.models._base import Response
 from horay_async.models.chat import ChatCompletion
 from horay_async.models.chat_chunks import ChatCompletionChunk
 from horay_async.models.events import (
@@ -22,6 +30,7 @@ from horay_async.models.events import (
     TextDelta,
     ToolCallDone,
 )
+from horay_async.models.meta import ResponseMeta
 from horay_async.models.parsed import ParsedChoice, ParsedCompletion
 
 T = TypeVar("T")
@@ -59,8 +68,11 @@ class TypedAccumulator(Accumulator[ChatCompletionChunk, ParsedCompletion[T]]):
         self._merged = ChatAccumulator()
         self._drafts: dict[int, _Draft] = {}
         self._whole: dict[int, ParsedChoice[T]] = {}
+        self._meta: ResponseMeta | None = None
+        """How the response came about: chunks that came over the wire tell."""
 
     def add(self, chunk: ChatCompletionChunk, events: list[Any] | None = None) -> bool:
+        self._meta = getattr(chunk, "meta", None)
         plain: list[ChatEvent] = []
         content = self._merged.add(chunk, plain)
         told = [] if events is None else events
@@ -122,7 +134,10 @@ class TypedAccumulator(Accumulator[ChatCompletionChunk, ParsedCompletion[T]]):
             choice = parse_choice(merged, self._into, self._tools)
         except AnswerError as error:
             mask(error, self._clean)
-            error.completion = self._merged.result()
+            completion: Response = self._merged.result()
+            if self._meta is not None:
+                completion.meta = self._meta
+            complete(error, completion)
             raise
         self._whole[end.index] = choice
         calls = list(zip(draft.calls, choice.message.tool_calls or (), strict=True))

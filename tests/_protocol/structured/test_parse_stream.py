@@ -33,6 +33,7 @@ from horay_async.models.events import (
 )
 from horay_async.models.parsed import ParsedToolCall
 from horay_async.models.usage import Usage
+from tests.readers import made_meta
 
 
 @attrs.define
@@ -271,6 +272,19 @@ def test_two_choices_that_fail() -> None:
     events = told(merging, *pieces)
     with pytest.raises(AnswerError, match=r"declined: No\."):
         merging.end(events)
+
+
+def test_failure_tells_how_the_response_came_about() -> None:
+    """As that of a whole response does: by the id, the attempts, and the completion's `meta`."""
+    merging = TypedAccumulator(Point, {})
+    last: Any = chunk(content="no", finish_reason="stop")
+    last.meta = made_meta(request_id="r-1")
+    events = told(merging, last)
+    with pytest.raises(AnswerError) as caught:
+        merging.end(events)
+    error = caught.value
+    assert (error.request_id, error.attempts) == ("r-1", last.meta.attempts)
+    assert error.completion.meta is last.meta
 
 
 def test_merging_alone() -> None:
