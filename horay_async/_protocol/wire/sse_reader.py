@@ -166,7 +166,7 @@ class SSEReader(ABC, Generic[T]):
         return self._bad("isn't an event stream", opening)
 
     def _bad(self, what: str, data: bytes) -> APIError:
-        return bad_response(what, data, context=self._context)
+        return bad_response(what, data, context=self._context, whole_body=True)
 
     def _fail(self, error: APIError) -> None:
         self.done = True
