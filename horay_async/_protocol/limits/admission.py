@@ -277,7 +277,8 @@ class Admission:
             permit.concurrency.succeeded(permit.epoch, permit.in_flight, latency, now=now)
 
     def refused(self, permit: Permit, now: float, *, retry_after: float | None) -> None:
-        """Takes back a permit whose request was refused; the server may have said when to come back."""
+        """Takes back a permit whose request was refused; the server may have said when to come back. At once is no time."""
+        retry_after = retry_after or None
         informed = self._consecutive.is_informed(permit.serial)
         self._record(permit, refused=True)
         self.release(permit)

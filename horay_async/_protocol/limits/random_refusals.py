@@ -20,7 +20,11 @@ WEIGHT = 0.05
 """Of the newest outcome in that part, a running mean."""
 
 RESPONSES = 200
-"""Responses for which they are taken for random ones; then it is tried anew whether it helps to be slower."""
+"""Responses for which they are taken for random ones; then it is tried anew whether it helps to be slower. Where it doesn't, they are
+for twice as many, and so on."""
+
+MOST_RESPONSES = 16 * RESPONSES
+"""Most such: to try anew costs about a minute, and so many take about as long where 50 come in a second."""
 
 
 class RandomRefusals:
@@ -47,6 +51,8 @@ class RandomRefusals:
         self._responses_left = 0
         """Responses for which refusals are still taken for random ones; set when there are too many episodes, and counts down
         below 0."""
+        self._responses = RESPONSES
+        """For how many they are taken so the next time; begun anew where for as many they weren't."""
         self._refused = 0.0
         """Running mean of the part that was refused of the requests that something had slowed. While refusals are taken for
         random ones, of all requests. Set by `record`."""
@@ -71,6 +77,8 @@ class RandomRefusals:
     def succeeded(self) -> None:
         """Counts a response."""
         self._responses_left -= 1
+        if self._responses_left < -self._responses:
+            self._responses = RESPONSES
         self._episodes.leak()
 
     def episode_began(self) -> bool:
@@ -79,5 +87,6 @@ class RandomRefusals:
         """
         if self.assumed or not self._episodes.add():
             return False
-        self._responses_left = RESPONSES
+        self._responses_left = self._responses
+        self._responses = min(MOST_RESPONSES, 2 * self._responses)
         return True

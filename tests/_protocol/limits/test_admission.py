@@ -349,6 +349,15 @@ def test_random_refusals_make_a_fixed_number_no_slower_and_slower(
     assert course.throughput(0, 300) >= least
 
 
+def test_retry_after_of_no_time_is_none() -> None:
+    """Servers that refuse here and there send 0: it asks for nothing, and tells as little of a rate as a refusal without it."""
+    responses = [
+        simulate(Server(latency=0.01, failing=0.3, retry_after=asked), 60).responses
+        for asked in (None, 0.0)
+    ]
+    assert responses[0] == responses[1]
+
+
 def test_random_refusals_dont_close_the_limit() -> None:
     """Nor is the number under way cut for long."""
     course = simulate(Server(latency=0.01, failing=0.3), 300)

@@ -56,6 +56,28 @@ def test_tried_anew_after_so_many_responses() -> None:
     assert [refusals.episode_began() for _ in range(12)] == [False] * 11 + [True]
 
 
+def test_tried_anew_more_and_more_seldom() -> None:
+    """Each time that slower sending doesn't help, they are taken for random ones for twice as long; at first again once they
+    weren't for as long.
+    """
+    refusals = RandomRefusals()
+
+    def lasts() -> int:
+        while not refusals.episode_began():
+            pass
+        responses = 0
+        while refusals.assumed:
+            refusals.succeeded()
+            responses += 1
+        return responses
+
+    first = random_refusals.RESPONSES
+    assert [lasts() for _ in range(7)] == [first * by for by in (1, 2, 4, 8, 16, 16, 16)]
+    for _ in range(first * 16 + 1):
+        refusals.succeeded()
+    assert lasts() == first
+
+
 @pytest.mark.parametrize(("part", "random"), [(0.3, True), (0.7, True), (0.95, False)])
 @pytest.mark.parametrize("slowed", [True, False])
 def test_nearly_all_refused_is_not_random(part: float, random: bool, slowed: bool) -> None:
