@@ -250,7 +250,7 @@ class Decoder(Generic[R]):
         if is_bare and items and all(item == type(item)() for item in items):
             raise InvalidBody("holds none of the fields that the API describes", response)
         if where := unrecognised_images(inner, self._into):
-            raise InvalidBody(f"holds an image in no known form: {where}", response)
+            raise InvalidBody(f"holds no image that is known, but {where}", response)
         # One beside the choices is a remark.
         if self._numbers and is_object(inner) and error_in({"choices": inner.get("choices")}):
             raise ErrorInBody(response)

@@ -122,28 +122,23 @@ def unrecognised_in_response(sent: JSON, into: type[Response]) -> str | None:
 
 
 def unrecognised_images(sent: JSON, into: type[Response]) -> str | None:
-    """What a response about images holds in the place of one, where that may be an image in a form that isn't known: beside
-    others that are, an object without a field that may hold one isn't told, as an image that was refused. `sent` was normalized.
-    None where nothing is amiss.
+    """What a response about images holds in their place, where it has none that is known. `sent` was normalized. None
+    where nothing is amiss.
     """
     if into.__wire__.list_field != "images":
         return None
     images: list[Any] = sent.get("images") or []
     holders = [image for image in images if is_object(image)] or [sent]
-    others = [
-        holder for holder in holders if not (isinstance(url := holder.get("url"), str) and url)
-    ]
-    is_alone = len(others) == len(holders)
+    if any(isinstance(url := holder.get("url"), str) and url for holder in holders):
+        return None
     for image in images:
-        if not is_object(image) and (image or is_alone):
+        if not is_object(image):
             return ascii(image)[:100]
-    for holder in others:
+    for holder in holders:
         for name, value in holder.items():
-            if not value or not isinstance(value, str | list | dict) or name in AROUND_IMAGES:
-                continue
-            if is_alone or name != "error":
+            if value and isinstance(value, str | list | dict) and name not in AROUND_IMAGES:
                 return ascii(name[:100])
-    return "empty objects" if images and is_alone else None
+    return "empty objects" if images else None
 
 
 def unrecognised_in_chunk(sent: JSON, into: type[Response]) -> str | None:
