@@ -168,11 +168,15 @@ class Readable(ABC, Generic[ItemT]):
             deque(self._ready, maxlen=0)  # which every loop goes through
             self._close_nowait()
 
+    async def _have_ready(self) -> bool:
+        """Whether items are in `_ready`, waiting for at least one: first those that something else has read and not handed out."""
+        items = list(self._ready)
+        self._ready = iter(items)
+        return bool(items) or await self._advance()
+
     async def _read_ready(self) -> list[ItemT]:
         """The items that have come, waiting for at least one; none at the end."""
-        if items := list(self._ready):
-            return items
-        return list(self._ready) if await self._advance() else []
+        return list(self._ready) if await self._have_ready() else []
 
 
 class AsyncStream(Readable[ChunkT]):
@@ -465,7 +469,7 @@ class StreamIterator(Generic[ItemT]):
                 if not more:
                     raise StopAsyncIteration
                 self._rejected = False
-                more = await self._stream._advance()
+                more = await self._stream._have_ready()
                 self._items = self._select(self._stream._ready if more else None)
         except StopAsyncIteration:
             raise

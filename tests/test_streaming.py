@@ -1123,3 +1123,27 @@ async def read_on(items: AsyncIterator[Any], read: list[str]) -> None:
 def shown(item: Any) -> str:
     """An item without what differs from response to response."""
     return item if isinstance(item, str) else type(item).__name__ + str(getattr(item, "text", ""))
+
+
+@pytest.mark.parametrize("how", ["text", "loop"])
+async def test_loop_made_before_another_read(
+    how: str, fault_server: FaultServer, connect: Connect
+) -> None:
+    """It goes on with what came in the same read and wasn't handed out, which it once skipped without a word."""
+    gate = Gate()
+    first = b"".join(sse(content(text)) for text in "abc")
+    fault_server.add(stream([first, gate, "d"], framing="chunked"))
+    async with connect() as client:
+        chunks = await client.chat.completions.create(
+            model="m", messages=[{"role": "user", "content": "?"}], stream=True
+        )
+        texts = chunks.text() if how == "text" else (chunk.text async for chunk in aiter(chunks))
+        other = aiter(chunks)
+        assert (await anext(other)).text == "a"
+        gate.open()
+        assert "".join([text or "" async for text in texts]) == "bcd"
+
+
+def content(text: str) -> dict[str, Any]:
+    """A chunk of text."""
+    return {"id": "c", "choices": [{"index": 0, "delta": {"content": text}}]}
