@@ -101,7 +101,7 @@ class Readable(ABC, Generic[ItemT]):
         self._interrupted_by: type[BaseException] | None = None  # what ended a reading from outside
         self._exhausted = False  # once the last item was handed out: no further loop may begin
         self._closed = False  # once it was left early
-        self._reading = False  # while a task is in `_advance`
+        self._reading = False  # while a task is in `_wait_for_items`
         self._iterators = 0  # that may go on, and so are to find what `final` reads
 
     if not TYPE_CHECKING:
@@ -132,15 +132,15 @@ class Readable(ABC, Generic[ItemT]):
         """The same when it, or a loop over it, is collected; see `finalize_on`."""
 
     @abstractmethod
-    async def _advance(self) -> bool:
+    async def _wait_for_items(self) -> bool:
         """Waits until items are in `_ready`; false at the end."""
 
     @abstractmethod
     def _end(self, error: BaseException | None = None) -> None:
         """Tells observers that it is over; only the first time counts."""
 
-    def _without_reading(self) -> bool:
-        """What `_advance` comes to where there is nothing to read, or not here and now."""
+    def _items_or_error(self) -> bool:
+        """What `_wait_for_items` comes to where there is nothing to read, or not here and now."""
         if self._failure is not None or self._exhausted:
             if items := list(self._ready):  # what `final` has read, where a loop goes on
                 self._ready = iter(items)
@@ -168,15 +168,16 @@ class Readable(ABC, Generic[ItemT]):
             deque(self._ready, maxlen=0)  # which every loop goes through
             self._close_nowait()
 
-    async def _have_ready(self) -> bool:
-        """Whether items are in `_ready`, waiting for at least one: first those that something else has read and not handed out."""
+    def _have_ready(self) -> bool:
+        """Whether items are in `_ready` that something else has read and not handed out."""
         items = list(self._ready)
         self._ready = iter(items)
-        return bool(items) or await self._advance()
+        return bool(items)
 
-    async def _read_ready(self) -> list[ItemT]:
+    async def _next_items(self) -> list[ItemT]:
         """The items that have come, waiting for at least one; none at the end."""
-        return list(self._ready) if await self._have_ready() else []
+        more = self._have_ready() or await self._wait_for_items()
+        return list(self._ready) if more else []
 
 
 class AsyncStream(Readable[ChunkT]):
@@ -215,7 +216,7 @@ class AsyncStream(Readable[ChunkT]):
             while True:
                 for chunk in self._ready:
                     return chunk
-                if not await self._advance():
+                if not await self._wait_for_items():
                     raise StopAsyncIteration
         except (StopAsyncIteration, HorayError):
             raise
@@ -276,11 +277,11 @@ class AsyncStream(Readable[ChunkT]):
         """The response, merged, as far as it has come."""
         return self._reader.result()
 
-    async def _advance(self) -> bool:
+    async def _wait_for_items(self) -> bool:
         """Waits until chunks are in `_ready`; false at the end of the stream."""
         ended = self._failure is not None or self._exhausted or self._closed
         if ended or self._reading or not runs_here(self._response.loop):
-            return self._without_reading()
+            return self._items_or_error()
         self._reading = True
         try:
             if self._handed_out:
@@ -469,7 +470,7 @@ class StreamIterator(Generic[ItemT]):
                 if not more:
                     raise StopAsyncIteration
                 self._rejected = False
-                more = await self._stream._have_ready()
+                more = self._stream._have_ready() or await self._stream._wait_for_items()
                 self._items = self._select(self._stream._ready if more else None)
         except StopAsyncIteration:
             raise
@@ -497,7 +498,7 @@ async def read_to_end(stream: Readable[Any]) -> None:
         return
     left: list[Any] = []
     try:
-        while await stream._advance():
+        while await stream._wait_for_items():
             if stream._iterators:
                 left.extend(stream._ready)
             stream._ready = iter(())
@@ -603,9 +604,9 @@ class AsyncEventStream(Generic[EventT, ResponseT]):
         if self._stream is not None:
             self._stream._drop()
 
-    async def _read_ready(self) -> list[Any]:
+    async def _next_items(self) -> list[Any]:
         """The chunks that have come, waiting for at least one; none at the end of the stream."""
-        return await self.chunks._read_ready()
+        return await self.chunks._next_items()
 
     def _texts_of(self, chunks: Iterator[Any] | None) -> Iterator[str]:
         """The text of the first choice in chunks, all of which count for the snapshot."""

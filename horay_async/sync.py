@@ -99,7 +99,7 @@ class _NextReading(BlockingReader[ItemT_co], _Reading):
     """One that is an iterator itself, and is closed when it is dropped."""
 
     def __init__(self, wrapped: Any, handle: LoopHandle, made_in: object = None) -> None:
-        super().__init__(Prefetcher(handle, wrapped._read_ready, made_in=made_in), all_of)
+        super().__init__(Prefetcher(handle, wrapped._next_items, made_in=made_in), all_of)
         BlockingWrapper.__init__(self, wrapped, handle)
 
     def __iter__(self) -> Iterator[ItemT_co]:
@@ -178,7 +178,7 @@ class ToolRun(_Reading, of=AsyncToolRun):
 
     def __init__(self, wrapped: AsyncToolRun, handle: LoopHandle) -> None:
         super().__init__(wrapped, handle)
-        self._prefetcher: Prefetcher[Any] = Prefetcher(handle, wrapped._read_ready)
+        self._prefetcher: Prefetcher[Any] = Prefetcher(handle, wrapped._next_items)
 
     def __iter__(self) -> Iterator[ToolRunEvent]:
         return self._iterate(all_of)

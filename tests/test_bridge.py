@@ -378,7 +378,7 @@ class Streamed:
     """What a blocking stream wraps, over a source."""
 
     def __init__(self, bursts: list[list[int]]) -> None:
-        self._read_ready = Source(bursts).pull
+        self._next_items = Source(bursts).pull
 
     def _close_nowait(self) -> None:
         """Nothing to close."""

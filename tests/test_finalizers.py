@@ -19,7 +19,7 @@ from horay_async import (
     ResponseEvent,
     tool,
 )
-from horay_async._transport.limiter import Limiter
+from horay_async._transport.request_limiter import RequestLimiter
 from horay_async.options import Limits
 from horay_async.testing import FaultServer, Gate, Stall, chat, raw
 
@@ -113,15 +113,15 @@ async def test_collection_amid_the_limiter(
         fault_server.api_key, base_url=fault_server.base_url, limits=Limits(concurrency=1)
     ) as client:
         left = [Cycle(*await of_stream(client))]
-        head = Limiter._head
+        head = RequestLimiter._head
 
-        def collecting(limiter: Limiter, key: tuple[object, ...]) -> Any:
+        def collecting(limiter: RequestLimiter, key: tuple[object, ...]) -> Any:
             found = head(limiter, key)
             left.clear()
             gc.collect()
             return found
 
-        monkeypatch.setattr(Limiter, "_head", collecting)
+        monkeypatch.setattr(RequestLimiter, "_head", collecting)
         calls = [
             client.chat.completions.create(model="m", messages=MESSAGES, bulk=each % 2 > 0)
             for each in range(4)

@@ -583,10 +583,10 @@ async def test_closed_while_another_task_reads(
     fault_server.always(sse_response(*(CHAT[:2] if handed_out else [b": ping\n\n"]), Stall()))
     async with connect(retries=2) as client:
         chunks = await chat(client)
-        reading = asyncio.ensure_future(chunks._read_ready())
+        reading = asyncio.ensure_future(chunks._next_items())
         if handed_out:
             await reading
-            reading = asyncio.ensure_future(chunks._read_ready())
+            reading = asyncio.ensure_future(chunks._next_items())
         await asyncio.sleep(0)  # it begins
         await chunks.close()
         with pytest.raises(HorayError, match="the stream is closed: its loop was left early, or"):

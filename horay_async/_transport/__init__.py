@@ -1,13 +1,13 @@
 """Sending and receiving over aiohttp.
 
 Apart from `local` and `testing`, only modules of this package import aiohttp at run time. This `__init__` imports nothing,
-so that modules which don't need aiohttp, such as the `Limiter`'s, are loaded without it.
+so that modules which don't need aiohttp, such as the `RequestLimiter`'s, are loaded without it.
 
 The path of a request:
 
 1. `resources` build a `Request` (`_protocol.wire.request`), and `Transport.call` makes a `Call` of it.
 2. `Call.run` is the one loop that tries again, for calls and for streams: attempt, receive, or wait and go on.
-3. An attempt takes the loop's `ConnectionPool` and, under the timeout `queue`, first passes the client's `Limiter`, where
+3. An attempt takes the loop's `ConnectionPool` and, under the timeout `queue`, first passes the client's `RequestLimiter`, where
    it has `limits`, and then takes a slot of the pool's `ConnectionSlots`.
 4. `Sender` makes URL and headers, and sends: straight over a connection (`aiohttp_internals`), or via the session.
 5. `Connector` hands out the connection, never a stale one; `PendingRequest` keeps the timeout `first_byte`.

@@ -12,7 +12,7 @@ from horay_async._transport.loops import PerLoop
 from horay_async.options import ClientOptions, Limits
 
 if TYPE_CHECKING:
-    from horay_async._transport.limiter import Limiter
+    from horay_async._transport.request_limiter import RequestLimiter
 
 MAX_UNUSED = 16
 """Limiters that are kept though no client has their limits any more: one that is made anew for each request is to
@@ -29,7 +29,7 @@ class Membership:
         """The server, and the limits for it."""
 
 
-class LimitersOfLoop(dict[tuple[str, Limits | None], "Limiter"]):
+class LimitersOfLoop(dict[tuple[str, Limits | None], "RequestLimiter"]):
     """The limiters of one event loop, by server and limits."""
 
     def __init__(self) -> None:
@@ -55,18 +55,18 @@ class SharedLimiters:
         key = (options.base_url, options.limits)
         return self._members.get(key) or self._members.setdefault(key, Membership(key))
 
-    def get(self, options: ClientOptions) -> Limiter:
+    def get(self, options: ClientOptions) -> RequestLimiter:
         """The running loop's limiter for a client with these options."""
         loop = asyncio.get_running_loop()
         limiters = self._loops.get_or_make(loop)
         key = (options.base_url, options.limits)
         limiter = limiters.get(key)
         if limiter is None:
-            from horay_async._transport.limiter import Limiter  # noqa: PLC0415 - for limits and batches alone
+            from horay_async._transport.request_limiter import RequestLimiter  # noqa: PLC0415 - for limits and batches alone
 
             if len(limiters) >= limiters.eviction.at:
                 self._forget_unused(limiters, loop.time())
-            limiter = limiters[key] = Limiter(options)
+            limiter = limiters[key] = RequestLimiter(options)
         return limiter
 
     def _forget_unused(self, limiters: LimitersOfLoop, now: float) -> None:

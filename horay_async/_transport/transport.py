@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from horay_async._observers import Observer, TelemetryObserver
     from horay_async._protocol.limits.attempt_limiter import AttemptLimiter
     from horay_async._transport.key_source import KeySource
-    from horay_async._transport.limiter import Limiter
+    from horay_async._transport.request_limiter import RequestLimiter
 
 
 class Transport:
@@ -95,7 +95,7 @@ class Transport:
         """Who lets the attempts of `request` go, where the client has limits."""
         return request.limiter or (None if request.external else self.limiter())
 
-    def limiter(self) -> Limiter:
+    def limiter(self) -> RequestLimiter:
         """The running loop's limiter: shared by the copies that have the same limits, for the same server."""
         return self._limiters.get(self.options)
 

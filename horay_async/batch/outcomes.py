@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from horay_async import errors
-from horay_async._transport.limiter import FIRST_UNKNOWN_STATUS, OVERLOAD_STATUSES
+from horay_async._transport.request_limiter import FIRST_UNKNOWN_STATUS, OVERLOAD_STATUSES
 from horay_async.errors import (
     APIConnectionError,
     APIError,

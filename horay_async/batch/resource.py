@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar, Unpack, cast, overloa
 from horay_async.batch.batch_request import BatchRequest
 from horay_async.batch.options import BatchOptions, Settings, check_interval
 from horay_async.batch.outcomes import is_refused_key
-from horay_async.batch.requests import not_taken
+from horay_async.batch.preparer import not_taken
 from horay_async.batch.results import BatchProgress, ShowProgress
 from horay_async.batch.run import AsyncBatchRun
 from horay_async.batch.runner import BatchRunner
@@ -187,7 +187,7 @@ class AsyncBatch(Resource):
             sync_interval: Seconds within which what was written is safe from a loss of power; 5, and 0 is none.
             progress: Whether to draw a bar, as for `run`; or an object that is kept up to date. One of an earlier run begins anew.
         """
-        from horay_async.batch.files import run_file  # noqa: PLC0415 - what only files need
+        from horay_async.batch.run_file import run_file  # noqa: PLC0415 - what only files need
 
         settings = Settings.of(**options)
         given = progress if isinstance(progress, BatchProgress) else BatchProgress()

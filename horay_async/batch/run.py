@@ -80,7 +80,7 @@ class AsyncBatchRun(Generic[ResponseT_co]):
             raise StopAsyncIteration
         return result
 
-    async def _read_ready(self) -> list[BatchResult[ResponseT_co]]:
+    async def _next_items(self) -> list[BatchResult[ResponseT_co]]:
         """The results that are there, waiting for at least one; none at the end. For the blocking client:
         the requests are read in a thread of their own, since their code may wait for the loop that this
         runs on.

@@ -1,4 +1,4 @@
-"""Running a batch: from a source of requests, through the throttle, to results."""
+"""Running a batch: from a source of requests, through the batch_limiter, to results."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import AsyncIterable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from horay_async.batch.batch_limiter import BatchAttemptLimiter
 from horay_async.batch.notifier import Notifier
 from horay_async.batch.result_buffer import ResultBuffer
 from horay_async.batch.results import BatchResult
 from horay_async.batch.sender import RequestSender
 from horay_async.batch.sources import ENDED, PENDING, source_of
-from horay_async.batch.throttle import BatchAttemptLimiter
 from horay_async.batch.work_item import WorkItem
 from horay_async.errors import ConfigurationError, HorayError
 

@@ -1,4 +1,4 @@
-"""Sending the requests of a batch, each through the throttle, and what becomes of it."""
+"""Sending the requests of a batch, each through the batch_limiter, and what becomes of it."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
-from horay_async._protocol.limits.admission import Permit
 from horay_async._protocol.limits.concurrency import ConcurrencyLimit
-from horay_async._transport.limiter import LimitedRequest
+from horay_async._protocol.limits.overload_control import Permit
 from horay_async._transport.log import LOG
+from horay_async._transport.request_limiter import LimitedRequest
+from horay_async.batch.batch_limiter import BatchAttemptLimiter, Patience, batch_limiter_of, unbound
 from horay_async.batch.options import Settings
 from horay_async.batch.outcomes import (
     accepts_key,
@@ -19,17 +20,16 @@ from horay_async.batch.outcomes import (
     outcome_of,
     was_refused,
 )
-from horay_async.batch.requests import Preparer
+from horay_async.batch.preparer import Preparer
 from horay_async.batch.results import BatchProgress, BatchResult
 from horay_async.batch.set_aside import SetAside
-from horay_async.batch.throttle import BatchAttemptLimiter, Patience, throttle_of, unbound
 from horay_async.batch.work_item import WorkItem
 from horay_async.errors import AnswerError, APIError, APIStatusError, DriftWarning, HorayError
 from horay_async.models._base import Response
 from horay_async.resources._base import fetch
 
 if TYPE_CHECKING:
-    from horay_async._transport.limiter import AnyRateLimiter
+    from horay_async._transport.request_limiter import AnyRateLimiter
     from horay_async._transport.transport import Transport
 
 
@@ -39,7 +39,7 @@ class RequestSender:
     A request that has no result yet waits in `put_off` or in `set_aside`.
 
     `concurrency` and `rate_limiter`, where they are given, are used in place of the settings' own: several batches can share
-    them. A rate limiter that can't say for how many seconds it holds back requests has to call `Limiter.wake` when it no
+    them. A rate limiter that can't say for how many seconds it holds back requests has to call `RequestLimiter.wake` when it no
     longer does. `ends_with` says which errors end the batch when all of its first requests meet them: then the others aren't
     sent, to fail one after the other.
     """
@@ -58,15 +58,17 @@ class RequestSender:
         """Gives all times of a batch, in seconds."""
         self._began = self._clock()
         """When the batch began: what the server refused before is no reason to give up."""
-        self._throttle = throttle_of(transport)
+        self._batch_limiter = batch_limiter_of(transport)
         """Shared by the client's batches, as what it knows of the server is."""
-        self._throttle.evict_unused(self._began)
-        self.concurrency: ConcurrencyLimit = concurrency or self._throttle.concurrency(settings)
+        self._batch_limiter.evict_unused(self._began)
+        self.concurrency: ConcurrencyLimit = concurrency or self._batch_limiter.concurrency(
+            settings
+        )
         """The limit on requests under way."""
-        self._rate_limiter = rate_limiter or self._throttle.rate_limiter(settings)
+        self._rate_limiter = rate_limiter or self._batch_limiter.rate_limiter(settings)
         """What keeps to the batch's `rpm` and `tpm`."""
         self._transport = unbound(transport)
-        """The client's connections; how many there may be is the throttle's to say."""
+        """The client's connections; how many there may be is the batch limiter's to say."""
         self.preparer: Preparer = Preparer(self._transport.options)
         """Makes of the caller's items what `admit` and `send` take."""
         self.settings: Settings = settings
@@ -83,27 +85,29 @@ class RequestSender:
 
     def requeue_passed(self) -> None:
         """Has those that were set aside sent again whose error another request got past."""
-        self.put_off.extend(self.set_aside.pop_passed(reached=self._throttle.reached))
+        self.put_off.extend(self.set_aside.pop_passed(reached=self._batch_limiter.reached))
 
     async def admit(self, work: WorkItem) -> BatchAttemptLimiter | None:
         """Waits until `work` may be sent, and returns what admits its attempts; they go to `release` at last. None where the
         server won't take it within the time that it has: see `unsent`.
         """
         settings, rate_limiter = self.settings, self._rate_limiter
-        work.tokens = self._throttle.limiter.tokens_of(work.size)
+        work.tokens = self._batch_limiter.limiter.tokens_of(work.size)
         request = LimitedRequest(work.tokens, self.concurrency, rate_limiter, bulk=settings.bulk)
         since = self._clock() if work.put_off_since is None else work.put_off_since
         patience = Patience(self._began, since, settings.give_up_after)
-        if not await self._throttle.acquire(request, patience):
+        if not await self._batch_limiter.acquire(request, patience):
             return None
-        attempts = work.request.limiter = BatchAttemptLimiter(self._throttle, request, patience)
+        attempts = work.request.limiter = BatchAttemptLimiter(
+            self._batch_limiter, request, patience
+        )
         self.progress.in_flight += 1
         return attempts
 
     def release(self, attempts: BatchAttemptLimiter) -> None:
         """Lets others be sent in the place of a request that isn't under way any more."""
-        self._throttle.admission.release(attempts.permit)  # if that isn't done yet
-        self._throttle.limiter.wake()
+        self._batch_limiter.overload.release(attempts.permit)  # if that isn't done yet
+        self._batch_limiter.limiter.wake()
         self.progress.in_flight -= 1
 
     async def send(self, work: WorkItem, attempts: BatchAttemptLimiter) -> BatchResult[Any] | None:
@@ -125,10 +129,10 @@ class RequestSender:
         meta = response.meta
         self._responded(accepted=True)
         latency = now - began if len(meta.attempts) == 1 else None
-        self._throttle.admission.succeeded(attempts.permit, now, latency=latency)
+        self._batch_limiter.overload.succeeded(attempts.permit, now, latency=latency)
         work.record(meta.attempts, began)
         meta.attempts = tuple(work.attempts)
-        if (used := self._throttle.limiter.learn(work.size, response)) is not None:
+        if (used := self._batch_limiter.limiter.learn(work.size, response)) is not None:
             self._correct(used - work.tokens, now)
         if work.parse is not None:
             try:
@@ -143,7 +147,7 @@ class RequestSender:
         """
         error, unsent = work.last_error, "the request wasn't sent again"
         if error is None:
-            error, unsent = self._throttle.last_refusal(), "the request wasn't sent"
+            error, unsent = self._batch_limiter.last_refusal(), "the request wasn't sent"
         asked = error.retry_after if isinstance(error, APIStatusError) else None
         patience = self.settings.give_up_after
         why = "has refused everything for that long"
@@ -165,7 +169,7 @@ class RequestSender:
                 self._responded(accepted=accepted)
             if attempts.gave_up:
                 return self.unsent(work)
-        reached = self._throttle.reached
+        reached = self._batch_limiter.reached
         may_be_all = self.set_aside.takes(error, reached=reached)
         outcome = outcome_of(error, reached=reached, may_be_all=may_be_all)
         waits = outcome == "set_aside"
@@ -181,13 +185,13 @@ class RequestSender:
         """Makes the batch wait for the server. Returns whether the request waits too, to be sent again: not where it has waited
         for long enough, or its policy has none sent again.
         """
-        asked = self._throttle.refused(permit, error, now)
+        asked = self._batch_limiter.refused(permit, error, now)
         self.progress.refused += 1
         if is_unreachable(error):
             self._note_outage(error)
         if work.put_off_since is None:
             work.put_off_since = now
-        refusing_since = cast("float", self._throttle.admission.refusing_since)
+        refusing_since = cast("float", self._batch_limiter.overload.refusing_since)
         since = min(work.put_off_since, max(refusing_since, self._began))
         total = work.request.timeouts.total
         late = total is not None and now - cast("float", work.started) >= total
@@ -199,11 +203,11 @@ class RequestSender:
 
     def _correct(self, tokens: float, now: float) -> None:
         """Counts `tokens` beside a request's estimate, now that it is known what it took."""
-        self._throttle.limiter.correct(tokens, self._rate_limiter, now)
+        self._batch_limiter.limiter.correct(tokens, self._rate_limiter, now)
 
     def _responded(self, *, accepted: bool) -> None:
         """Learns that the server responds, and whether it takes the key."""
-        self._throttle.reached = True
+        self._batch_limiter.reached = True
         self.set_aside.key_accepted |= accepted
         self.progress.set_reached(True)
         self._outage_logged = False

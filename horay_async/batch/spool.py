@@ -15,7 +15,7 @@ from typing import BinaryIO, Literal
 
 from horay_async._descriptors import DescriptorReader
 from horay_async.batch.errors import BatchFileError
-from horay_async.batch.inputs import InputFile
+from horay_async.batch.request_file import InputFile
 
 STDIN = 0
 """The descriptor of standard input."""

@@ -206,7 +206,7 @@ class _AsyncBody(httpx2.AsyncByteStream):
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         try:
-            while pieces := await self._body._read_ready():
+            while pieces := await self._body._next_items():
                 for piece in pieces:
                     yield piece
         except HorayError as error:
@@ -223,7 +223,7 @@ class _BlockingBody(httpx2.SyncByteStream):
         self._body = body
         self._translate = translate
         self._prefetcher: Prefetcher[bytes] = Prefetcher(
-            handle, body._read_ready, made_in=handle.shared
+            handle, body._next_items, made_in=handle.shared
         )
 
     def __iter__(self) -> Iterator[bytes]:

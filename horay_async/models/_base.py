@@ -117,7 +117,7 @@ def _remade(cls: Any, values: dict[str, Any]) -> Any:
     return made
 
 
-class Findings(list[tuple[str, DriftKind]]):
+class Differences(list[tuple[str, DriftKind]]):
     """How a body differs from what the API describes: paths, and what is the matter there."""
 
     normalized = False
@@ -132,7 +132,7 @@ class Response(Extensible):
 
     __slots__ = ("_drift", "_raw", "meta")
 
-    _drift: Findings | None
+    _drift: Differences | None
     """How the body differed from what the API describes; None where it didn't. Set by what decodes it."""
     _raw: bytes
     meta: ResponseMeta

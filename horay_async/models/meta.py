@@ -33,9 +33,10 @@ class ResponseMeta(Record):
     attempts: tuple[Attempt, ...]
     """One record an attempt, newest last: more than one means that the call was retried."""
     queue: float
-    """Waited for a connection slot, in the last attempt."""
+    """Waited for what the client's `limits` allow, and for a connection slot, in the last attempt."""
     connect: float
-    """DNS, TCP, TLS and proxy, in the last attempt; next to 0 where a pooled connection served."""
+    """DNS, TCP, TLS and proxy, in the last attempt, and the wait for a function that provides the API key; next to 0 where a
+    pooled connection served."""
     first_byte: float
     """From the start of the last attempt to the response's head."""
     first_token: float | None = None

@@ -112,7 +112,7 @@ class ForwardedBody:
         self._response = response
         self._failure: APIError | None = None
 
-    async def _read_ready(self) -> list[bytes]:
+    async def _next_items(self) -> list[bytes]:
         """What has come, waiting for some; nothing at the end."""
         response = self._response
         if self._failure is not None:
@@ -155,7 +155,7 @@ class ForwardedStream:
         self._described = described
         self._ended = False
 
-    async def _read_ready(self) -> list[bytes]:
+    async def _next_items(self) -> list[bytes]:
         """The events that have come, waiting for some; nothing at the end.
 
         What the server reports as an error in the stream is handed on as it came.
@@ -163,7 +163,7 @@ class ForwardedStream:
         if self._ended:
             return []
         try:
-            chunks = await self._stream._read_ready()
+            chunks = await self._stream._next_items()
         except (APIStatusError, StreamError) as error:
             self._ended = True
             return [_error_event(error, described=self._described)]

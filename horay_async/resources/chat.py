@@ -224,7 +224,7 @@ def _adapt_tools(params: Any) -> Sequence[Any]:
         return ()
     if not isinstance(cast(Any, given), Sequence) or all(isinstance(each, dict) for each in given):
         return given
-    from horay_async.tools._adapt import as_tool  # noqa: PLC0415 - needed here alone
+    from horay_async.tools._framework_tools import as_tool  # noqa: PLC0415 - needed here alone
 
     params["tools"] = made = [as_tool(each) for each in given]
     return made

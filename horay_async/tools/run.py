@@ -188,11 +188,11 @@ class AsyncToolRun(Readable[ToolRunEvent]):
             raise HorayError("the run has no response yet")
         return self._response
 
-    async def _advance(self) -> bool:
+    async def _wait_for_items(self) -> bool:
         """Waits until events are in `_ready`; false at the end of the run."""
         ended = self._failure is not None or self._exhausted or self._closed
         if ended or self._reading or (self._loop is not None and not runs_here(self._loop)):
-            return self._without_reading()
+            return self._items_or_error()
         self._reading = True
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
@@ -302,7 +302,7 @@ class AsyncToolRun(Readable[ToolRunEvent]):
 
     async def _read(self) -> Events:
         stream = cast("AsyncEventStream[ChatEvent, ChatCompletion]", self._stream)
-        if chunks := await stream._read_ready():
+        if chunks := await stream._next_items():
             return list(stream._events_of(iter(chunks)))
         self._stream = None
         self._response = response = stream._merged()
@@ -434,7 +434,7 @@ class AsyncToolRun(Readable[ToolRunEvent]):
         """
         self._cancel()
         if self._tasks:
-            from horay_async.tools._isolation import CLEANUP  # noqa: PLC0415 - see above
+            from horay_async.tools._tool_threads import CLEANUP  # noqa: PLC0415 - see above
 
             await asyncio.wait(self._tasks, timeout=CLEANUP)
 

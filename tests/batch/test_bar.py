@@ -15,7 +15,7 @@ from horay_async.batch.bar import ProgressBar
 from tests.processes import printed_by
 
 from .conftest import Stub, lines, until
-from .test_files import Files
+from .test_run_file import Files
 
 pytestmark = pytest.mark.anyio
 

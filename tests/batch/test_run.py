@@ -15,8 +15,8 @@ from aiohttp import web
 
 from horay_async import HorayError
 from horay_async.batch import AsyncBatch, BatchRequest, BatchResult
+from horay_async.batch.batch_limiter import batch_limiter_of
 from horay_async.batch.runner import BatchRunner
-from horay_async.batch.throttle import throttle_of
 from horay_async.models.dicts import MessageDict
 
 from .conftest import Json, Stub, client_of, completion, line, lines, until
@@ -33,7 +33,7 @@ async def gone(stub: Stub, batch: AsyncBatch) -> None:
     """Waits until nothing of a batch is left, on either side."""
     await stub.reached(lambda: stub.under_way == 0)
     await until(lambda: not engine_tasks())
-    assert throttle_of(batch._transport).admission.in_flight == 0
+    assert batch_limiter_of(batch._transport).overload.in_flight == 0
 
 
 async def test_nothing_happens_before_iteration(stub: Stub, batch: AsyncBatch) -> None:
@@ -74,7 +74,7 @@ async def test_block_cancels_what_is_under_way(stub: Stub, batch: AsyncBatch) ->
         first = asyncio.ensure_future(anext(run))
         await stub.reached(lambda: stub.under_way == 5)
     assert engine_tasks() == 0
-    assert throttle_of(batch._transport).admission.in_flight == 0
+    assert batch_limiter_of(batch._transport).overload.in_flight == 0
     assert run.progress.in_flight == 0
     with pytest.raises(HorayError, match="was left"):
         await first
@@ -310,10 +310,10 @@ async def test_requests_cancelled_before_they_began(stub: Stub, batch: AsyncBatc
     """Give back their permits all the same."""
     run = batch.run(lines(50), concurrency=7)
     first = asyncio.ensure_future(anext(run))
-    admission = throttle_of(batch._transport).admission
-    await until(lambda: admission.in_flight == 7)
+    overload = batch_limiter_of(batch._transport).overload
+    await until(lambda: overload.in_flight == 7)
     await run.close()
-    assert admission.in_flight == 0
+    assert overload.in_flight == 0
     first.cancel()
     await asyncio.wait([first])
 
@@ -355,10 +355,10 @@ async def test_bursts_hold_all_that_is_there(stub: Stub, batch: AsyncBatch) -> N
     """For the blocking client: in few hops, and an empty one at the end."""
     run = batch.run(lines(30))
     indexes: list[int] = []
-    while burst := await run._read_ready():
+    while burst := await run._next_items():
         indexes += [result.index for result in burst]
     assert sorted(indexes) == list(range(30))
-    assert await run._read_ready() == []
+    assert await run._next_items() == []
 
 
 async def test_bursts_read_requests_in_a_thread(stub: Stub, batch: AsyncBatch) -> None:
@@ -375,7 +375,7 @@ async def test_bursts_read_requests_in_a_thread(stub: Stub, batch: AsyncBatch) -
         yield BatchRequest.completion(model="m", prompt=text)
 
     run = batch.run(requests())
-    burst = await asyncio.wait_for(run._read_ready(), 20)
+    burst = await asyncio.wait_for(run._next_items(), 20)
     assert burst[0].unwrap().choices[0].text == "prompt 0"
     await run.close()
 

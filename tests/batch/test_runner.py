@@ -44,9 +44,9 @@ from horay_async.batch import (
     sender,
 )
 from horay_async.batch import results as results_module
+from horay_async.batch.batch_limiter import BatchLimiter, batch_limiter_of
 from horay_async.batch.options import Settings
 from horay_async.batch.runner import BatchRunner
-from horay_async.batch.throttle import Throttle, throttle_of
 from horay_async.models.chat import ChatCompletion
 from horay_async.models.completions import Completion
 from horay_async.models.images import ImageResponse
@@ -408,17 +408,17 @@ async def test_server_that_asks_for_longer_than_the_batch_has(stub: Stub, concur
 async def test_retry_that_cant_be_sent_within_the_time(stub: Stub) -> None:
     """It fails with the server's refusal as soon as that is known, and says that it wasn't sent again."""
     async with client_of(stub) as client:
-        throttle = throttle_of(client._transport)
+        batch_limiter = batch_limiter_of(client._transport)
 
         async def reply(body: Json) -> web.Response:
             if body["prompt"] == "prompt 1":
                 return refusal(headers={"Retry-After": "3600"})
-            await until(lambda: throttle.last_error)
+            await until(lambda: batch_limiter.last_error)
             return web.json_response({"message": "oh"}, status=500)
 
         stub.reply = reply
         results = await results_of(client.batch.run(lines(2), concurrency=2, give_up_after=60))
-        assert throttle.admission.in_flight == 0
+        assert batch_limiter.overload.in_flight == 0
     assert [[attempt.status for attempt in result.attempts] for result in results] == [
         [500, None],
         [429],
@@ -486,7 +486,7 @@ async def test_hidden_limit_is_respected(stub: Stub, batch: AsyncBatch) -> None:
     run = batch.run(lines(400))
     assert all(result.error is None for result in await results_of(run))
     assert run.progress.refused < 60
-    assert throttle_of(batch._transport).concurrency(Settings.of()).limit <= 8
+    assert batch_limiter_of(batch._transport).concurrency(Settings.of()).limit <= 8
 
 
 async def test_requests_are_read_as_they_are_needed(stub: Stub, batch: AsyncBatch) -> None:
@@ -555,7 +555,7 @@ async def test_only_the_first_failure_counts(batch: AsyncBatch) -> None:
     """What was read ahead is no longer looked at."""
     run = batch.run([{} for _ in range(9)], fail_fast=True)
     with pytest.raises(InvalidRequestError):
-        await run._read_ready()
+        await run._next_items()
     await run.close()
     assert run.progress.failed == 1
 
@@ -708,7 +708,7 @@ async def test_bugs_arent_results(
     monkeypatch.setattr(sender, "fetch", broken)
     with pytest.raises(ZeroDivisionError):
         await results_of(batch.run(lines(3)))
-    assert throttle_of(batch._transport).admission.in_flight == 0
+    assert batch_limiter_of(batch._transport).overload.in_flight == 0
 
 
 async def test_cancellation_from_outside_ends_the_batch(stub: Stub, batch: AsyncBatch) -> None:
@@ -895,7 +895,7 @@ async def test_policy_that_raises_ends_the_batch_after_what_is_under_way(
     async with client_of(stub, retry=Policy()) as client:
         run = client.batch.run(lines(200), ordered=ordered, concurrency=5)
         seen, error = await results_until_failure(run)
-        assert throttle_of(client._transport).admission.in_flight == 0
+        assert batch_limiter_of(client._transport).overload.in_flight == 0
     assert isinstance(error, KeyError)
     assert {0, 1, 3, 4} <= set(seen)
     assert len(seen) == len(stub.requests) - 1
@@ -963,11 +963,11 @@ async def test_response_nested_to_the_edge_of_the_stack(
     assert len(results) == 20
     failures = [result for result in results if result.error is not None]
     assert [str(failed.error) for failed in failures] == ["the response is nested too deep"]
-    assert throttle_of(batch._transport).admission.in_flight == 0
+    assert batch_limiter_of(batch._transport).overload.in_flight == 0
 
 
 async def test_client_goes_on_during_a_batch(stub: Stub, client: AsyncHoray) -> None:
-    """Single calls aren't held up by the throttle."""
+    """Single calls aren't held up by the batch_limiter."""
     run = AsyncBatch(client._transport).run(lines(50), concurrency=2)
     results = asyncio.ensure_future(results_of(run))
     response = await client.completions.create(model="m", prompt="by the way")
@@ -1017,7 +1017,7 @@ async def test_refusals_keep_no_batch(stub: Stub, batch: AsyncBatch) -> None:
 
 async def test_refusals_keep_no_copies(stub: Stub, client: AsyncHoray) -> None:
     """A copy of a client whose batch was refused leaves nothing for good, as one whose batch wasn't does."""
-    throttles: WeakSet[Throttle] = WeakSet()
+    batch_limiters: WeakSet[BatchLimiter] = WeakSet()
     refusals: list[web.Response] = []
 
     def reply(body: Json) -> web.Response:
@@ -1029,7 +1029,7 @@ async def test_refusals_keep_no_copies(stub: Stub, client: AsyncHoray) -> None:
         refusals.append(refusal())
         (result,) = await results_of(copy.batch.run(lines(1)))
         assert result.error is None
-        throttles.add(throttle_of(copy._transport))
+        batch_limiters.add(batch_limiter_of(copy._transport))
         del copy, result
     gc.collect()
-    assert len(throttles) <= 2 * MAX_UNUSED
+    assert len(batch_limiters) <= 2 * MAX_UNUSED

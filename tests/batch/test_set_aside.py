@@ -14,7 +14,7 @@ from horay_async import (
     HorayError,
 )
 from horay_async.batch.outcomes import is_of_setup, is_refused_key
-from horay_async.batch.requests import Preparer
+from horay_async.batch.preparer import Preparer
 from horay_async.batch.set_aside import LEAST_REFUSED, SetAside
 from horay_async.batch.work_item import WorkItem
 from horay_async.options import ClientOptions

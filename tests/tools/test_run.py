@@ -173,7 +173,7 @@ async def test_no_call(fault_server: FaultServer, connect: Connect) -> None:
         with pytest.raises(HorayError, match="no response yet"):
             run._merged()
         assert (await run.final()).choices[0].message.content == "Fine."
-        assert await run._read_ready() == []
+        assert await run._next_items() == []
         await run.close()
         assert await run.final() is await run.final()
 
@@ -450,7 +450,7 @@ async def test_stopping_between_results(
     async with connect() as client:
         tools = [weather, hanging(cancelled, begun)]
         run = client.chat.completions.run_tools(model="m", messages=QUESTION, tools=tools)
-        while not results(await run._read_ready()):
+        while not results(await run._next_items()):
             pass
         await begun.wait()
         await stop(run)
@@ -544,7 +544,7 @@ async def test_leaving_the_loop(fault_server: FaultServer, connect: Connect) -> 
             if isinstance(event, TextDelta):
                 break
         with pytest.raises(HorayError, match="the run was stopped"):
-            await run._read_ready()
+            await run._next_items()
         await fault_server.until(lambda: fault_server.open_connections == 0, what="closing")
 
 
@@ -745,7 +745,7 @@ async def test_results_that_came_stay_where_the_run_ends(
     async with connect() as client:
         tools = [weather, hanging(asyncio.Event(), begun)]
         run = client.chat.completions.run_tools(model="m", messages=QUESTION, tools=tools)
-        while not results(await run._read_ready()):
+        while not results(await run._next_items()):
             pass
         during = run.messages
         await begun.wait()
@@ -775,7 +775,7 @@ async def test_results_that_came_stay_where_approve_raises(
         run = client.chat.completions.run_tools(
             model="m", messages=QUESTION, tools=[weather], approve=approve
         )
-        while not results(await run._read_ready()):
+        while not results(await run._next_items()):
             pass
         told.set()
         with pytest.raises(ValueError, match="no more"):
@@ -789,7 +789,7 @@ async def test_result_of_a_tool_that_was_stopped(
     fault_server: FaultServer, connect: Connect, monkeypatch: pytest.MonkeyPatch, late: bool
 ) -> None:
     """What a tool brings though it was cancelled is among the messages, at once or later; until then, that it was stopped."""
-    monkeypatch.setattr("horay_async.tools._isolation.CLEANUP", 0.01 if late else 60.0)
+    monkeypatch.setattr("horay_async.tools._tool_threads.CLEANUP", 0.01 if late else 60.0)
     begun, others_begun, go_on = asyncio.Event(), asyncio.Event(), asyncio.Event()
     cancelled = 0
 

@@ -29,9 +29,9 @@ from horay_async import (
 )
 from horay_async._protocol.wire.request import download
 from horay_async._transport.connection_pool import MAX_LIMITS
-from horay_async._transport.limiter import START, Limiter
+from horay_async._transport.request_limiter import START, RequestLimiter
 from horay_async._transport.shared_limiters import MAX_UNUSED
-from horay_async.batch.throttle import Throttle
+from horay_async.batch.batch_limiter import BatchLimiter
 
 pytestmark = pytest.mark.anyio
 
@@ -314,7 +314,7 @@ async def test_all_that_is_under_way_is_retried(
             await call
             results = await batch
         assert all(result.error is None for result in results)
-        assert client._transport.limiter().admission.in_flight == 0
+        assert client._transport.limiter().overload.in_flight == 0
 
 
 @pytest.mark.parametrize("concurrency", [1, "auto"])
@@ -329,17 +329,17 @@ async def test_retry_that_waits_holds_nobody_up(
     counting.fail_first = 1000
     async with client_of(counting, Limits(concurrency=concurrency), retry=RetryPolicy()) as client:
         batch = asyncio.ensure_future(collect(client, 100, concurrency=concurrency))
-        admission = client._transport.limiter().admission
+        overload = client._transport.limiter().overload
         async with asyncio.timeout(20):
             await counting.reached(2 * limit)
-            while admission.in_flight:  # noqa: ASYNC110 - it tells nobody
+            while overload.in_flight:  # noqa: ASYNC110 - it tells nobody
                 await asyncio.sleep(0)
             counting.fail_first = 0
             await complete(client)
-        assert (len(counting.prompts), admission.in_flight) == (2 * limit + 1, 0)
+        assert (len(counting.prompts), overload.in_flight) == (2 * limit + 1, 0)
         batch.cancel()
         await asyncio.wait([batch])
-        assert admission.in_flight == 0
+        assert overload.in_flight == 0
 
 
 async def test_waiting_is_under_the_clocks(counting: Counting) -> None:
@@ -358,7 +358,7 @@ async def test_waiting_is_under_the_clocks(counting: Counting) -> None:
         await first
         await complete(client)
         assert len(counting.prompts) == 2
-        assert client._transport.limiter().admission.in_flight == 0
+        assert client._transport.limiter().overload.in_flight == 0
 
 
 async def test_cancellation_passes_the_place_on(counting: Counting) -> None:
@@ -378,7 +378,7 @@ async def test_cancellation_passes_the_place_on(counting: Counting) -> None:
         async with await client.completions.create(model="m", prompt="p", stream=True) as left:
             await anext(aiter(left))
         await complete(client)
-        assert client._transport.limiter().admission.in_flight == 0
+        assert client._transport.limiter().overload.in_flight == 0
 
 
 async def test_max_connections_while_limits_are_waited_for(counting: Counting) -> None:
@@ -416,7 +416,7 @@ async def test_what_was_not_sent_costs_nothing(counting: Counting) -> None:
                 with pytest.raises((APIConnectionError, ConfigurationError)) as caught:
                     await complete(client, timeout=Timeouts(queue=5.0))
                 assert not isinstance(caught.value, APITimeoutError)
-            assert client._transport.limiter().admission.in_flight == 0
+            assert client._transport.limiter().overload.in_flight == 0
 
 
 async def test_closing_while_calls_wait(counting: Counting) -> None:
@@ -436,7 +436,7 @@ async def test_auto(counting: Counting) -> None:
         await asyncio.gather(*(complete(client) for _ in range(100)), collect(client, 100))
         limiter = client._transport.limiter()
         assert limiter.auto.limit > 1
-        assert limiter.admission.in_flight == limiter.auto.in_flight == 0
+        assert limiter.overload.in_flight == limiter.auto.in_flight == 0
 
 
 async def test_copies_with_other_limits(counting: Counting) -> None:
@@ -449,7 +449,7 @@ async def test_copies_with_other_limits(counting: Counting) -> None:
         free = client.with_options(limits=None)
         response = await complete(free)
         assert response.meta.queue == 0.0
-        assert free._transport.limiter().admission.in_flight == 0
+        assert free._transport.limiter().overload.in_flight == 0
 
 
 def alive(*kinds: type) -> int:
@@ -464,13 +464,13 @@ async def test_limits_of_dropped_copies_are_forgotten(counting: Counting) -> Non
     async with client_of(counting, kept) as client:
         await collect(client, 2)
         first = client._transport.limiter()
-        before = alive(Limiter, Throttle)
+        before = alive(RequestLimiter, BatchLimiter)
         for number in range(4 * MAX_UNUSED):
             copy = client.with_options(limits=Limits(rpm=10**7 + number))
             await complete(copy)
             await collect(copy, 2)
             del copy
-        assert alive(Limiter, Throttle) - before <= 2 * MAX_UNUSED
+        assert alive(RequestLimiter, BatchLimiter) - before <= 2 * MAX_UNUSED
         assert client._transport.limiter() is first
         assert client.with_options(timeout=5)._transport.limiter() is first
 

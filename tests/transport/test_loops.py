@@ -106,7 +106,7 @@ async def begin():
         kept = [asyncio.ensure_future(anext(run))]
     else:
         kept = [asyncio.ensure_future(client.completions.create(**asked)) for _ in range(3)]
-    while not client._transport.limiter().admission.in_flight:
+    while not client._transport.limiter().overload.in_flight:
         await asyncio.sleep(0)
 
 loop = asyncio.new_event_loop()

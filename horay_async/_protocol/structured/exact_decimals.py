@@ -13,7 +13,8 @@ from decimal import Decimal
 from typing import Any
 
 from horay_async._json import Json, is_array, is_object
-from horay_async._protocol.structured.foreign_check import (
+from horay_async._protocol.structured.mismatch import step
+from horay_async._protocol.structured.pydantic_check import (
     DECIMAL,
     DEFS,
     RAW,
@@ -22,7 +23,6 @@ from horay_async._protocol.structured.foreign_check import (
     item_schema,
     property_schema,
 )
-from horay_async._protocol.structured.mismatch import step
 from horay_async._protocol.structured.values import is_short
 
 

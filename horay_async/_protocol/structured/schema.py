@@ -23,9 +23,9 @@ from horay_async._json import Json, is_array, is_object
 from horay_async._protocol.structured import nodes
 from horay_async._protocol.structured.classes import is_record
 from horay_async._protocol.structured.constraints import Constraint
-from horay_async._protocol.structured.foreign import foreign_schema
-from horay_async._protocol.structured.foreign_check import DEFS
 from horay_async._protocol.structured.hints import parse_hint, remembered
+from horay_async._protocol.structured.pydantic_check import DEFS
+from horay_async._protocol.structured.pydantic_classes import foreign_schema
 
 SCALARS: dict[Any, Json] = {
     NoneType: {"type": "null"},

@@ -21,7 +21,6 @@ from cattrs.gen import (
 
 from horay_async._json import is_array, is_object
 from horay_async._protocol.structured import nodes
-from horay_async._protocol.structured.foreign import foreign_hook
 from horay_async._protocol.structured.hints import parse_hint, remembered
 from horay_async._protocol.structured.mismatch import (
     FIELD,
@@ -33,6 +32,7 @@ from horay_async._protocol.structured.mismatch import (
     named,
     step,
 )
+from horay_async._protocol.structured.pydantic_classes import foreign_hook
 from horay_async._protocol.structured.schema import check
 from horay_async._protocol.structured.unions import remembering, union_hook
 from horay_async._protocol.structured.values import SCALARS, Hook, anything, choice_hook

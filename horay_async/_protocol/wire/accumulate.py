@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar, cast
 
 import attrs
 
-from horay_async._protocol.wire.decode import NO_FINDINGS, drift_of, number_choices
+from horay_async._protocol.wire.decode import NO_DIFFERENCES, drift_of, number_choices
 from horay_async._protocol.wire.finish_reasons import CUT_REASONS
 from horay_async._protocol.wire.tool_calls import ToolCalls
 from horay_async._protocol.wire.unknown import (
@@ -127,7 +127,7 @@ class ChoiceAccumulator(Accumulator[ChoiceChunkT, ResponseT]):
         self._usage: Any = None
         self._fingerprint: str | None = None
         self._unknown: JSON = {}
-        self.kept: int = 0
+        self.object_count: int = 0
         """Objects that the stream has left here: choices, tool calls and log probabilities; pieces of text
         are counted by who reads the stream."""
 
@@ -198,21 +198,21 @@ class ChoiceAccumulator(Accumulator[ChoiceChunkT, ResponseT]):
         if chunk.system_fingerprint is not None:
             self._fingerprint = chunk.system_fingerprint
         self._add_rest(chunk)
-        if events is not None and drift_of(chunk) is not NO_FINDINGS:
+        if events is not None and drift_of(chunk) is not NO_DIFFERENCES:
             self.add_unknown(chunk)
         return content
 
     def add_unknown(self, chunk: ChoiceChunkT) -> None:
         """Takes in the fields of `chunk`, which was added, that its classes don't know."""
-        self.kept += replace_unknown(self._unknown, chunk)
+        self.object_count += replace_unknown(self._unknown, chunk)
         choices: Any = chunk.choices
         for chunk_choice in choices:
             choice = self._choices[chunk_choice.index]
-            self.kept += replace_unknown(choice.unknown, chunk_choice)
-            self.kept += merge_unknown(choice.unknown_in_message, chunk_choice.delta)
-            self.kept += merge_unknown(choice.unknown_in_logprobs, chunk_choice.logprobs)
+            self.object_count += replace_unknown(choice.unknown, chunk_choice)
+            self.object_count += merge_unknown(choice.unknown_in_message, chunk_choice.delta)
+            self.object_count += merge_unknown(choice.unknown_in_logprobs, chunk_choice.logprobs)
             if chunk_choice.logprobs is not None:
-                self.kept += self._count_unknown_of_tokens(chunk_choice.logprobs)
+                self.object_count += self._count_unknown_of_tokens(chunk_choice.logprobs)
 
     def is_new(self, index: int) -> bool:
         """Whether nothing has come of a choice."""
@@ -288,7 +288,7 @@ class ChoiceAccumulator(Accumulator[ChoiceChunkT, ResponseT]):
     def _begin(self, index: int) -> MergedChoice:
         choice = self._choices[index] = MergedChoice()
         self._unfinished += 1
-        self.kept += 1
+        self.object_count += 1
         return choice
 
     def _in_order(self) -> list[tuple[int, MergedChoice]]:
@@ -323,7 +323,7 @@ class CompletionAccumulator(ChoiceAccumulator[CompletionChunk, Completion]):
         return True
 
     def _add_logprobs(self, choice: MergedChoice, more: CompletionLogprobs) -> None:
-        self.kept += len(more.tokens) + len(more.top_logprobs or ())
+        self.object_count += len(more.tokens) + len(more.top_logprobs or ())
         choice.logprobs = _extended(choice.logprobs, more)
 
     def _add_rest(self, chunk: CompletionChunk) -> None:
@@ -398,11 +398,11 @@ class ChatAccumulator(ChoiceAccumulator[ChatCompletionChunk, ChatCompletion]):
         if delta.tool_calls:
             if choice.tools is None:
                 choice.tools = ToolCalls()
-            before = choice.tools.kept
+            before = choice.tools.object_count
             for position, call in enumerate(delta.tool_calls):
                 if choice.tools.add(call, position, chunk_choice.index, events):
                     content = True
-            self.kept += choice.tools.kept - before
+            self.object_count += choice.tools.object_count - before
         return content
 
     def drop_repeated(self, chunk_choice: ChatChunkChoice, *, may_be_delta: bool) -> bool:
@@ -434,7 +434,7 @@ class ChatAccumulator(ChoiceAccumulator[ChatCompletionChunk, ChatCompletion]):
     def _add_logprobs(self, choice: MergedChoice, more: ChatLogprobs) -> None:
         for entries in (more.content, more.refusal):
             for entry in entries or ():
-                self.kept += 1 + len(entry.top_logprobs) // ALTERNATIVES_PER_OBJECT
+                self.object_count += 1 + len(entry.top_logprobs) // ALTERNATIVES_PER_OBJECT
         choice.logprobs = _extended_chat(choice.logprobs, more)
 
     def _count_unknown_of_tokens(self, logprobs: ChatLogprobs) -> int:

@@ -9,7 +9,7 @@ from horay_async._protocol.wire.accumulate import ChoiceAccumulator
 from horay_async._protocol.wire.characters import SplitCharacters
 from horay_async._protocol.wire.chunk_template import ChunkTemplate
 from horay_async._protocol.wire.decode import (
-    NO_FINDINGS,
+    NO_DIFFERENCES,
     Decoder,
     ErrorInBody,
     InvalidBody,
@@ -19,7 +19,7 @@ from horay_async._protocol.wire.decode import (
     is_json,
     parsed,
 )
-from horay_async._protocol.wire.description import Finding
+from horay_async._protocol.wire.description import Difference
 from horay_async._protocol.wire.dialects import (
     from_messages,
     unrecognised_beside_choices,
@@ -147,7 +147,7 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
             self._add_texts(chunks, self._texts)
             return chunks
         self._others_came = True
-        if any(drift_of(chunk) is not NO_FINDINGS for chunk in chunks):
+        if any(drift_of(chunk) is not NO_DIFFERENCES for chunk in chunks):
             chunks = self._added_one_by_one(chunks)
         else:
             self._add(chunks)
@@ -265,8 +265,8 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
     def _count(self, chunks: list[C]) -> None:
         """Counts chunks that were merged; too many fail the stream."""
         merged = self.merged
-        merged.kept += len(chunks)
-        if merged.kept > self._max_objects:
+        merged.object_count += len(chunks)
+        if merged.object_count > self._max_objects:
             self._fail(
                 self._bad(
                     f"is a stream of more than {self._max_objects:,} objects and pieces: pass "
@@ -275,7 +275,7 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
                 )
             )
 
-    def _note(self, chunk: C, found: Sequence[Finding]) -> None:
+    def _note(self, chunk: C, found: Sequence[Difference]) -> None:
         """Counts how `chunk` drifts, and remembers the first field with something unknown in it."""
         error = self._drift.note(found, chunk, context=self._context)
         self._drift_error = self._drift_error or error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from horay_async._protocol.wire.description import Finding
+from horay_async._protocol.wire.description import Difference
 
 BACKSLASH = ord("\\")
 
@@ -19,7 +19,7 @@ class ChunkTemplate:
     __slots__ = ("_after", "_before", "_between", "_first", "_last", "_text_at", "found")
 
     def __init__(self) -> None:
-        self.found: Sequence[Finding] = ()
+        self.found: Sequence[Difference] = ()
         self._before = self._after = b"\n"  # no chunk begins so
         self._text_at = 0
         self._first = self._between = self._last = "\n"  # the same as text, for several chunks
@@ -44,7 +44,7 @@ class ChunkTemplate:
         """
         return f"{self._first}{self._between.join(texts)}{self._last}".encode() == lines
 
-    def take(self, data: bytes, text: str, found: Sequence[Finding]) -> bool:
+    def take(self, data: bytes, text: str, found: Sequence[Difference]) -> bool:
         """Makes the template of `data`, a chunk with the piece `text` that drifts as `found` says, if its place can be
         seen; says whether it can. What is in the same quotes elsewhere, or spelled with an escape, might be the piece.
         """

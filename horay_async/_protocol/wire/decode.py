@@ -13,8 +13,8 @@ from horay_async._first_use import FIRST_USE
 from horay_async._json import decimal, is_array, is_object
 from horay_async._protocol.wire.characters import SplitCharacters, whole_characters
 from horay_async._protocol.wire.description import (
+    Difference,
     Envelope,
-    Finding,
     differences,
     list_differences,
     strict_decoder_of,
@@ -32,7 +32,7 @@ from horay_async._protocol.wire.size_limits import (
     too_many_objects,
 )
 from horay_async._protocol.wire.unknown import keep_unknown
-from horay_async.models._base import Findings, Response, parse_json, sent_fields
+from horay_async.models._base import Differences, Response, parse_json, sent_fields
 
 R = TypeVar("R", bound=Response)
 R_co = TypeVar("R_co", bound=Response, covariant=True)
@@ -43,7 +43,7 @@ SUCCESS_CODE = 20000
 MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What decoding raises for bytes that aren't JSON, or that are nested too deep."""
 
-NO_FINDINGS = Findings()
+NO_DIFFERENCES = Differences()
 
 
 class InvalidBody(Exception):
@@ -227,7 +227,7 @@ class Decoder(Generic[R]):
         is_bare = self._is_bare_list(inner)
         if is_bare:
             inner = {self._wire.list_field: inner}
-        found = Findings()
+        found = Differences()
         if is_object(inner):
             found.extend(self._differences(decoded))
             found.normalized = normalize(inner, self._into)
@@ -261,13 +261,13 @@ class Decoder(Generic[R]):
         response._drift = found if found or found.normalized else None  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
         return response
 
-    def _differences(self, decoded: Any) -> list[Finding]:
+    def _differences(self, decoded: Any) -> list[Difference]:
         """How JSON differs from what the API describes."""
         if _is_envelope(decoded) and not is_array(decoded.get(self._wire.list_field)):
             return [*differences(decoded, Envelope), *self._drift_in(decoded.get("data"), "$.data")]
         return self._drift_in(decoded, "$")
 
-    def _drift_in(self, inner: Any, path: str) -> list[Finding]:
+    def _drift_in(self, inner: Any, path: str) -> list[Difference]:
         if is_array(inner):
             return list_differences(inner, self._into, path)
         return differences(inner, self._into, path)
@@ -305,10 +305,10 @@ class Decoder(Generic[R]):
         raise InvalidBody("holds none of the fields that the API describes", response)
 
 
-def drift_of(response: Response) -> Findings:
+def drift_of(response: Response) -> Differences:
     """How `response` differs from what the API describes, by its decoding."""
-    found: Findings | None = getattr(response, "_drift", None)
-    return NO_FINDINGS if found is None else found
+    found: Differences | None = getattr(response, "_drift", None)
+    return NO_DIFFERENCES if found is None else found
 
 
 def can_decode(decode: Callable[[bytes], object], data: bytes) -> bool:

@@ -15,10 +15,10 @@ from horay_async._json import is_array, is_object
 from horay_async.errors import DriftKind
 from horay_async.models._base import Model, Response, WireForm, is_model, sent_fields
 
-Finding = tuple[str, DriftKind]
+Difference = tuple[str, DriftKind]
 """A path, and what is the matter there."""
 
-Check = Callable[[Any, str, list[Finding]], None]
+Check = Callable[[Any, str, list[Difference]], None]
 """Looks at a value that stands at a path, and appends what it finds."""
 
 NAME_SHOWN = 100
@@ -44,19 +44,19 @@ class Envelope(Model):
     data: Any = None
 
 
-def differences(sent: Any, into: type[Model], path: str = "$") -> list[Finding]:
+def differences(sent: Any, into: type[Model], path: str = "$") -> list[Difference]:
     """How `sent`, decoded JSON that stands at `path`, differs from what `into` describes. Each occurrence
     counts, so a path can be there more than once; from `MAX_FINDINGS` on it is left at that.
     """
-    found: list[Finding] = []
+    found: list[Difference] = []
     # mypy takes the classes for unhashable, as their instances are.
     _check_of(cast(Any, into))(sent, path, found)
     return found
 
 
-def list_differences(sent: list[Any], into: type[Response], path: str = "$") -> list[Finding]:
+def list_differences(sent: list[Any], into: type[Response], path: str = "$") -> list[Difference]:
     """The same for the list that `into` is about, sent without the object around it."""
-    found: list[Finding] = [(path, "retyped")]
+    found: list[Difference] = [(path, "retyped")]
     _check_of(get_type_hints(into)[into.__wire__.list_field])(sent, path, found)
     return found
 
@@ -117,7 +117,7 @@ def _check_of(type_: Any) -> Check:
 
 
 def _nullable(inner: Check) -> Check:
-    def check(value: Any, path: str, found: list[Finding]) -> None:
+    def check(value: Any, path: str, found: list[Difference]) -> None:
         if value is not None:
             inner(value, path, found)
 
@@ -125,7 +125,7 @@ def _nullable(inner: Check) -> Check:
 
 
 def _items(fits: Callable[[object], bool], step: str, inner: Check) -> Check:
-    def check(value: Any, path: str, found: list[Finding]) -> None:
+    def check(value: Any, path: str, found: list[Difference]) -> None:
         if not fits(value):
             found.append((path, "retyped"))
             return
@@ -144,7 +144,7 @@ def _object(into: type[Model]) -> Check:
     checks = {sent: _check_of(type_) for sent, _, type_ in fields}
     keeps_alive = issubclass(into, Response) and into.__wire__.allow_empty
 
-    def check(value: Any, path: str, found: list[Finding]) -> None:
+    def check(value: Any, path: str, found: list[Difference]) -> None:
         if not is_object(value):
             found.append((path, "retyped"))
             return
@@ -165,7 +165,7 @@ def _object(into: type[Model]) -> Check:
 def _scalar(type_: Any) -> Check:
     is_described = DESCRIBED[type_]
 
-    def check(value: Any, path: str, found: list[Finding]) -> None:
+    def check(value: Any, path: str, found: list[Difference]) -> None:
         if not is_described(value):
             found.append((path, "retyped"))
 

@@ -21,7 +21,7 @@ from typing import Literal
 import attrs
 
 from horay_async._argument_errors import PACKAGE
-from horay_async._protocol.wire.description import Finding
+from horay_async._protocol.wire.description import Difference
 from horay_async._protocol.wire.errors import ErrorContext
 from horay_async._record import Record
 from horay_async.errors import DriftError, DriftWarning
@@ -35,7 +35,7 @@ class DriftWatch(Record):
 
     strict: Literal["warn", "raise"] | None
     counts: Drift = attrs.field(factory=Drift)
-    _warned: dict[Finding, object] = attrs.field(factory=dict[Finding, object])
+    _warned: dict[Difference, object] = attrs.field(factory=dict[Difference, object])
 
     def changed(self, strict: Literal["warn", "raise"] | None) -> DriftWatch:
         """A watch that goes on with the same counts, and tells nothing anew."""
@@ -43,7 +43,7 @@ class DriftWatch(Record):
 
     def note(
         self,
-        found: Sequence[Finding],
+        found: Sequence[Difference],
         response: Response,
         *,
         context: ErrorContext,
@@ -57,7 +57,7 @@ class DriftWatch(Record):
             for path, kind in counted:
                 mine = object()
                 if self._warned.setdefault((path, kind), mine) is mine:
-                    told = context.clean(_told([(path, kind)], context.label))
+                    told = context.clean(_summary([(path, kind)], context.label))
                     warning = DriftWarning(told, path=path, kind=kind)
                     try:
                         warnings.warn(warning, stacklevel=_levels())
@@ -70,7 +70,7 @@ class DriftWatch(Record):
         path, kind = distinct[0]
         body = response._raw.decode("utf-8", "replace")  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - as it was sent
         return DriftError(
-            context.clean(_told(distinct, context.label)),
+            context.clean(_summary(distinct, context.label)),
             path=path,
             kind=kind,
             drifts=distinct,
@@ -80,12 +80,12 @@ class DriftWatch(Record):
         )
 
 
-def masked(found: Sequence[Finding], context: ErrorContext) -> Sequence[Finding]:
+def masked(found: Sequence[Difference], context: ErrorContext) -> Sequence[Difference]:
     """`found` with API keys masked in the paths: a server that names fields by what it was sent may echo one."""
     return [(context.clean.mask(path), kind) for path, kind in found]
 
 
-def _told(found: Sequence[Finding], label: str) -> str:
+def _summary(found: Sequence[Difference], label: str) -> str:
     more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
     path, kind = found[0]
     return f"the response to {label} isn't what the API describes: {path} is {kind}{more}"

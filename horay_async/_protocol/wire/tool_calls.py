@@ -207,10 +207,10 @@ class Piece:
 class ToolCalls:
     """The tool calls of one choice. To add a piece takes constant time, however many calls there are."""
 
-    __slots__ = ("_by_id", "_by_index", "_calls", "_newest", "_next", "kept")
+    __slots__ = ("_by_id", "_by_index", "_calls", "_newest", "_next", "object_count")
 
     def __init__(self) -> None:
-        self.kept = 0
+        self.object_count = 0
         """Objects that pieces have left here: each piece, each call, and values in fields that their classes don't know."""
         self._calls: dict[int, MergedCall] = {}  # by number
         self._by_index: dict[int, MergedCall] = {}  # the newest of each index
@@ -281,8 +281,8 @@ class ToolCalls:
             call.arguments.add(piece.arguments)
             if events is not None:
                 events.append(ToolCallArgumentsDelta(choice, call.number, piece.arguments))
-        self.kept += 1 + started + merge_unknown(call.unknown, delta)
-        self.kept += merge_unknown(call.unknown_in_function, delta.function)
+        self.object_count += 1 + started + merge_unknown(call.unknown, delta)
+        self.object_count += merge_unknown(call.unknown_in_function, delta.function)
         return started or identified or named or bool(piece.arguments)
 
     def _find(self, piece: Piece) -> MergedCall | None:

@@ -9,10 +9,10 @@ from typing import Any
 from horay_async._protocol.limits.concurrency import ConcurrencyLimit
 from horay_async._transport.transport import Transport
 from horay_async.batch import BatchProgress, BatchRequest, BatchResult
+from horay_async.batch.batch_limiter import batch_limiter_of
 from horay_async.batch.options import Settings
 from horay_async.batch.runner import BatchRunner
 from horay_async.batch.sender import RequestSender
-from horay_async.batch.throttle import throttle_of
 from horay_async.integrations.ray.limiter import ClusterLimits
 from horay_async.integrations.ray.options import SealedOptions
 from horay_async.integrations.ray.rows import EmbeddingRows, Rows, Table
@@ -78,9 +78,12 @@ class Worker:
 
     def _share(self) -> tuple[ConcurrencyLimit, SlicedRateLimiter | None]:
         """What the batches of this worker have in common; to be made on the loop that they run on."""
-        concurrency, limits = throttle_of(self._transport).concurrency(self._settings), self._limits
+        concurrency, limits = (
+            batch_limiter_of(self._transport).concurrency(self._settings),
+            self._limits,
+        )
         if limits is not None:
-            throttle_of(self._transport).limiter.on_pause = self._tell
+            batch_limiter_of(self._transport).limiter.on_pause = self._tell
         if limits is None or (limits.rpm is None and limits.tpm is None):
             return concurrency, None
         return concurrency, SlicedRateLimiter(
@@ -102,7 +105,7 @@ class Worker:
         assert self._limits is not None
         delay = await self._limits.limiter.take.remote(seconds)
         rate_limiter.add(delay, seconds, asyncio.get_running_loop().time())
-        throttle_of(self._transport).limiter.wake()
+        batch_limiter_of(self._transport).limiter.wake()
 
     # A `Retry-After` is for all of the cluster
 
@@ -121,11 +124,11 @@ class Worker:
 
     async def _follow_pauses(self, concurrency: ConcurrencyLimit) -> None:
         assert self._limits is not None
-        limiter = throttle_of(self._transport).limiter
+        limiter = batch_limiter_of(self._transport).limiter
         while True:
             self._pauses, left = await self._limits.limiter.next_pause.remote(self._pauses)
             if left > 0:
-                limiter.admission.pause(left, concurrency, asyncio.get_running_loop().time())
+                limiter.overload.pause(left, concurrency, asyncio.get_running_loop().time())
                 limiter.wake()
 
     def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

@@ -12,8 +12,8 @@ from typing import Any
 
 import attrs
 
-from horay_async._protocol.limits.admission import Admission, Permit
 from horay_async._protocol.limits.concurrency import ConcurrencyLimit
+from horay_async._protocol.limits.overload_control import OverloadControl, Permit
 
 WAY = 0.01
 """Seconds from the client to the server, and back."""
@@ -110,7 +110,7 @@ def simulate(
 ) -> Course:
     """Lets a batch run on a server for so many seconds; `changes` sets fields of the server on the way."""
     chance = random.Random(seed)
-    admission = Admission(random.Random(seed + 1).random)
+    overload = OverloadControl(random.Random(seed + 1).random)
     concurrency = concurrency or ConcurrencyLimit(start=16, ceiling=1000)
     course = Course()
     began: dict[int, float] = {}
@@ -142,11 +142,11 @@ def simulate(
 
     def succeeded(permit: Permit, now: float) -> None:
         course.responses.append(now)
-        admission.succeeded(permit, now, latency=now - began.pop(permit.serial))
+        overload.succeeded(permit, now, latency=now - began.pop(permit.serial))
 
     def refused(permit: Permit, asked: float | None, now: float) -> None:
         course.refusals.append(now)
-        admission.refused(permit, now, retry_after=asked)
+        overload.refused(permit, now, retry_after=asked)
 
     for at, change in (changes or {}).items():
 
@@ -162,8 +162,8 @@ def simulate(
         if now > seconds:
             break
         event(now)
-        while (wait := admission.wait(concurrency, now)) <= 0:
-            permit = admission.admit(concurrency, now)
+        while (wait := overload.wait(concurrency, now)) <= 0:
+            permit = overload.admit(concurrency, now)
             began[permit.serial] = now
             later(now + WAY, lambda now, permit=permit: arrive(permit, now))  # type: ignore[misc] # the default binds it
         if wait < math.inf and not now < woken < now + wait + 2 * GRAIN:

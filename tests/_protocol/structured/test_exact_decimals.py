@@ -13,7 +13,7 @@ import pytest
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WrapValidator
 
 from horay_async import AnswerError, parse_text
-from horay_async._protocol.structured.foreign import foreign_schema
+from horay_async._protocol.structured.pydantic_classes import foreign_schema
 
 NUMBERS = ["0.10", "12345678901234567.89", "9007199254740993.0", "1E+400", "5.0", "-0.00", "7"]
 """Decimals that a float holds otherwise, or not at all; and some that it does."""

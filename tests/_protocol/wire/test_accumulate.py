@@ -832,7 +832,7 @@ def test_the_longest_stream_with_logprobs_fits() -> None:
     entry = {"token": "x", "logprob": -1.0, "bytes": [120]}
     logprobs = {"content": [{**entry, "top_logprobs": [entry] * 20}]}
     one = {"choices": [{**delta(content="x"), "logprobs": logprobs}]}
-    before, after = chat(1, one).kept, chat(1, one, one).kept
+    before, after = chat(1, one).object_count, chat(1, one, one).object_count
     assert after - before > 1
     assert (after - before + 1) * 131_072 < MAX_OBJECTS
 

@@ -121,7 +121,7 @@ def merged_in(
             assert chunk.meta is META
         content.append(reader.has_content)
     assert reader.take_failure() is None
-    return reader.merged.result().model_dump(), content, reader.merged.kept
+    return reader.merged.result().model_dump(), content, reader.merged.object_count
 
 
 def expected(
@@ -134,8 +134,8 @@ def expected(
         chunks = [decoder(into).decode(event[6:-2]) for event in events[at : at + at_once]]
         added = [merged.add(chunk) for chunk in chunks]
         content.append(any(added))
-        merged.kept += len(chunks)
-    return merged.result().model_dump(), content, merged.kept
+        merged.object_count += len(chunks)
+    return merged.result().model_dump(), content, merged.object_count
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 3, 5])

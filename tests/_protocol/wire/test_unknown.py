@@ -217,11 +217,11 @@ def test_what_is_kept_is_counted() -> None:
     for each in made:
         merged.add(each)
         merged.add_unknown(each)
-        counts.append(merged.kept)
+        counts.append(merged.object_count)
     assert counts[0] >= 5
     first: CompletionChunk = made[0]
     merged.add_unknown(first)
-    assert merged.kept == counts[0]
+    assert merged.object_count == counts[0]
 
 
 def test_calls_of_tools_that_are_no_functions() -> None:
@@ -318,7 +318,7 @@ def test_what_tokens_keep_is_counted() -> None:
         entry = {"token": "a", "logprob": -1.0, "top_logprobs": top, **more}
         for _ in range(2):
             reader.feed(chunk({"content": "a"}, choice={"logprobs": {"content": [entry]}}))
-        counts.append(reader.merged.kept)
+        counts.append(reader.merged.object_count)
     assert counts[1] >= counts[0] + 200
 
 

@@ -12,8 +12,14 @@ from horay_async.batch.errors import BatchFileError
 from horay_async.batch.ids import FINISHED, LISTED, IdTable
 from horay_async.batch.jsonl import BUFFER, StoppedError
 from horay_async.batch.locks import FileLock
-from horay_async.batch.outputs import HEAD, RequestLineError, ResultLine, line_of, read_result_line
 from horay_async.batch.request_lines import is_unfinished
+from horay_async.batch.result_lines import (
+    HEAD,
+    RequestLineError,
+    ResultLine,
+    line_of,
+    read_result_line,
+)
 from horay_async.batch.results import BatchResult
 
 BLANK = b" \t\r\n\0"
@@ -31,7 +37,7 @@ class FinishedCounts(NamedTuple):
     failed: int
 
 
-class Journal:
+class ResultFile:
     """An output file, locked from here on until `close`. All methods block. Raises as `FileLock` does."""
 
     def __init__(self, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The throttle of a client's batches."""
+"""The batch_limiter of a client's batches."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import aiohttp
 import pytest
 
 from horay_async import AsyncHoray, ConfigurationError
-from horay_async._protocol.limits.admission import Permit
+from horay_async._protocol.limits.overload_control import Permit
 from horay_async._protocol.limits.rate_limiter import RateLimiter
-from horay_async._transport import limiter
 from horay_async._transport import open_files as module
-from horay_async._transport.limiter import LimitedRequest
+from horay_async._transport import request_limiter
 from horay_async._transport.open_files import MOST
+from horay_async._transport.request_limiter import LimitedRequest
+from horay_async.batch.batch_limiter import BatchLimiter, Patience, batch_limiter_of, unbound
 from horay_async.batch.options import Settings
-from horay_async.batch.throttle import Patience, Throttle, throttle_of, unbound
 from horay_async.options import ClientOptions
 
 PATIENCE = Patience(began=0, since=math.inf, seconds=600)
@@ -38,66 +38,67 @@ def permit_of(request: LimitedRequest) -> Permit:
 async def test_gate_is_shared_by_copies_of_a_client() -> None:
     """But not with another client, server or key."""
     async with AsyncHoray("a-key-for-nothing") as client, AsyncHoray("another-key") as other:
-        throttle = throttle_of(client._transport)
-        assert throttle_of(client.with_options(max_retries=0)._transport) is throttle
+        batch_limiter = batch_limiter_of(client._transport)
+        assert batch_limiter_of(client.with_options(max_retries=0)._transport) is batch_limiter
         assert (
-            throttle_of(client.with_options(base_url="http://[::1]/v1")._transport) is not throttle
+            batch_limiter_of(client.with_options(base_url="http://[::1]/v1")._transport)
+            is not batch_limiter
         )
-        assert throttle_of(other._transport) is not throttle
+        assert batch_limiter_of(other._transport) is not batch_limiter
 
 
 def test_gates_belong_to_their_loop() -> None:
     """A client that is used on several has one on each, which goes with it."""
     client = AsyncHoray("a-key-for-nothing")
 
-    async def throttle() -> Throttle:
-        return throttle_of(client._transport)
+    async def batch_limiter() -> BatchLimiter:
+        return batch_limiter_of(client._transport)
 
-    first, second = asyncio.run(throttle()), asyncio.run(throttle())
+    first, second = asyncio.run(batch_limiter()), asyncio.run(batch_limiter())
     assert first is not second
     asyncio.run(client.close())
 
 
 def test_levels() -> None:
     """The found limit is shared, a given one is the batch's own."""
-    throttle = Throttle(OPTIONS)
-    auto = throttle.concurrency(Settings.of())
-    assert throttle.concurrency(Settings.of()) is auto
-    fixed = throttle.concurrency(Settings.of(concurrency=3))
+    batch_limiter = BatchLimiter(OPTIONS)
+    auto = batch_limiter.concurrency(Settings.of())
+    assert batch_limiter.concurrency(Settings.of()) is auto
+    fixed = batch_limiter.concurrency(Settings.of(concurrency=3))
     assert fixed.limit == 3
-    assert throttle.concurrency(Settings.of(concurrency=3)) is not fixed
+    assert batch_limiter.concurrency(Settings.of(concurrency=3)) is not fixed
 
 
 def test_unused_rate_limiters_are_evicted() -> None:
     """One stays as long as a batch holds it, or what it has let go counts; afterwards nothing is left of it."""
-    throttle = Throttle(OPTIONS)
+    batch_limiter = BatchLimiter(OPTIONS)
     held, used = (
-        throttle.rate_limiter(Settings.of(rpm=1)),
-        throttle.rate_limiter(Settings.of(rpm=60)),
+        batch_limiter.rate_limiter(Settings.of(rpm=1)),
+        batch_limiter.rate_limiter(Settings.of(rpm=60)),
     )
     used.take(0, 10.0)
     refs = [weakref.ref(held), weakref.ref(used)]
-    refs += [weakref.ref(throttle.rate_limiter(Settings.of(rpm=rpm))) for rpm in range(2, 50)]
+    refs += [weakref.ref(batch_limiter.rate_limiter(Settings.of(rpm=rpm))) for rpm in range(2, 50)]
     del used
-    throttle.evict_unused(10.5)
+    batch_limiter.evict_unused(10.5)
     assert [ref() is not None for ref in refs] == [True, True] + [False] * 48
-    assert throttle.rate_limiter(Settings.of(rpm=1)) is held
-    assert throttle.rate_limiter(Settings.of(rpm=60)) is refs[1]()
+    assert batch_limiter.rate_limiter(Settings.of(rpm=1)) is held
+    assert batch_limiter.rate_limiter(Settings.of(rpm=60)) is refs[1]()
     held.take(0, 12.0)
     del held
-    throttle.evict_unused(12.0)
+    batch_limiter.evict_unused(12.0)
     assert [ref() is not None for ref in refs[:2]] == [True, False]
-    throttle.evict_unused(100.0)
+    batch_limiter.evict_unused(100.0)
     assert refs[0]() is None
 
 
 def test_rate_limiters() -> None:
-    """Batches that ask for the same rate share it."""
-    throttle = Throttle(OPTIONS)
-    rate_limiter = throttle.rate_limiter(Settings.of(rpm=60))
-    assert throttle.rate_limiter(Settings.of(rpm=60)) is rate_limiter
-    assert throttle.rate_limiter(Settings.of(rpm=60, tpm=1000)) is not rate_limiter
-    assert throttle.rate_limiter(Settings.of()) is not rate_limiter
+    """AnyBatchLimiter that ask for the same rate share it."""
+    batch_limiter = BatchLimiter(OPTIONS)
+    rate_limiter = batch_limiter.rate_limiter(Settings.of(rpm=60))
+    assert batch_limiter.rate_limiter(Settings.of(rpm=60)) is rate_limiter
+    assert batch_limiter.rate_limiter(Settings.of(rpm=60, tpm=1000)) is not rate_limiter
+    assert batch_limiter.rate_limiter(Settings.of()) is not rate_limiter
 
 
 async def test_number_of_connections_is_left_to_the_limiter() -> None:
@@ -113,15 +114,15 @@ async def test_session_of_the_callers_is_the_limit() -> None:
     """What its connector doesn't allow can't be reached, which is said at once."""
     connector = aiohttp.TCPConnector(limit=5)
     async with aiohttp.ClientSession(connector=connector) as session:
-        throttle = Throttle(OPTIONS.changed(session=session))
+        batch_limiter = BatchLimiter(OPTIONS.changed(session=session))
         with pytest.raises(ConfigurationError, match=r"concurrency=6 .* allows 5 connections"):
-            throttle.concurrency(Settings.of(concurrency=6))
-        assert throttle.concurrency(Settings.of(concurrency=5)).limit == 5
-        assert throttle.concurrency(Settings.of()).limit == 5
+            batch_limiter.concurrency(Settings.of(concurrency=6))
+        assert batch_limiter.concurrency(Settings.of(concurrency=5)).limit == 5
+        assert batch_limiter.concurrency(Settings.of()).limit == 5
     unlimited = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(connector=unlimited) as session:
-        throttle = Throttle(OPTIONS.changed(session=session))
-        assert throttle.concurrency(Settings.of(concurrency=6)).limit == 6
+        batch_limiter = BatchLimiter(OPTIONS.changed(session=session))
+        assert batch_limiter.concurrency(Settings.of(concurrency=6)).limit == 6
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="open files aren't counted there")
@@ -158,10 +159,10 @@ def test_fixed_number_has_to_fit_the_open_files(
     monkeypatch.setattr("resource.getrlimit", limits)
     monkeypatch.setattr(os, "listdir", names)
     free = 1000 - module.SPARE_FILES - (module.SPARE_FILES if opened is None else opened)
-    throttle = Throttle(OPTIONS)
-    assert throttle.concurrency(Settings.of(concurrency=free)).limit == free
+    batch_limiter = BatchLimiter(OPTIONS)
+    assert batch_limiter.concurrency(Settings.of(concurrency=free)).limit == free
     with pytest.raises(ConfigurationError, match=rf"may open {free} more .*ulimit -n"):
-        throttle.concurrency(Settings.of(concurrency=free + 1))
+        batch_limiter.concurrency(Settings.of(concurrency=free + 1))
 
 
 @pytest.mark.parametrize("unlimited", [-1, 2**64 - 1])
@@ -172,7 +173,7 @@ def test_fixed_number_without_a_limit(monkeypatch: pytest.MonkeyPatch, unlimited
         return unlimited, unlimited
 
     monkeypatch.setattr("resource.getrlimit", limits)
-    assert Throttle(OPTIONS).concurrency(Settings.of(concurrency=5000)).limit == 5000
+    assert BatchLimiter(OPTIONS).concurrency(Settings.of(concurrency=5000)).limit == 5000
 
 
 def test_open_files_without_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,37 +184,37 @@ def test_open_files_without_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_entering_waits_for_a_permit_to_come_back() -> None:
     """Until then nothing is taken from the rate either."""
-    throttle = Throttle(OPTIONS)
-    concurrency, rate_limiter = throttle.concurrency(Settings.of(concurrency=1)), RateLimiter()
+    batch_limiter = BatchLimiter(OPTIONS)
+    concurrency, rate_limiter = batch_limiter.concurrency(Settings.of(concurrency=1)), RateLimiter()
     first, second = (LimitedRequest(0, concurrency, rate_limiter, bulk=True) for _ in range(2))
-    assert await throttle.acquire(first, PATIENCE)
-    waiting = asyncio.create_task(throttle.acquire(second, PATIENCE))
+    assert await batch_limiter.acquire(first, PATIENCE)
+    waiting = asyncio.create_task(batch_limiter.acquire(second, PATIENCE))
     await asyncio.sleep(0)
-    throttle.limiter.wake()
+    batch_limiter.limiter.wake()
     await asyncio.sleep(0)
     assert not waiting.done()
-    throttle.admission.release(permit_of(first))
-    throttle.limiter.wake()
+    batch_limiter.overload.release(permit_of(first))
+    batch_limiter.limiter.wake()
     assert await waiting
-    throttle.admission.release(permit_of(second))
-    assert throttle.admission.in_flight == concurrency.in_flight == 0
+    batch_limiter.overload.release(permit_of(second))
+    assert batch_limiter.overload.in_flight == concurrency.in_flight == 0
 
 
 async def test_entering_waits_for_the_rate() -> None:
     """Ahead of time: a request that the server would refuse isn't sent."""
-    throttle = Throttle(OPTIONS)
-    concurrency, rate_limiter = throttle.concurrency(Settings.of()), RateLimiter(rpm=6000)
+    batch_limiter = BatchLimiter(OPTIONS)
+    concurrency, rate_limiter = batch_limiter.concurrency(Settings.of()), RateLimiter(rpm=6000)
     loop = asyncio.get_running_loop()
     start = loop.time()
     for _ in range(14):
         request = LimitedRequest(0, concurrency, rate_limiter, bulk=True)
-        assert await throttle.acquire(request, PATIENCE)
+        assert await batch_limiter.acquire(request, PATIENCE)
     assert loop.time() - start >= 2 / 100  # eleven at once, the rest a hundredth of a second apart
 
 
 async def test_entering_goes_early_rather_than_wait_for_no_time() -> None:
     """Waits that are shorter than timers can tell are none; the rate makes up for them."""
-    throttle = Throttle(OPTIONS)
+    batch_limiter = BatchLimiter(OPTIONS)
     asked: list[float] = []
 
     class Finer(RateLimiter):
@@ -221,8 +222,8 @@ async def test_entering_goes_early_rather_than_wait_for_no_time() -> None:
 
         def wait(self, now: float) -> float:
             asked.append(now)
-            return limiter.TICK / 2
+            return request_limiter.TICK / 2
 
-    request = LimitedRequest(0, throttle.concurrency(Settings.of()), Finer(), bulk=True)
-    assert await throttle.acquire(request, PATIENCE)
+    request = LimitedRequest(0, batch_limiter.concurrency(Settings.of()), Finer(), bulk=True)
+    assert await batch_limiter.acquire(request, PATIENCE)
     assert len(asked) == 1

@@ -1,4 +1,4 @@
-"""The throttle that all requests of a client's batches pass, one throttle for each event loop."""
+"""The batch_limiter that all requests of a client's batches pass, one batch_limiter for each event loop."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from weakref import WeakValueDictionary
 
 import attrs
 
-from horay_async._protocol.limits.admission import Admission, Permit
 from horay_async._protocol.limits.concurrency import ConcurrencyLimit
+from horay_async._protocol.limits.overload_control import OverloadControl, Permit
 from horay_async._protocol.limits.rate_limiter import RateLimiter
-from horay_async._transport.limiter import NO_LIMIT, LimitedRequest, Limiter
 from horay_async._transport.open_files import free_files, session_limit
+from horay_async._transport.request_limiter import NO_LIMIT, LimitedRequest, RequestLimiter
 from horay_async.batch.options import Settings
 from horay_async.errors import APIError, APIStatusError, ConfigurationError
 from horay_async.options import ClientOptions
@@ -27,15 +27,15 @@ Rates = tuple[float | None, float | None]
 """Requests and tokens a minute."""
 
 
-class Throttle:
-    """Passes the requests of a client's batches to its `Limiter`, which admits them, and adds what batches alone have: a
+class BatchLimiter:
+    """Passes the requests of a client's batches to its `RequestLimiter`, which admits them, and adds what batches alone have: a
     concurrency and rates of their own, and an end of the wait for a server that refuses everything.
     """
 
-    def __init__(self, options: ClientOptions, limiter: Limiter | None = None) -> None:
-        self.limiter: Limiter = limiter or Limiter(options)
+    def __init__(self, options: ClientOptions, limiter: RequestLimiter | None = None) -> None:
+        self.limiter: RequestLimiter = limiter or RequestLimiter(options)
         """The client's, which its calls wait for as well."""
-        self.admission: Admission = self.limiter.admission
+        self.overload: OverloadControl = self.limiter.overload
         """What the requests under way have met."""
         self.reached: bool = False
         """Whether the server has ever responded: then one that can't be reached will come back."""
@@ -108,7 +108,7 @@ class Throttle:
                 return True
             at = self._gives_up_at(patience)
             if at is not None and at <= clock():
-                if not self.admission.undecided:
+                if not self.overload.undecided:
                     if self._refused_at >= at:
                         return False
                     request.probe = True  # it may be back, and nobody has asked it since
@@ -153,7 +153,7 @@ class Throttle:
 
     def _gives_up_at(self, patience: Patience) -> float | None:
         """When what waits has waited for long enough, on the loop's clock; None while the server responds."""
-        since = self.admission.refusing_since
+        since = self.overload.refusing_since
         if since is None:
             return None
         until = max(since, patience.began) + patience.seconds
@@ -183,12 +183,14 @@ class BatchAttemptLimiter:
     During the back-off between them others are sent in its place.
     """
 
-    __slots__ = ("_admitted", "_patience", "_succeeds", "_throttle", "_used", "gave_up")
+    __slots__ = ("_admitted", "_batch_limiter", "_patience", "_succeeds", "_used", "gave_up")
 
-    def __init__(self, throttle: Throttle, admitted: LimitedRequest, patience: Patience) -> None:
+    def __init__(
+        self, batch_limiter: BatchLimiter, admitted: LimitedRequest, patience: Patience
+    ) -> None:
         self.gave_up: bool = False
         """Whether a retry couldn't be sent within the patience."""
-        self._throttle = throttle
+        self._batch_limiter = batch_limiter
         self._admitted = admitted  # for the newest attempt
         self._patience = patience
         self._used = False  # whether the first attempt was made
@@ -212,15 +214,15 @@ class BatchAttemptLimiter:
         """See `AttemptLimiter`. Raises the server's latest refusal where the retry can't be sent within the patience."""
         retry = attrs.evolve(self._admitted, probe=False)
         patience = self._patience._replace(since=asyncio.get_running_loop().time())
-        if not await self._throttle.acquire(retry, patience):
+        if not await self._batch_limiter.acquire(retry, patience):
             self.gave_up = True
-            raise self._throttle.last_refusal()
+            raise self._batch_limiter.last_refusal()
         self._admitted, self._succeeds = retry, False
         return self
 
     def received(self, status: int, headers: Mapping[str, str]) -> None:
         """See `AttemptPermit`."""
-        self._throttle.limiter.update_windows(headers, self._admitted)
+        self._batch_limiter.limiter.update_windows(headers, self._admitted)
         self._succeeds = 200 <= status < 300
 
     def complete(self, response: object) -> None:
@@ -233,20 +235,20 @@ class BatchAttemptLimiter:
     def release(self, *, whole: bool) -> None:
         """Gives the permit back where the request may be retried: else the batch does, when it knows what came of it."""
         if not (whole and self._succeeds):
-            self._throttle.admission.release(self.permit)
+            self._batch_limiter.overload.release(self.permit)
             # Not now: the batch may have to learn from a refusal first.
-            asyncio.get_running_loop().call_soon(self._throttle.limiter.wake)
+            asyncio.get_running_loop().call_soon(self._batch_limiter.limiter.wake)
 
 
 def unbound(transport: Transport) -> Transport:
-    """A transport on the same connections that leaves their number to the throttle."""
+    """A transport on the same connections that leaves their number to the batch_limiter."""
     return transport.changed(transport.options.changed(max_connections=NO_LIMIT))
 
 
-def throttle_of(transport: Transport) -> Throttle:
-    """The running loop's throttle for a client, shared by its copies that share its limiter, and kept as long."""
+def batch_limiter_of(transport: Transport) -> BatchLimiter:
+    """The running loop's batch_limiter for a client, shared by its copies that share its limiter, and kept as long."""
     limiter = transport.limiter()
-    throttle = limiter.batches
-    if not isinstance(throttle, Throttle):
-        throttle = limiter.batches = Throttle(transport.options, limiter)
-    return throttle
+    batch_limiter = limiter.batch_limiter
+    if not isinstance(batch_limiter, BatchLimiter):
+        batch_limiter = limiter.batch_limiter = BatchLimiter(transport.options, limiter)
+    return batch_limiter

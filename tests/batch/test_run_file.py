@@ -38,12 +38,12 @@ from horay_async.batch import (
     BatchFileError,
     BatchProgress,
     BatchResult,
-    inputs,
-    journal,
+    request_file,
+    result_file,
 )
-from horay_async.batch.inputs import RequestFile
-from horay_async.batch.journal import Journal
 from horay_async.batch.locks import FileLock
+from horay_async.batch.request_file import RequestFile
+from horay_async.batch.result_file import ResultFile
 from horay_async.resources._base import fetch
 
 from .conftest import KEY, USAGE, Json, Stub, client_of, completion, line, lines, refusal, until
@@ -281,13 +281,13 @@ async def test_run_that_is_cancelled_at_each_await_keeps_what_has_come(
 ) -> None:
     """As scopes of anyio cancel: what has come while lines are being written is written as well."""
     go_on = threading.Event()
-    append = Journal.append
+    append = ResultFile.append
 
-    def slow(journal: Journal, results: list[BatchResult[Any]]) -> None:
+    def slow(result_file: ResultFile, results: list[BatchResult[Any]]) -> None:
         assert go_on.wait(20)
-        append(journal, results)
+        append(result_file, results)
 
-    monkeypatch.setattr(Journal, "append", slow)
+    monkeypatch.setattr(ResultFile, "append", slow)
     files.ask(*lines(20))
     progress = BatchProgress()
     run = asyncio.ensure_future(
@@ -348,9 +348,9 @@ async def test_cancelled_run_reads_its_files_no_further(
     files.results.write_bytes(data + b'{"id"')
     begun, go_on = threading.Event(), threading.Event()
     module, name = {
-        "requests": (inputs, "parse_request_line"),
-        "results": (journal, "_result_line"),
-        "new results": (journal, "_has_failed"),
+        "requests": (request_file, "parse_request_line"),
+        "results": (result_file, "_result_line"),
+        "new results": (result_file, "_has_failed"),
     }[reading]
     read: list[bytes] = []
     parse = getattr(module, name)
@@ -863,7 +863,7 @@ async def test_requests_that_change_meanwhile_end_the_run(
     stub: Stub, batch: AsyncBatch, files: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was read before stays done, nothing else is sent, and the next start takes the file as it is then."""
-    monkeypatch.setattr(inputs, "BUFFER", 1024)
+    monkeypatch.setattr(request_file, "BUFFER", 1024)
     files.ask(*lines(500))
 
     def reply(asked: Json) -> web.Response:

@@ -12,8 +12,8 @@ from typing import Protocol
 
 import attrs
 
-from horay_async._protocol.limits.admission import Admission, Permit
 from horay_async._protocol.limits.concurrency import ConcurrencyLimit
+from horay_async._protocol.limits.overload_control import OverloadControl, Permit
 from horay_async._protocol.limits.rate_limiter import RateLimiter
 from horay_async._protocol.limits.request_size import RequestSize, size_of
 from horay_async._protocol.limits.retry_after import parse_retry_after
@@ -54,7 +54,7 @@ class AnyRateLimiter(Protocol):
     def give_back(self, tokens: float, now: float) -> None: ...
 
 
-class Batches(Protocol):
+class AnyBatchLimiter(Protocol):
     """What says whether it may be forgotten, and hears of refusals."""
 
     not_before: float
@@ -95,9 +95,9 @@ class _Waiter:
     """Done when it is admitted."""
 
 
-class Limiter:
+class RequestLimiter:
     """Admits requests when concurrency, rates, pauses and the server's own windows allow it: those of calls, and
-    those of batches, which come by way of a `Throttle`.
+    those of batches, which come by way of a `BatchLimiter`.
 
     Those that wait stand in queues, one for each priority, concurrency limit and rate limiter. In a queue, first come is
     first served. Of the first of each queue, those that may be sent now are admitted, the one that came first before the
@@ -106,7 +106,7 @@ class Limiter:
 
     def __init__(self, options: ClientOptions) -> None:
         limits = options.limits  # None where only batches ask here
-        self.admission: Admission = Admission(random.random)
+        self.overload: OverloadControl = OverloadControl(random.random)
         self.estimate: TokenEstimate = TokenEstimate()
         self.auto: ConcurrencyLimit = ConcurrencyLimit(
             start=START, ceiling=most_connections(options)
@@ -114,7 +114,7 @@ class Limiter:
         """The limit on requests under way that is found by trying."""
         self.on_pause: Callable[[float], None] | None = None
         """Told of the seconds of each `Retry-After`, where others share the server's limit."""
-        self.batches: Batches | None = None
+        self.batch_limiter: AnyBatchLimiter | None = None
         """What batches keep beside it."""
         fixed = NO_LIMIT if limits is None or limits.concurrency is None else limits.concurrency
         self._concurrency = (
@@ -185,7 +185,7 @@ class Limiter:
         """Undoes that a request was admitted: it wasn't sent."""
         now = asyncio.get_running_loop().time()
         if request.permit is not None:
-            self.admission.release(request.permit)
+            self.overload.release(request.permit)
         for rate_limiter in filter(None, (self._rate_limiter, request.rate_limiter)):
             rate_limiter.give_back(request.tokens, now)
         self._windows.give_back(request.tokens)
@@ -213,9 +213,9 @@ class Limiter:
         """Takes back a permit whose request was refused."""
         # A batch that can wait for longer does; calls ask anew.
         held = None if retry_after is None else min(retry_after, LONGEST_HOLD)
-        self.admission.refused(permit, now, retry_after=held)
-        if self.batches is not None:
-            self.batches.on_refusal(now)
+        self.overload.refused(permit, now, retry_after=held)
+        if self.batch_limiter is not None:
+            self.batch_limiter.on_refusal(now)
         if retry_after is not None and self.on_pause is not None:
             self.on_pause(retry_after)
 
@@ -242,10 +242,10 @@ class Limiter:
     def is_idle(self, now: float) -> bool:
         """Whether a new one would admit the same: nothing waits, is under way, or would have to wait."""
         return (
-            not (self._queues or self.admission.in_flight or self.admission.paused(now))
+            not (self._queues or self.overload.in_flight or self.overload.paused(now))
             and (self._rate_limiter is None or self._rate_limiter.is_idle(now))
             and self._windows.is_idle(now)
-            and (self.batches is None or self.batches.is_idle(now))
+            and (self.batch_limiter is None or self.batch_limiter.is_idle(now))
         )
 
     def close(self) -> None:
@@ -294,7 +294,7 @@ class Limiter:
     def _shared_wait(self, tokens: float, now: float) -> float:
         """Seconds until the client's own limits, and the server's windows, admit a request."""
         rate_limiter = self._rate_limiter
-        if rate_limiter is not None and self.admission.in_flight >= self._concurrency.limit:
+        if rate_limiter is not None and self.overload.in_flight >= self._concurrency.limit:
             self._concurrency.must_wait()  # which notes that something waits for it
             return FOREVER
         reset = self._windows.wait(tokens, now)
@@ -303,20 +303,20 @@ class Limiter:
         return until_reset if rate_limiter is None else max(rate_limiter.wait(now), until_reset)
 
     def _own_wait(self, request: LimitedRequest, now: float) -> float:
-        """Seconds until its concurrency limit, its rate limiter and the admission admit a request."""
-        admission, concurrency = self.admission, request.concurrency
+        """Seconds until its concurrency limit, its rate limiter and the overload control admit a request."""
+        overload, concurrency = self.overload, request.concurrency
         rate_limiter = request.rate_limiter
         if request.probe:
             delay = 0.0
         elif rate_limiter is not None or concurrency is self.auto:
             # The pace at which a limit is filled up is for batches: others ask one by one.
-            delay = admission.wait(concurrency, now, paced=rate_limiter is not None)
+            delay = overload.wait(concurrency, now, paced=rate_limiter is not None)
         else:  # a call's, which keeps to the client's own fixed limit alone
-            delay = admission.wait_fixed(concurrency, now)
+            delay = overload.wait_fixed(concurrency, now)
         if rate_limiter is None:
             return delay
-        if self.batches is not None:
-            delay = max(delay, self.batches.not_before - now)
+        if self.batch_limiter is not None:
+            delay = max(delay, self.batch_limiter.not_before - now)
         return max(delay, rate_limiter.wait(now))
 
     def _count(self, request: LimitedRequest, now: float) -> None:
@@ -328,7 +328,7 @@ class Limiter:
         if rate_limiter is not None:
             rate_limiter.take(request.tokens, now)
         adaptive = rate_limiter is not None or concurrency is self.auto
-        request.permit = self.admission.admit(
+        request.permit = self.overload.admit(
             concurrency, now, adaptive=adaptive, probe=request.probe
         )
 
@@ -363,7 +363,7 @@ class CallAttemptPermit:
 
     __slots__ = ("_began", "_limiter", "_loop", "_request", "_size", "_succeeded")
 
-    def __init__(self, limiter: Limiter, request: LimitedRequest, size: RequestSize) -> None:
+    def __init__(self, limiter: RequestLimiter, request: LimitedRequest, size: RequestSize) -> None:
         self._limiter = limiter
         self._request = request
         self._size = size
@@ -378,7 +378,7 @@ class CallAttemptPermit:
         assert request.permit is not None
         if 200 <= status < 300:
             self._succeeded = True
-            limiter.admission.accepted(request.permit)
+            limiter.overload.accepted(request.permit)
             limiter.wake()
         elif status in OVERLOAD_STATUSES:
             now = self._loop.time()
@@ -404,13 +404,13 @@ class CallAttemptPermit:
 
     def release(self, *, whole: bool) -> None:
         """The attempt is over; `whole` is whether all of its response had come. Only the first time counts."""
-        permit, admission, now = self._request.permit, self._limiter.admission, self._loop.time()
+        permit, overload, now = self._request.permit, self._limiter.overload, self._loop.time()
         if permit is None or not permit.open:
             return
         if self._succeeded:
             # Only a limit that is found by trying learns from how long it took.
             timed = whole and permit.concurrency is self._limiter.auto
-            admission.succeeded(permit, now, latency=now - self._began if timed else None)
+            overload.succeeded(permit, now, latency=now - self._began if timed else None)
         else:
-            admission.release(permit)
+            overload.release(permit)
         self._limiter.wake()

@@ -14,7 +14,9 @@ import msgspec
 from horay_async._json import Json, is_array, is_object
 from horay_async._protocol.structured.docstrings import parse_docstring
 from horay_async._protocol.structured.exact_decimals import ExactDecimals
-from horay_async._protocol.structured.foreign_check import (
+from horay_async._protocol.structured.hints import remembered
+from horay_async._protocol.structured.mismatch import Mismatch, NestedMismatches, named, step
+from horay_async._protocol.structured.pydantic_check import (
     ALSO,
     DECIMAL,
     OWN,
@@ -22,8 +24,6 @@ from horay_async._protocol.structured.foreign_check import (
     ForeignSchema,
     SchemaCheck,
 )
-from horay_async._protocol.structured.hints import remembered
-from horay_async._protocol.structured.mismatch import Mismatch, NestedMismatches, named, step
 from horay_async._protocol.structured.values import Hook
 
 DROPPED = ("title", "default", "examples", "discriminator", "uniqueItems", *OWN)

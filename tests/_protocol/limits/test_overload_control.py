@@ -6,24 +6,24 @@ import math
 
 import pytest
 
-from horay_async._protocol.limits.admission import Admission, Permit
 from horay_async._protocol.limits.concurrency import ConcurrencyLimit
+from horay_async._protocol.limits.overload_control import OverloadControl, Permit
 
 from .simulation import Server, simulate
 
 
 class RequestHandler:
-    """An admission with one concurrency limit, and a clock that is moved by hand."""
+    """An overload control with one concurrency limit, and a clock that is moved by hand."""
 
     def __init__(self, limit: int = 10) -> None:
-        self.admission = Admission(lambda: 0.0)
+        self.overload = OverloadControl(lambda: 0.0)
         self.concurrency = ConcurrencyLimit(start=limit, ceiling=1000)
         self.now = 0.0
 
     @property
     def wait(self) -> float:
         """Seconds until the next may go."""
-        return self.admission.wait(self.concurrency, self.now)
+        return self.overload.wait(self.concurrency, self.now)
 
     def let_go(self, count: int = 1) -> list[Permit]:
         """Lets so many go, each as soon as it may."""
@@ -31,18 +31,18 @@ class RequestHandler:
         for _ in range(count):
             assert self.wait < math.inf
             self.now += self.wait
-            permits.append(self.admission.admit(self.concurrency, self.now))
+            permits.append(self.overload.admit(self.concurrency, self.now))
         return permits
 
     def response(self, *permits: Permit, latency: float | None = None) -> None:
         """Responds to some."""
         for permit in permits:
-            self.admission.succeeded(permit, self.now, latency=latency)
+            self.overload.succeeded(permit, self.now, latency=latency)
 
     def refuse(self, *permits: Permit, retry_after: float | None = None) -> None:
         """Refuses some."""
         for permit in permits:
-            self.admission.refused(permit, self.now, retry_after=retry_after)
+            self.overload.refused(permit, self.now, retry_after=retry_after)
 
 
 def test_limit_holds_back_until_one_ends() -> None:
@@ -50,12 +50,12 @@ def test_limit_holds_back_until_one_ends() -> None:
     desk = RequestHandler(2)
     first, second = desk.let_go(2)
     assert desk.wait == math.inf
-    desk.admission.release(first)
+    desk.overload.release(first)
     assert desk.wait == 0.0
     assert not first.open
     assert second.open
-    desk.admission.release(first)  # once more
-    assert desk.admission.in_flight == 1
+    desk.overload.release(first)  # once more
+    assert desk.overload.in_flight == 1
 
 
 def test_refusal_waits_for_the_next_end() -> None:
@@ -87,7 +87,7 @@ def test_refusal_waits_for_an_end_no_longer_than_for_a_pause(
     assert desk.wait == 0
     desk.refuse(*desk.let_go())
     assert 0.25 <= desk.wait <= 0.5
-    assert desk.admission.paused(desk.now) == desk.wait
+    assert desk.overload.paused(desk.now) == desk.wait
 
 
 def test_refusal_of_a_lone_request_pauses() -> None:
@@ -146,12 +146,12 @@ def test_outage_is_timed() -> None:
     """From the first refusal to the next response."""
     desk = RequestHandler()
     first, second, third = desk.let_go(3)
-    since = [desk.admission.refusing_since]
+    since = [desk.overload.refusing_since]
     desk.now = 7.0
     desk.refuse(first, second)
-    since.append(desk.admission.refusing_since)
+    since.append(desk.overload.refusing_since)
     desk.response(third)
-    since.append(desk.admission.refusing_since)
+    since.append(desk.overload.refusing_since)
     assert since == [None, 7.0, None]
 
 
@@ -168,34 +168,34 @@ def test_levels_count_together() -> None:
     """A batch with a limit of its own shares the pauses, not the limit."""
     desk = RequestHandler(1)
     other = ConcurrencyLimit(start=5, floor=5, ceiling=5)
-    first = desk.admission.admit(other, 0.0)
+    first = desk.overload.admit(other, 0.0)
     (second,) = desk.let_go()
     assert (first.alone, second.alone) == (True, False)
     assert desk.wait == math.inf
-    assert desk.admission.wait(other, 0.0) == 0.0
+    assert desk.overload.wait(other, 0.0) == 0.0
     desk.refuse(second, retry_after=1.0)
-    assert desk.admission.wait(other, 0.0) == 1.0
+    assert desk.overload.wait(other, 0.0) == 1.0
 
 
 def test_refusal_of_the_little_there_was_gives_no_rate() -> None:
     """A call that is refused alone stops the next one for a moment; from then on they go as before."""
-    admission, concurrency = Admission(lambda: 0.0), ConcurrencyLimit(start=10, ceiling=1000)
+    overload, concurrency = OverloadControl(lambda: 0.0), ConcurrencyLimit(start=10, ceiling=1000)
     now = 0.0
 
     def go() -> Permit:
         nonlocal now
-        now += admission.wait(concurrency, now, paced=False)
-        return admission.admit(concurrency, now)
+        now += overload.wait(concurrency, now, paced=False)
+        return overload.admit(concurrency, now)
 
     for _ in range(10):
-        admission.succeeded(go(), now, latency=None)
+        overload.succeeded(go(), now, latency=None)
         now += 1.0
-    admission.refused(go(), now, retry_after=None)
-    admission.succeeded(go(), now, latency=None)
+    overload.refused(go(), now, retry_after=None)
+    overload.succeeded(go(), now, latency=None)
     now += 1.0
     began = now
     for _ in range(100):
-        admission.succeeded(go(), now, latency=None)
+        overload.succeeded(go(), now, latency=None)
     assert now == began
 
 
@@ -208,19 +208,19 @@ def test_fixed_limit_keeps_to_pauses_alone() -> None:
     fixed = ConcurrencyLimit(start=2, floor=2, ceiling=2)
     desk.refuse(*desk.let_go())
     assert desk.wait > 0.0
-    assert desk.admission.wait_fixed(fixed, desk.now) == 0.0
+    assert desk.overload.wait_fixed(fixed, desk.now) == 0.0
     desk.response(*desk.let_go())
     desk.now += 10.0
     for _ in range(200):
-        assert desk.admission.wait_fixed(fixed, desk.now) == 0.0
-        desk.response(desk.admission.admit(fixed, desk.now, adaptive=False))
+        assert desk.overload.wait_fixed(fixed, desk.now) == 0.0
+        desk.response(desk.overload.admit(fixed, desk.now, adaptive=False))
     assert desk.wait > 1.0
-    calls = [desk.admission.admit(fixed, desk.now, adaptive=False) for _ in range(2)]
-    assert desk.admission.wait_fixed(fixed, desk.now) == math.inf
+    calls = [desk.overload.admit(fixed, desk.now, adaptive=False) for _ in range(2)]
+    assert desk.overload.wait_fixed(fixed, desk.now) == math.inf
     desk.refuse(calls[0])
-    assert desk.admission.wait_fixed(fixed, desk.now) == 0.0
+    assert desk.overload.wait_fixed(fixed, desk.now) == 0.0
     desk.refuse(calls[1], retry_after=3.0)
-    assert desk.admission.wait_fixed(fixed, desk.now) == pytest.approx(3.0)
+    assert desk.overload.wait_fixed(fixed, desk.now) == pytest.approx(3.0)
 
 
 def test_long_wait_is_for_a_window() -> None:
@@ -406,28 +406,28 @@ def test_recovery_from_an_outage() -> None:
 
 def test_what_the_server_responses_at_length_holds_nobody_up() -> None:
     """A stream's response has begun: a refusal after that doesn't wait for its end, but pauses."""
-    admission = Admission(lambda: 0.0)
+    overload = OverloadControl(lambda: 0.0)
     concurrency = ConcurrencyLimit(start=4, floor=4, ceiling=4)
-    stream = admission.admit(concurrency, 0.0)
-    admission.accepted(stream)
-    refused = admission.admit(concurrency, 0.0)
-    admission.refused(refused, 0.0, retry_after=None)
-    assert 0 < admission.wait(concurrency, 0.0) < math.inf
-    assert admission.paused(0.0) > 0
-    other = admission.admit(concurrency, 20.0)
-    admission.refused(other, 20.0, retry_after=None)
-    admission.accepted(stream)  # which was sent before the refusals, and so tells nothing new
-    assert admission.wait(concurrency, 20.0) > 0
-    admission.release(stream)
-    assert admission.in_flight == 0
+    stream = overload.admit(concurrency, 0.0)
+    overload.accepted(stream)
+    refused = overload.admit(concurrency, 0.0)
+    overload.refused(refused, 0.0, retry_after=None)
+    assert 0 < overload.wait(concurrency, 0.0) < math.inf
+    assert overload.paused(0.0) > 0
+    other = overload.admit(concurrency, 20.0)
+    overload.refused(other, 20.0, retry_after=None)
+    overload.accepted(stream)  # which was sent before the refusals, and so tells nothing new
+    assert overload.wait(concurrency, 20.0) > 0
+    overload.release(stream)
+    assert overload.in_flight == 0
 
 
 def test_pause_of_another_process() -> None:
     """Holds everybody back, as one of this process does."""
-    admission = Admission(lambda: 0.0)
+    overload = OverloadControl(lambda: 0.0)
     concurrency = ConcurrencyLimit(start=4, floor=4, ceiling=4)
-    admission.pause(7.0, concurrency, 0.0)
-    assert admission.wait(concurrency, 0.0, paced=False) == 7.0
+    overload.pause(7.0, concurrency, 0.0)
+    assert overload.wait(concurrency, 0.0, paced=False) == 7.0
 
 
 @pytest.mark.parametrize("retry_after", [None, 1.0, 30.0])
@@ -448,9 +448,9 @@ def test_response_to_a_probe_ends_the_pause() -> None:
     """It went during it, to find out whether the server is back; refused, it ends nothing."""
     desk = RequestHandler()
     desk.refuse(*desk.let_go())
-    desk.refuse(desk.admission.admit(desk.concurrency, desk.now, probe=True))
+    desk.refuse(desk.overload.admit(desk.concurrency, desk.now, probe=True))
     assert desk.wait > 0
-    desk.response(desk.admission.admit(desk.concurrency, desk.now, probe=True))
+    desk.response(desk.overload.admit(desk.concurrency, desk.now, probe=True))
     assert desk.wait == 0.0
 
 
@@ -458,9 +458,9 @@ def test_request_that_was_accepted_first_counts_once() -> None:
     """A stream's response begins, and then it is whole: only the first tells whether the server refuses."""
     desk = RequestHandler()
     (stream,) = desk.let_go()
-    assert desk.admission.undecided == 1
-    desk.admission.accepted(stream)
-    assert (desk.admission.undecided, desk.admission.in_flight) == (0, 1)
+    assert desk.overload.undecided == 1
+    desk.overload.accepted(stream)
+    assert (desk.overload.undecided, desk.overload.in_flight) == (0, 1)
     desk.response(stream, latency=3.0)
-    assert (desk.admission.undecided, desk.admission.in_flight) == (0, 0)
+    assert (desk.overload.undecided, desk.overload.in_flight) == (0, 0)
     assert desk.concurrency.latency == 3.0

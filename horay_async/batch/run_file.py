@@ -11,17 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from horay_async._transport.log import LOG
+from horay_async.batch.batch_limiter import batch_limiter_of
 from horay_async.batch.errors import BatchFileError
 from horay_async.batch.ids import IdTable
-from horay_async.batch.inputs import RequestFile
-from horay_async.batch.journal import FinishedCounts, Journal
 from horay_async.batch.options import Settings
 from horay_async.batch.outcomes import is_of_setup
+from horay_async.batch.request_file import RequestFile
+from horay_async.batch.result_file import FinishedCounts, ResultFile
 from horay_async.batch.results import BatchProgress, BatchResult
 from horay_async.batch.runner import BatchRunner
 from horay_async.batch.sender import RequestSender
 from horay_async.batch.spool import input_file
-from horay_async.batch.throttle import throttle_of
 
 if TYPE_CHECKING:
     from horay_async._transport.transport import Transport
@@ -45,37 +45,37 @@ async def run_file(
     progress.restart()
     ids = IdTable()
     # Raises for one that can't be reached, before files are made.
-    throttle_of(transport).concurrency(settings)
+    batch_limiter_of(transport).concurrency(settings)
     await asyncio.to_thread(_check_names, requests, results)
 
     def read_both_files() -> tuple[int, FinishedCounts]:
         total = source.index()
         progress.unfinished_line = source.unfinished_line
-        finished = journal.open(ids, retry_failed=retry_failed)
-        progress.unreadable = tuple(journal.unreadable)
-        if journal.unreadable:
+        finished = result_file.open(ids, retry_failed=retry_failed)
+        progress.unreadable = tuple(result_file.unreadable)
+        if result_file.unreadable:
             LOG.warning(
                 "%s, line %d%s: can't be read: left there, and what it was for counts as not sent",
                 results,
-                journal.unreadable[0],
-                f" and {more:,} more" if (more := len(journal.unreadable) - 1) else "",
+                result_file.unreadable[0],
+                f" and {more:,} more" if (more := len(result_file.unreadable) - 1) else "",
             )
         if finished.total < total:
-            journal.check_room()
-        journal.sync_name()
+            result_file.check_room()
+        result_file.sync_name()
         return total, finished
 
     def stop_reading() -> None:
         source.stop()
-        journal.stop()
+        result_file.stop()
 
     def write(results: list[BatchResult[Any]]) -> None:
-        journal.append(results)
+        result_file.append(results)
         if not sync_interval:
-            journal.sync()
+            result_file.sync()
 
     async with contextlib.AsyncExitStack() as opened:
-        journal = opened.enter_context(contextlib.closing(Journal(results)))
+        result_file = opened.enter_context(contextlib.closing(ResultFile(results)))
         source = RequestFile(await opened.enter_async_context(input_file(requests)), ids)
         progress.total, finished = await _in_thread(read_both_files, stop_reading)
         progress.skipped, progress.skipped_failed = finished
@@ -93,9 +93,9 @@ async def run_file(
             syncing.cancel()
             await asyncio.wait([syncing])
             await _in_thread(partial(write, runner.get_nowait()))
-            await _in_thread(journal.sync)
+            await _in_thread(result_file.sync)
 
-        syncing = asyncio.create_task(_sync_regularly(journal, sync_interval, runner))
+        syncing = asyncio.create_task(_sync_regularly(result_file, sync_interval, runner))
         try:
             while batch := await runner.get():
                 await _in_thread(partial(write, batch))
@@ -113,12 +113,12 @@ def _check_names(requests: Path | int, results: Path) -> None:
         )
 
 
-async def _sync_regularly(journal: Journal, seconds: float, runner: BatchRunner) -> None:
+async def _sync_regularly(result_file: ResultFile, seconds: float, runner: BatchRunner) -> None:
     """Sees to it that what was written is on the disk; stops the runner where it can't be."""
     while seconds:
         await asyncio.sleep(seconds)
         try:
-            await _in_thread(journal.sync)
+            await _in_thread(result_file.sync)
         except BatchFileError as error:
             runner.stop(error)
             return

@@ -13,12 +13,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from horay_async.batch import BatchFileError, InvalidRequestError, inputs
+from horay_async.batch import BatchFileError, InvalidRequestError, request_file
 from horay_async.batch.ids import FINISHED, IdTable
-from horay_async.batch.inputs import RequestFile
 from horay_async.batch.jsonl import fields_of, text_of
+from horay_async.batch.preparer import Preparer
+from horay_async.batch.request_file import RequestFile
 from horay_async.batch.request_lines import RequestLine, is_unfinished, parse_request_line
-from horay_async.batch.requests import Preparer
 from horay_async.options import ClientOptions
 
 from .conftest import line, lines
@@ -330,7 +330,7 @@ def test_file_that_changes_meanwhile(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Is an error, however it keeps its size and times; nothing of what was changed comes out."""
-    monkeypatch.setattr(inputs, "BUFFER", block)
+    monkeypatch.setattr(request_file, "BUFFER", block)
     raw = b"".join(json.dumps(item).encode() + b"\n" for item in [*lines(9), line("id-9")])
     write(path, raw)
     requests = RequestFile(path, IdTable())
@@ -348,7 +348,7 @@ def test_file_that_changes_meanwhile(
 
 def test_change_between_two_reads_of_a_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Stops it at the block that has changed, even if the file is read already in part."""
-    monkeypatch.setattr(inputs, "BUFFER", 64)
+    monkeypatch.setattr(request_file, "BUFFER", 64)
     raw = b"".join(json.dumps(item).encode() + b"\n" for item in lines(9))
     write(path, raw)
     requests = RequestFile(path, IdTable())
@@ -366,7 +366,7 @@ def test_lines_that_are_appended_meanwhile(
     path: Path, more: str, block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Are left to the next start: nobody has looked whether their ids were there before."""
-    monkeypatch.setattr(inputs, "BUFFER", block)
+    monkeypatch.setattr(request_file, "BUFFER", block)
     written = [json.dumps(line(name)) + "\n" for name in "ab"]
     write(path, *written)
     requests = RequestFile(path, IdTable())

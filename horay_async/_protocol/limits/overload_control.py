@@ -155,7 +155,7 @@ class _OverloadEpisode:
     """The limits under which the refused requests were admitted."""
 
 
-class Admission:
+class OverloadControl:
     """What all requests of a client on one event loop share.
 
     Sans-I/O: `random` gives a number from 0 up to 1; times are passed in, in seconds of one steady clock.

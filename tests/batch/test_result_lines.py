@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from horay_async import APITimeoutError, BadRequestError, RateLimitError
 from horay_async._protocol.wire.json_decoder import JSONDecoder
 from horay_async.batch import BatchResult, InvalidRequestError
-from horay_async.batch.outputs import ResultLine, line_of, read_result_line
+from horay_async.batch.result_lines import ResultLine, line_of, read_result_line
 from horay_async.errors import APIResponseError, APIStatusError, HorayError
 from horay_async.models._base import Response
 from tests.readers import made_meta

@@ -14,21 +14,21 @@ from horay_async import ConfigurationError, Limits
 from horay_async._protocol.limits.attempt_limiter import AttemptLimiter, AttemptPermit
 from horay_async._protocol.limits.concurrency import ConcurrencyLimit
 from horay_async._protocol.limits.rate_limiter import RateLimiter
-from horay_async._transport.limiter import CallAttemptPermit, LimitedRequest, Limiter
-from horay_async.batch.throttle import BatchAttemptLimiter
+from horay_async._transport.request_limiter import CallAttemptPermit, LimitedRequest, RequestLimiter
+from horay_async.batch.batch_limiter import BatchAttemptLimiter
 from horay_async.options import ClientOptions
 from tests.skipping import skipping_time
 
 
-def limiter_of(limits: Limits) -> Limiter:
+def limiter_of(limits: Limits) -> RequestLimiter:
     """The limiter of a client with `limits`."""
-    return Limiter(ClientOptions.of("a-key-for-nothing", limits=limits))
+    return RequestLimiter(ClientOptions.of("a-key-for-nothing", limits=limits))
 
 
 class Crowd:
     """Calls that ask, hold, and leave."""
 
-    def __init__(self, limiter: Limiter) -> None:
+    def __init__(self, limiter: RequestLimiter) -> None:
         self.limiter = limiter
         self.arrived: list[tuple[int, bool]] = []
         self.waiting: set[int] = set()
@@ -96,7 +96,7 @@ async def test_never_more_in_order_and_all_come_through(
         assert end is None or isinstance(end, asyncio.CancelledError), repr(end)
     for end, (_, _, _, cancelled) in zip(ends, calls, strict=True):
         assert end is None or cancelled is not None
-    assert limiter.admission.in_flight == 0
+    assert limiter.overload.in_flight == 0
     assert not limiter._queues
     assert most is None or crowd.most <= most
     if rpm is not None:
@@ -134,7 +134,7 @@ async def test_nobody_overtakes_without_waiting() -> None:
     first = LimitedRequest(1.0, unlimited, rate_limiter, bulk=True)
     assert limiter.admit_nowait(first)
     assert first.permit is not None
-    limiter.admission.release(first.permit)
+    limiter.overload.release(first.permit)
     assert limiter.acquire_nowait(None, bulk=False) is None  # for the client's rate
     await asyncio.sleep(2)
     own = LimitedRequest(1.0, unlimited, rate_limiter, bulk=True)
@@ -146,7 +146,7 @@ async def test_nobody_overtakes_without_waiting() -> None:
     place.release(whole=True)
     await waiting
     assert own.permit is not None
-    limiter.admission.release(own.permit)
+    limiter.overload.release(own.permit)
     await asyncio.sleep(2)
     places = [limiter.acquire_nowait(None, bulk=False)]
     await asyncio.sleep(2)
@@ -164,7 +164,7 @@ async def test_nobody_overtakes_without_waiting() -> None:
 async def test_going_at_once_makes_no_future(limits: Limits | None) -> None:
     """Nor a timer: a batch asks for each of its requests."""
     loop = asyncio.get_running_loop()
-    limiter = Limiter(ClientOptions.of("a-key-for-nothing", limits=limits))
+    limiter = RequestLimiter(ClientOptions.of("a-key-for-nothing", limits=limits))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(loop, "create_future", None)
         patch.setattr(loop, "call_at", None)
@@ -310,7 +310,7 @@ async def test_long_stream_holds_nobody_up() -> None:
     await limiter.acquire(b"", bulk=False)
     assert loop.time() - began < 2
     stream.release(whole=True)
-    assert limiter.admission.in_flight == 1
+    assert limiter.overload.in_flight == 1
 
 
 @skipping_time
@@ -337,7 +337,7 @@ async def test_auto_learns() -> None:
 
     async def one() -> None:
         place = await limiter.acquire(b"{}", bulk=False)
-        under_way.append(limiter.admission.in_flight)
+        under_way.append(limiter.overload.in_flight)
         async with slots:
             await asyncio.sleep(0.3 * rng.uniform(0.9, 1.1))
         place.received(200, {})
@@ -354,7 +354,7 @@ async def test_auto_learns() -> None:
 @pytest.mark.parametrize(
     ("asked", "kind"),
     [
-        (AttemptLimiter, Limiter),
+        (AttemptLimiter, RequestLimiter),
         (AttemptLimiter, BatchAttemptLimiter),
         (AttemptPermit, CallAttemptPermit),
         (AttemptPermit, BatchAttemptLimiter),

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from horay_async import RateLimitError
 from horay_async.batch import BatchFileError, BatchResult
 from horay_async.batch.ids import FINISHED, LISTED, IdTable
-from horay_async.batch.journal import Journal
 from horay_async.batch.locks import FileLock
-from horay_async.batch.outputs import HEAD, line_of
+from horay_async.batch.result_file import ResultFile
+from horay_async.batch.result_lines import HEAD, line_of
 
 
 def written(*names: str, failing: tuple[str, ...] = ()) -> bytes:
@@ -54,45 +54,51 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "out.jsonl"
 
 
-def opened(path: Path, *listed: str, retry_failed: bool = False) -> tuple[Journal, int, list[str]]:
-    """A journal, how many of the listed are finished, and which."""
+def opened(
+    path: Path, *listed: str, retry_failed: bool = False
+) -> tuple[ResultFile, int, list[str]]:
+    """A file of results, how many of the listed are finished, and which."""
     ids = IdTable()
     for name in listed:
         ids.mark(name, LISTED)
-    journal = Journal(path)
-    finished = journal.open(ids, retry_failed=retry_failed)
-    return journal, finished.total, [name for name in listed if ids.mark(name, LISTED) & FINISHED]
+    result_file = ResultFile(path)
+    finished = result_file.open(ids, retry_failed=retry_failed)
+    return (
+        result_file,
+        finished.total,
+        [name for name in listed if ids.mark(name, LISTED) & FINISHED],
+    )
 
 
 def test_new_file(path: Path) -> None:
     """Begins empty; what is appended is there at once."""
-    journal, finished, _ = opened(path, "a")
+    result_file, finished, _ = opened(path, "a")
     assert finished == 0
-    journal.append([result("a"), result("b")])
+    result_file.append([result("a"), result("b")])
     assert names_in(path) == ["a", "b"]
-    journal.append([])
-    journal.close()
-    journal.close()
+    result_file.append([])
+    result_file.close()
+    result_file.close()
 
 
 def test_existing_file_is_gone_on_with(path: Path) -> None:
     """What it holds is finished, failures included; what isn't asked for doesn't count."""
     path.write_bytes(written("a", "other", "c", failing=("c",)))
-    journal, finished, names = opened(path, "a", "b", "c")
+    result_file, finished, names = opened(path, "a", "b", "c")
     assert (finished, names) == (2, ["a", "c"])
-    journal.append([result("b")])
+    result_file.append([result("b")])
     assert names_in(path) == ["a", "other", "c", "b"]
-    journal.close()
+    result_file.close()
 
 
 def test_failures_can_be_taken_out(path: Path) -> None:
     """To be sent again; everything else stays as it was."""
     path.write_bytes(written("a", "b") + b"\n" + written("c", "d", failing=("c",)))
-    journal, finished, names = opened(path, "a", "b", "c", "d", retry_failed=True)
+    result_file, finished, names = opened(path, "a", "b", "c", "d", retry_failed=True)
     assert (finished, names) == (3, ["a", "b", "d"])
     assert path.read_bytes() == written("a", "b") + b"\n" + written("d")
-    journal.append([result("c")])
-    journal.close()
+    result_file.append([result("c")])
+    result_file.close()
     assert sorted(path.parent.iterdir()) == [path]
 
 
@@ -108,21 +114,21 @@ def test_nothing_is_rewritten_without_need(path: Path) -> None:
 def test_torn_last_line_is_cut_off(path: Path, cut: int) -> None:
     """Wherever it was torn; a line that lacks nothing but its end is kept."""
     path.write_bytes(written("a") + written("b")[:cut])
-    journal, finished, names = opened(path, "a", "b")
+    result_file, finished, names = opened(path, "a", "b")
     whole = cut == len(written("b")) - 1
     assert names == (["a", "b"] if whole else ["a"])
     assert finished == len(names)
     assert path.read_bytes() == written(*names)
-    journal.append([result("c")])
-    journal.close()
+    result_file.append([result("c")])
+    result_file.close()
     assert names_in(path) == [*names, "c"]
 
 
 def test_zeros_at_the_end_are_cut_off(path: Path) -> None:
     """As some file systems leave them after a loss of power."""
     path.write_bytes(written("a") + bytes(100))
-    journal, _, names = opened(path, "a")
-    journal.close()
+    result_file, _, names = opened(path, "a")
+    result_file.close()
     assert names == ["a"]
     assert path.read_bytes() == written("a")
 
@@ -222,15 +228,15 @@ def test_requests_are_no_results(path: Path, data: bytes, number: int, retry_fai
 def test_result_that_repeats_its_request(path: Path, more: bytes) -> None:
     """Is a result, whatever other writers put beside it."""
     path.write_bytes(REQUEST[:-2] + b", %b}\n" % more)
-    journal, finished, names = opened(path, "b")
-    journal.close()
+    result_file, finished, names = opened(path, "b")
+    result_file.close()
     assert (finished, names) == (1, ["b"])
 
 
 def test_full_disk_leaves_whole_lines(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What there was no room for is cut off, and the error says how to go on."""
-    journal, _, _ = opened(path)
-    journal.append([result("a")])
+    result_file, _, _ = opened(path)
+    result_file.append([result("a")])
     size = path.stat().st_size
     room = [size + size // 2]
     real = os.write
@@ -244,10 +250,10 @@ def test_full_disk_leaves_whole_lines(path: Path, monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(os, "write", write)
     with pytest.raises(BatchFileError, match=r"No space left on device.*start again") as caught:
-        journal.append([result("b"), result("c"), result("d")])
+        result_file.append([result("b"), result("c"), result("d")])
     assert caught.value.path == str(path)
     assert names_in(path) == ["a", "b"]
-    journal.close()
+    result_file.close()
 
 
 def test_file_that_cant_be_cut_is_cut_by_the_next_start(
@@ -258,33 +264,33 @@ def test_file_that_cant_be_cut_is_cut_by_the_next_start(
     def fail(*args: object) -> int:
         raise OSError(errno.EIO, "broken")
 
-    journal, _, _ = opened(path)
+    result_file, _, _ = opened(path)
     monkeypatch.setattr(os, "write", fail)
     monkeypatch.setattr(os, "ftruncate", fail)
     with pytest.raises(BatchFileError, match="broken"):
-        journal.append([result("a")])
-    journal.close()
+        result_file.append([result("a")])
+    result_file.close()
 
 
 def test_sync(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only where something was written since; a disk that fails is told of."""
     synced: list[int] = []
     monkeypatch.setattr(os, "fsync", synced.append)
-    journal, _, _ = opened(path)
-    journal.sync()
-    journal.append([result("a")])
-    journal.sync()
-    journal.sync()
+    result_file, _, _ = opened(path)
+    result_file.sync()
+    result_file.append([result("a")])
+    result_file.sync()
+    result_file.sync()
     assert len(synced) == 1
 
     def fail(handle: int) -> None:
         raise OSError(errno.EIO, "broken")
 
     monkeypatch.setattr(os, "fsync", fail)
-    journal.append([result("b")])
+    result_file.append([result("b")])
     with pytest.raises(BatchFileError, match="broken"):
-        journal.sync()
-    journal.close()
+        result_file.sync()
+    result_file.close()
 
 
 def test_earlier_failures_are_counted(path: Path) -> None:
@@ -294,9 +300,9 @@ def test_earlier_failures_are_counted(path: Path) -> None:
         ids = IdTable()
         for name in ("a", "b", "c", "d"):
             ids.mark(name, LISTED)
-        journal = Journal(path)
-        assert journal.open(ids, retry_failed=retry_failed) == expected
-        journal.close()
+        result_file = ResultFile(path)
+        assert result_file.open(ids, retry_failed=retry_failed) == expected
+        result_file.close()
 
 
 OURS = (
@@ -318,10 +324,10 @@ def test_response_that_cant_be_decoded_is_finished(path: Path, body: bytes) -> N
     """Its line has an id and a status; that is all that is asked of it."""
     data = ours("a") + ours("b", body=body) + ours("c")
     path.write_bytes(data)
-    journal, finished, names = opened(path, "a", "b", "c", "d")
+    result_file, finished, names = opened(path, "a", "b", "c", "d")
     assert (finished, names) == (3, ["a", "b", "c"])
-    journal.append([result("d")])
-    journal.close()
+    result_file.append([result("d")])
+    result_file.close()
     assert path.read_bytes().startswith(data)
 
 
@@ -344,10 +350,10 @@ def test_line_that_cant_be_read_costs_its_own_id(path: Path, garbage: bytes, bef
     """Where there are lines of ours: it stays, its id is run again, and all others are finished."""
     data = (ours("a") if before else b"") + garbage + ours("c")
     path.write_bytes(data)
-    journal, _, names = opened(path, *("abc" if before else "bc"))
+    result_file, _, names = opened(path, *("abc" if before else "bc"))
     assert names == (["a", "c"] if before else ["c"])
-    journal.append([result("b")])
-    journal.close()
+    result_file.append([result("b")])
+    result_file.close()
     assert path.read_bytes().startswith(data)
     assert opened(path, "a", "b", "c")[2] == (["a", "b", "c"] if before else ["b", "c"])
 
@@ -377,14 +383,14 @@ def test_any_journal(
     path.write_bytes(data)
     whole = [name for name in names if ours(name)[:-1] in data.split(b"\n")]
     try:
-        journal, _, found = opened(path, *"abcdef", retry_failed=retry_failed)
+        result_file, _, found = opened(path, *"abcdef", retry_failed=retry_failed)
     except BatchFileError:
         assert path.read_bytes() == data
         assert not whole
         return
     assert found == sorted(whole)
-    journal.append([result("new")])
-    journal.close()
+    result_file.append([result("new")])
+    result_file.close()
     assert opened(path, "new", *"abcdef")[2] == ["new", *sorted(whole)]
 
 
@@ -448,21 +454,21 @@ def test_failures_stay_where_there_is_no_room(path: Path, monkeypatch: pytest.Mo
 def test_file_that_was_written_anew_stays_locked(path: Path) -> None:
     """Under its name there is no moment in which another run could have it."""
     path.write_bytes(written("a", "b", failing=("b",)))
-    journal = opened(path, "a", "b", retry_failed=True)[0]
+    result_file = opened(path, "a", "b", retry_failed=True)[0]
     with pytest.raises(BatchFileError, match="another run"):
         opened(path, "a")
-    journal.append([result("b")])
-    journal.close()
+    result_file.append([result("b")])
+    result_file.close()
     assert names_in(path) == ["a", "b"]
 
 
 def test_file_that_is_removed_meanwhile(path: Path) -> None:
     """Nothing is written to where nobody could find it."""
-    journal, _, _ = opened(path)
+    result_file, _, _ = opened(path)
     path.unlink()
     with pytest.raises(BatchFileError, match="it was removed meanwhile"):
-        journal.append([result("a")])
-    journal.close()
+        result_file.append([result("a")])
+    result_file.close()
 
 
 @pytest.mark.parametrize("replaced", [False, True])
@@ -472,26 +478,26 @@ def test_file_that_gets_another_name_meanwhile(path: Path, *, linked: bool, repl
     if linked:
         path.with_name("kept").touch()
         path.symlink_to("kept")
-    journal, _, _ = opened(path)
-    journal.append([result("a")])
+    result_file, _, _ = opened(path)
+    result_file.append([result("a")])
     path.rename(path.with_name("before"))
     if replaced:
         path.write_bytes(written("a"))
     with pytest.raises(BatchFileError, match="or renamed, or another file was put in its place"):
-        journal.append([result("b")])
+        result_file.append([result("b")])
     with pytest.raises(BatchFileError, match="or renamed, or another file was put in its place"):
-        journal.sync()
-    journal.close()
+        result_file.sync()
+    result_file.close()
     assert names_in(path.with_name("before")) == ["a"]
 
 
 def test_file_whose_folder_is_left_meanwhile(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A relative name is that of the folder in which the run began."""
     monkeypatch.chdir(path.parent)
-    journal, _, _ = opened(Path(path.name))
+    result_file, _, _ = opened(Path(path.name))
     monkeypatch.chdir("/")
-    journal.append([result("a")])
-    journal.close()
+    result_file.append([result("a")])
+    result_file.close()
     assert names_in(path) == ["a"]
 
 
@@ -499,47 +505,47 @@ def test_file_whose_folder_is_left_meanwhile(path: Path, monkeypatch: pytest.Mon
 def test_file_that_is_truncated_meanwhile(path: Path, left: int) -> None:
     """Is noticed before more is written, and at the end; the next start sends again what is gone."""
     path.write_bytes(written("a"))
-    journal, _, _ = opened(path, "a")
-    journal.append([result("b"), result("c")])
+    result_file, _, _ = opened(path, "a")
+    result_file.append([result("b"), result("c")])
     size = path.stat().st_size
     os.truncate(path, size - 1 if left else 0)
     with pytest.raises(BatchFileError, match="it was truncated meanwhile"):
-        journal.append([result("d")])
+        result_file.append([result("d")])
     with pytest.raises(BatchFileError, match="it was truncated meanwhile"):
-        journal.sync()
+        result_file.sync()
     assert path.stat().st_size == (size - 1 if left else 0)
-    journal.close()
-    journal, _, finished = opened(path, "a", "b", "c")
+    result_file.close()
+    result_file, _, finished = opened(path, "a", "b", "c")
     assert finished == (["a", "b", "c"] if left else [])
-    journal.close()
+    result_file.close()
 
 
 def test_file_that_is_removed_at_the_end(path: Path) -> None:
     """After its last line was written."""
-    journal, _, _ = opened(path)
-    journal.append([result("a")])
+    result_file, _, _ = opened(path)
+    result_file.append([result("a")])
     path.unlink()
     with pytest.raises(BatchFileError, match="it was removed meanwhile"):
-        journal.sync()
-    journal.close()
+        result_file.sync()
+    result_file.close()
 
 
 def test_truncated_file_that_others_have_appended_to(path: Path) -> None:
     """What others have appended before a line of ours counts as well."""
-    journal, _, _ = opened(path)
+    result_file, _, _ = opened(path)
     with path.open("ab") as file:
         file.write(written("other"))
-    journal.append([result("a")])
-    journal.sync()
+    result_file.append([result("a")])
+    result_file.sync()
     os.truncate(path, path.stat().st_size - 10)
     with pytest.raises(BatchFileError, match="it was truncated meanwhile"):
-        journal.sync()
-    journal.close()
+        result_file.sync()
+    result_file.close()
 
 
 def test_what_others_append_stays(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A full disk takes away what was being written, and nothing else."""
-    journal, _, _ = opened(path)
+    result_file, _, _ = opened(path)
     with path.open("ab") as file:
         file.write(written("other"))
 
@@ -548,27 +554,27 @@ def test_what_others_append_stays(path: Path, monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(os, "write", fail)
     with pytest.raises(BatchFileError, match="full"):
-        journal.append([result("a")])
+        result_file.append([result("a")])
     assert names_in(path) == ["other"]
-    journal.close()
+    result_file.close()
 
 
 @pytest.mark.parametrize("note", [b"dear diary", b'{"dear": "diary"}', b'["dear'])
 def test_what_others_append_without_a_line_end(path: Path, note: bytes) -> None:
     """It stays, and a result begins a line of its own, be it appended before the run or meanwhile."""
     path.write_bytes(ours("a") + note)
-    journal, _, _ = opened(path, "a")
+    result_file, _, _ = opened(path, "a")
     for name in "bcd":
         with path.open("ab") as file:
             file.write({"b": b"", "c": note, "d": note + b"\n"}[name])
-        journal.append([result(name)])
-    journal.close()
+        result_file.append([result(name)])
+    result_file.close()
     lines = path.read_bytes().splitlines()
     notes = [number for number, raw in enumerate(lines, 1) if raw == note]
     assert notes == [2, 4, 6]
-    journal, finished, _ = opened(path, "a", "b", "c", "d")
-    assert (finished, journal.unreadable) == (4, notes)
-    journal.close()
+    result_file, finished, _ = opened(path, "a", "b", "c", "d")
+    assert (finished, result_file.unreadable) == (4, notes)
+    result_file.close()
 
 
 def test_windows_writes_the_bytes_that_were_given(
@@ -599,13 +605,13 @@ def test_failures_are_taken_out_from_between_lines_that_cant_be_read(
     monkeypatch.setattr(sys, "platform", platform)
     garbage = b"dear diary\n"
     path.write_bytes(ours("a") + garbage + written("b", failing=("b",)) + b"\n" + ours("c"))
-    journal, _, names = opened(path, "a", "b", "c", retry_failed=True)
+    result_file, _, names = opened(path, "a", "b", "c", retry_failed=True)
     assert names == ["a", "c"]
     assert path.read_bytes() == ours("a") + garbage + b"\n" + ours("c")
     with pytest.raises(BatchFileError, match="another run"):
         opened(path, "a")
-    journal.append([result("b")])
-    journal.close()
+    result_file.append([result("b")])
+    result_file.close()
     assert list(path.parent.iterdir()) == [path]
 
 

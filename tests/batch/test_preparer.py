@@ -23,12 +23,12 @@ from horay_async._protocol.wire.embeddings import EmbeddingDecoder
 from horay_async._protocol.wire.json_decoder import JSONDecoder
 from horay_async.batch import BatchRequest, InvalidRequestError
 from horay_async.batch.operations import OPERATIONS
-from horay_async.batch.request_lines import RequestLine
-from horay_async.batch.requests import (
+from horay_async.batch.preparer import (
     Preparer,
     _Body,
     name_of,
 )
+from horay_async.batch.request_lines import RequestLine
 from horay_async.batch.work_item import WorkItem
 from horay_async.errors import APIConnectionError, APIError
 from horay_async.models.chat import ChatCompletion
