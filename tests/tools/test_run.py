@@ -669,7 +669,7 @@ async def test_forced_choice(
 
 
 @pytest.mark.parametrize(
-    "key", [{"idempotency_key": "k"}, {"extra_headers": {"idempotency-key": "k"}}]
+    "key", [{"idempotency_key": "k"}, {"extra_headers": {"X-A": "1", "idempotency-key": "k"}}]
 )
 async def test_idempotency_key(
     fault_server: FaultServer, connect: Connect, key: dict[str, Any]

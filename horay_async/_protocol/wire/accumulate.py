@@ -219,6 +219,15 @@ class ChoiceAccumulator(Accumulator[ChoiceChunkT, ResponseT]):
         choice = self._choices.get(index)
         return choice is None or (choice.empty and not choice.unknown_in_message)
 
+    def is_repeated_by(self, chunk_choice: Any) -> bool:
+        """Whether a choice's text, as far as it has come, begins that of `chunk_choice`, which came as a message."""
+        so_far = "".join(self._choices[chunk_choice.index].text)
+        return bool(so_far) and self._text_of(chunk_choice).startswith(so_far)
+
+    @abstractmethod
+    def _text_of(self, chunk_choice: Any) -> str:
+        """The text of a chunk's choice."""
+
     @abstractmethod
     def drop_repeated(self, chunk_choice: Any, *, may_be_delta: bool) -> bool:
         """Takes out of `chunk_choice`, a choice's end that came as a whole message, what has come before. False where
@@ -314,11 +323,15 @@ class CompletionAccumulator(ChoiceAccumulator[CompletionChunk, Completion]):
             events.append(TextDelta(chunk_choice.index, chunk_choice.text))
         return True
 
+    def _text_of(self, chunk_choice: CompletionChunkChoice) -> str:
+        return chunk_choice.text
+
     def drop_repeated(self, chunk_choice: CompletionChunkChoice, *, may_be_delta: bool) -> bool:
-        choice = self._choices.get(chunk_choice.index)
-        so_far = "" if choice is None else "".join(choice.text)
-        # Others end with one more piece.
-        if choice is not None and len(choice.text) > 1 and chunk_choice.text.startswith(so_far):
+        pieces = self._choices[chunk_choice.index].text
+        so_far = "".join(pieces)
+        if len(pieces) > 1 and chunk_choice.text.startswith(
+            so_far
+        ):  # others end with one more piece
             chunk_choice.text = chunk_choice.text[len(so_far) :]
         return True
 
@@ -405,10 +418,11 @@ class ChatAccumulator(ChoiceAccumulator[ChatCompletionChunk, ChatCompletion]):
             self.object_count += choice.tools.object_count - before
         return content
 
+    def _text_of(self, chunk_choice: ChatChunkChoice) -> str:
+        return chunk_choice.delta.content or ""
+
     def drop_repeated(self, chunk_choice: ChatChunkChoice, *, may_be_delta: bool) -> bool:
-        choice, delta = self._choices.get(chunk_choice.index), chunk_choice.delta
-        if choice is None:
-            return True
+        choice, delta = self._choices[chunk_choice.index], chunk_choice.delta
         if may_be_delta and not (len(choice.text) > 1 and delta.content == "".join(choice.text)):
             return True
         for name, texts in (

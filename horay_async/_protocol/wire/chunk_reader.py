@@ -229,10 +229,15 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
         choices: list[Any] = cast("Any", chunk).choices
         for position in in_messages:
             choice = choices[position]
-            if not choice.finish_reason or self.merged.is_new(choice.index):
+            if self.merged.is_new(choice.index):
                 self._in_messages = True
-            elif not self.merged.drop_repeated(choice, may_be_delta=self._in_messages):
-                return False
+            elif choice.finish_reason or (
+                not self._in_messages and self.merged.is_repeated_by(choice)
+            ):
+                if not self.merged.drop_repeated(choice, may_be_delta=self._in_messages):
+                    return False
+            else:
+                self._in_messages = True
         return True
 
     def _add_texts(self, chunks: list[C], texts: list[str]) -> None:

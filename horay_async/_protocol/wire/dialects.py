@@ -22,6 +22,7 @@ from typing import Any, cast
 import attrs
 
 from horay_async._json import is_array, is_object
+from horay_async._protocol.wire.content_parts import KEPT, split, text_of
 from horay_async.models._base import Response
 from horay_async.models._base64 import SCHEMES, data_url
 
@@ -30,24 +31,14 @@ JSON = dict[str, Any]
 TEXTS = ("content", "refusal", "reasoning_content")
 """Texts that a message of the API can hold."""
 
-LISTS = ("tool_calls", "content_parts")
-"""Lists that it can hold; `content_parts` are those of a list of content that hold no text, such as pictures and references."""
+LISTS = ("tool_calls", KEPT)
+"""Lists that it can hold."""
 
 REASONING = ("reasoning", "reasoning_text", "thinking", "reasoning_details", "thinking_blocks")
 """Other names of `reasoning_content`, the plainest first: some servers send it under two at once."""
 
-PART_TEXTS = ("text", "thinking", "reasoning", "summary", "content", "refusal", "value")
-"""Where a part of a content list has its text."""
-
 ARGUMENTS = ("arguments", "parameters", "args")
 """Where a tool call has its arguments."""
-
-PART_FIELDS = {
-    "refusal": "refusal",
-    "thinking": "reasoning_content", "reasoning": "reasoning_content",
-    "reasoning_text": "reasoning_content", "reasoning_content": "reasoning_content",
-}  # fmt: skip
-"""The field of the message that a part belongs to, by its type or by where its text is; `content` otherwise."""
 
 WITHOUT_CONTENT = frozenset(
     {
@@ -214,9 +205,9 @@ def _find_message(choice: JSON, place: str, changes: Changes) -> None:
 
 def _find_text(choice: JSON, changes: Changes) -> None:
     """Sets the text of a choice of a text completion."""
-    holders = (choice, choice.get("message"), choice.get("delta"))
-    names = ("content", "text", "message", "delta")
-    if not choice.get("text") and (text := _first(_text, names, *holders)):
+    holders = (choice, choice.get("delta"), choice.get("message"))
+    names = ("content", "text", "delta", "message")
+    if not choice.get("text") and (text := _first(text_of, names, *holders)):
         changes.put(choice, "text", text)
 
 
@@ -257,55 +248,16 @@ def _image(sent: Any) -> Any:
 def _find_content(message: JSON, choice: JSON, changes: Changes) -> None:
     content = message.get("content")
     if isinstance(content, list | dict):
-        _split_parts(message, content, changes)
+        for name, value in split(content).items():
+            if name in ("content", KEPT) or not message.get(name):
+                changes.put(message, name, value)
     elif not content and isinstance(message.get("text"), str) and message["text"]:
         changes.put(message, "content", message["text"])
     reasoning = message.get("reasoning_content")
     is_there = isinstance(reasoning, str) and reasoning
-    if not is_there and (text := _first(_text, ("reasoning_content", *REASONING), message)):
+    if not is_there and (text := _first(text_of, ("reasoning_content", *REASONING), message)):
         changes.put(message, "reasoning_content", text)
     _find_tool_calls(message, choice, changes)
-
-
-def _split_parts(fields: JSON, content: Any, changes: Changes) -> None:
-    """Takes a list of content parts apart: the text, the reasoning, the refusal, and parts without a text."""
-    parts = content if is_array(content) else [content]
-    kinds: dict[str, list[str]] = {"content": [], "reasoning_content": [], "refusal": []}
-    others: list[Any] = []
-    for part in parts:
-        if text := _text(part):
-            kinds[_field_of(part)].append(text)
-        elif is_object(part) and any(value for name, value in part.items() if name != "type"):
-            others.append(part)
-    if others:
-        changes.put(fields, "content_parts", others)
-    elif not any(kinds.values()):
-        return
-    changes.put(fields, "content", "".join(kinds["content"]) or None)
-    for name in ("reasoning_content", "refusal"):
-        if kinds[name] and not fields.get(name):
-            changes.put(fields, name, "".join(kinds[name]))
-
-
-def _field_of(part: Any) -> str:
-    """The field of the message that a content part belongs to."""
-    if not is_object(part):
-        return "content"
-    if known := PART_FIELDS.get(str(part.get("type", ""))):
-        return known
-    place = next((name for name in PART_TEXTS if _text(part.get(name))), "")
-    return PART_FIELDS.get(place, "content")
-
-
-def _text(value: Any) -> str:
-    """The text of a string, of a content part, or of a list of such."""
-    if isinstance(value, str):
-        return value
-    if is_array(value):
-        return "".join(_text(item) for item in value)
-    if is_object(value):
-        return next((text for name in PART_TEXTS if (text := _text(value.get(name)))), "")
-    return ""
 
 
 def _find_tool_calls(message: JSON, choice: JSON, changes: Changes) -> None:

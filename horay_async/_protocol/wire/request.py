@@ -15,6 +15,7 @@ import msgspec
 from horay_async._checks import CONNECTION_FIELDS, check_headers, http_url
 from horay_async._json import is_array, is_object, plain_value
 from horay_async._protocol.wire.check_parameters import check_messages, check_parameters
+from horay_async._protocol.wire.content_parts import put_together
 from horay_async._protocol.wire.decode import MALFORMED
 from horay_async._protocol.wire.size_limits import MAX_BODY_BYTES, MAX_OBJECTS
 from horay_async._protocol.wire.unknown import unknown_of
@@ -397,9 +398,7 @@ def to_jsonable(value: Any) -> Any:
             fields |= {name: _reference(name, item) for name, item in unknown.items()}
             if fields.get("type") in unknown:  # a call of a tool that is no function
                 fields.pop("function", None)
-            if is_array(parts := fields.pop("content_parts", None)):
-                text = fields.get("content")
-                fields["content"] = [{"type": "text", "text": text}, *parts] if text else parts
+            put_together(fields)
         return fields
     if isinstance(value, Mapping):
         return {name: to_jsonable(item) for name, item in cast("Mapping[Any, Any]", value).items()}

@@ -21,6 +21,7 @@ from langchain_core.messages.tool import invalid_tool_call, tool_call, tool_call
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
 from horay_async._json import is_object
+from horay_async._protocol.wire.content_parts import put_together
 from horay_async._protocol.wire.finish_reasons import CUT_REASONS
 from horay_async._protocol.wire.unknown import unknown_of
 from horay_async.errors import AnswerError, AnswerFault
@@ -65,6 +66,7 @@ def _add_beside(form: dict[str, Any], kept: dict[str, Any]) -> None:
     if is_object(audio) and "id" in audio:
         form["audio"] = {"id": audio["id"]}
     form.update(kept.get(MESSAGE_EXTRAS) or {})
+    put_together(form)
     form.update(_known(annotations=kept.get("annotations")))
     extras: dict[str, Any] = kept.get(CALL_EXTRAS) or {}
     for call in form.get("tool_calls") or ():

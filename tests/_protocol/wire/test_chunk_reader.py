@@ -1012,6 +1012,62 @@ def test_log_probabilities_of_a_whole_message() -> None:
     assert [token.token for token in choice.logprobs.content] == ["A", "B", "C"]
 
 
+# As Perplexity sends it: the piece, and the text so far.
+SO_FAR = [
+    ("Take 1 ", "Take 1 "),
+    ("Take 1 tablet", "tablet"),
+    ("Take 1 tablet", ""),
+    ("Take 1 tablet.", "."),
+]
+NULL_FINISH: list[dict[str, Any]] = [
+    {"delta": {"content": "a"}},
+    {"delta": {"content": "b"}},
+    {"message": {"content": "ab"}},
+    {"delta": {}, "finish_reason": "stop"},
+]
+BEHIND_THE_FINISH: list[dict[str, Any]] = [
+    {"delta": {"content": "a"}},
+    {"delta": {"content": "b"}, "finish_reason": "stop"},
+    {"message": {"content": "ab"}},
+]
+
+
+@pytest.mark.parametrize(
+    ("choices", "text"),
+    [
+        (
+            [
+                {"message": {"content": whole}, "delta": {"content": piece}}
+                for whole, piece in SO_FAR
+            ],
+            "Take 1 tablet.",
+        ),
+        (NULL_FINISH, "ab"),
+        (BEHIND_THE_FINISH, "ab"),
+        (
+            [
+                {"delta": {"content": "a"}},
+                {"message": {"content": "b"}},
+                {"message": {"content": "abc"}},
+            ],
+            "ababc",
+        ),
+    ],
+    ids=["so far", "without a finish reason", "behind it", "pieces"],
+)
+@pytest.mark.parametrize("path", ["chat", "text"])
+def test_message_that_is_the_text_so_far(
+    choices: list[dict[str, Any]], text: str, path: str
+) -> None:
+    """It is nothing new where it begins with all that came as deltas, whether it has a finish reason or not."""
+    reader = reader_of(ChatCompletionChunk if path == "chat" else CompletionChunk)
+    for choice in choices:
+        reader.feed(event({"choices": [{"index": 0, "finish_reason": None, **choice}]}))
+    reader.feed(DONE)
+    made = reader.result().choices[0]
+    assert (made.message.content if path == "chat" else made.text) == text
+
+
 def test_pieces_in_messages_that_all_have_a_finish_reason() -> None:
     """A first message that has one isn't the whole of anything: nothing came before it."""
     reader = reader_of(ChatCompletionChunk)
