@@ -8,7 +8,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from horay_async.batch.batch_limiter import BatchAttemptLimiter
-from horay_async.batch.notifier import Notifier
 from horay_async.batch.result_buffer import ResultBuffer
 from horay_async.batch.results import BatchResult
 from horay_async.batch.sender import RequestSender
@@ -56,15 +55,15 @@ class BatchRunner:
         """Results that the consumer hasn't taken yet."""
         self._index = 0
         """Of the next item of the source: how many there were so far."""
-        self._dispatch_notifier = Notifier()
+        self._changed = asyncio.Event()
         """Wakes the dispatcher: results were taken, a request ended, or the source has more."""
-        self._results_notifier = Notifier()
+        self._has_results = asyncio.Event()
         """Wakes the consumers: there are results, or the run is over."""
         self._over = False
         """Whether no more results will come. Set when the dispatcher ends or `stop` is called, once."""
         self._failure: BaseException | None = None
         """What ended the run early: raised to the consumer, once the results are taken."""
-        changed, prepare = self._dispatch_notifier.notify_all, sender.preparer.prepare_next
+        changed, prepare = self._changed.set, sender.preparer.prepare_next
         self._source = source_of(items, prepare, changed, threaded=threaded)
         """Its error ends the run, once the requests under way are done: what the iterable raised, or sending a request."""
         sender.progress.start()
@@ -91,7 +90,7 @@ class BatchRunner:
         """
         await self._wait_for_results()
         result = self._buffer.pop()
-        self._dispatch_notifier.notify_all()
+        self._changed.set()
         return result
 
     async def _wait_for_results(self) -> None:
@@ -103,12 +102,13 @@ class BatchRunner:
                 raise self._failure
             if self._over:
                 return
-            await self._results_notifier.wait()
+            self._has_results.clear()
+            await self._has_results.wait()
 
     def get_nowait(self) -> list[BatchResult[Any]]:
         """The results that are there."""
         results = self._buffer.get_nowait()
-        self._dispatch_notifier.notify_all()
+        self._changed.set()
         return results
 
     def stop(self, failure: BaseException) -> None:
@@ -121,7 +121,7 @@ class BatchRunner:
         self._dispatcher.cancel()
         for task in self._sending:
             task.cancel()
-        self._results_notifier.notify_all()
+        self._has_results.set()
 
     def stop_soon(self) -> None:
         """Cancels what is under way on the next turn of the runner's loop, from any thread and from finalizers."""
@@ -144,12 +144,13 @@ class BatchRunner:
         """
         set_aside = self._sender.set_aside
         while True:
-            if set_aside:
+            if set_aside.unfinished:
                 self._sender.requeue_passed()
                 if set_aside.stops_sending:
                     if not self._sending:
                         raise set_aside.error_of_all()
-                    await self._dispatch_notifier.wait()
+                    self._changed.clear()
+                    await self._changed.wait()
                     continue
             work = self._next()
             if work is PENDING or (work is ENDED and self._sending):  # which may be put off
@@ -163,7 +164,7 @@ class BatchRunner:
         if self._source.error is not None:
             # Not raised here: in a task, a `SystemExit` would end the loop.
             self.stop(self._source.error)
-        elif set_aside:
+        elif set_aside.unfinished:
             raise set_aside.error_of_all()
 
     def _next(self) -> Any:
@@ -189,7 +190,8 @@ class BatchRunner:
         """
         try:
             async with asyncio.timeout(LONGEST_SET_ASIDE if self._stands_still() else None):
-                await self._dispatch_notifier.wait()
+                self._changed.clear()
+                await self._changed.wait()
         except TimeoutError:
             if self._stands_still():
                 for work, error in self._sender.set_aside.pop_all():
@@ -197,7 +199,7 @@ class BatchRunner:
 
     def _stands_still(self) -> bool:
         """Whether some are set aside, nothing is under way, and there is no result to be taken."""
-        return bool(self._sender.set_aside) and not self._sending and not self._buffer
+        return bool(self._sender.set_aside.unfinished) and not self._sending and not self._buffer
 
     async def _send(self, work: WorkItem) -> None:
         """Waits until a request is admitted, and starts its task."""
@@ -223,7 +225,7 @@ class BatchRunner:
             self._source.fail(error)
         elif error is not None:
             self.stop(error)
-        self._dispatch_notifier.notify_all()
+        self._changed.set()
 
     # Ending
 
@@ -237,14 +239,14 @@ class BatchRunner:
             return
         self._buffer.put(result)
         if self._buffer:
-            self._results_notifier.notify_all()
+            self._has_results.set()
 
     def _dispatched(self, task: asyncio.Task[None]) -> None:
         if (error := _error_of(task)) is not None:
             self.stop(error)
         if not self._over:
             self._end()
-            self._results_notifier.notify_all()
+            self._has_results.set()
 
     def _end(self) -> None:
         self._over = True

@@ -42,11 +42,8 @@ class SetAside:
         self.key_accepted: bool = False
         """Whether the server has accepted the key of one of this run's requests."""
         self._may_be_all = may_be_all
-        self._unfinished: list[Unfinished] = []
+        self.unfinished: list[Unfinished] = []
         """The latest last."""
-
-    def __len__(self) -> int:
-        return len(self._unfinished)
 
     def takes(self, error: HorayError, *, reached: bool) -> bool:
         """Whether a request that met `error` belongs here. `reached` is whether the server has ever responded."""
@@ -56,7 +53,7 @@ class SetAside:
 
     def add(self, work: WorkItem, error: HorayError) -> None:
         """Keeps a request that met `error`."""
-        self._unfinished.append(Unfinished(work, error))
+        self.unfinished.append(Unfinished(work, error))
 
     def pop_passed(self, *, reached: bool) -> list[WorkItem]:
         """Gives out those whose error another request got past: they are to be sent again."""
@@ -65,12 +62,12 @@ class SetAside:
             if self._is_passed(one.error, reached):
                 passed.append(one.work)
             else:
-                self._unfinished.append(one)
+                self.unfinished.append(one)
         return passed
 
     def pop_all(self) -> list[Unfinished]:
         """Gives out all, to become results with their errors."""
-        unfinished, self._unfinished = self._unfinished, []
+        unfinished, self.unfinished = self.unfinished, []
         return unfinished
 
     @property
@@ -78,16 +75,16 @@ class SetAside:
         """Whether no more are to be sent until one under way gets past the error: one that can't be sent is enough for that, of
         refused keys `LEAST_REFUSED`.
         """
-        refused = sum(is_refused_key(error) for _, error in self._unfinished)
-        return refused < len(self) or refused >= LEAST_REFUSED
+        refused = sum(is_refused_key(error) for _, error in self.unfinished)
+        return refused < len(self.unfinished) or refused >= LEAST_REFUSED
 
     def error_of_all(self) -> HorayError:
         """The latest error, for a run of which no request got past it."""
-        error = self._unfinished[-1].error
+        error = self.unfinished[-1].error
         what = (
-            f"the server refused the key of the first {len(self)} requests"
+            f"the server refused the key of the first {len(self.unfinished)} requests"
             if is_refused_key(error)
-            else f"none of its first {len(self)} requests reached the server"
+            else f"none of its first {len(self.unfinished)} requests reached the server"
         )
         error.add_note(
             f"the batch ends here: {what}. They have no results: the next run sends them"

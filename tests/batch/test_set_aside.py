@@ -84,11 +84,11 @@ def test_a_response_lets_those_go_that_found_no_server() -> None:
     set_aside = filled(refused(), away(), refused(), no_key())
     assert set_aside.pop_passed(reached=False) == []
     assert len(set_aside.pop_passed(reached=True)) == 2
-    assert len(set_aside) == 2
+    assert len(set_aside.unfinished) == 2
     assert not set_aside.stops_sending
     set_aside.key_accepted = True
     assert len(set_aside.pop_passed(reached=True)) == 2
-    assert not set_aside
+    assert not set_aside.unfinished
 
 
 def test_all_can_be_taken_out_with_their_errors() -> None:
@@ -96,7 +96,7 @@ def test_all_can_be_taken_out_with_their_errors() -> None:
     errors = [refused(), away()]
     set_aside = filled(*errors)
     assert [one.error for one in set_aside.pop_all()] == errors
-    assert not set_aside
+    assert not set_aside.unfinished
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from horay_async.batch.notifier import Notifier
 from horay_async.batch.sources import ENDED, MAX_PREFETCHED, PENDING, Source, source_of
 
 from .conftest import until
@@ -17,12 +16,13 @@ from .conftest import until
 pytestmark = pytest.mark.anyio
 
 
-async def read(source: Source, notifier: Notifier) -> list[Any]:
+async def read(source: Source, changed: asyncio.Event) -> list[Any]:
     """All items."""
     items: list[Any] = []
     while (item := source.poll()) is not ENDED:
         if item is PENDING:
-            await notifier.wait()
+            changed.clear()
+            await changed.wait()
         else:
             items.append(item)
     if source.error is not None:
@@ -51,10 +51,10 @@ def plain(count: int, taken: list[int]) -> Iterator[int]:
 @pytest.mark.parametrize("kind", ["inline", "threaded", "asynchronous"])
 async def test_all_items_come_in_order(kind: str) -> None:
     """However they are read, and many more of them than are read ahead."""
-    notifier = Notifier()
+    changed = asyncio.Event()
     items = numbers(500) if kind == "asynchronous" else range(500)
-    source = source_of(items, same, notifier.notify_all, threaded=kind == "threaded")
-    assert await asyncio.wait_for(read(source, notifier), 20) == list(range(500))
+    source = source_of(items, same, changed.set, threaded=kind == "threaded")
+    assert await asyncio.wait_for(read(source, changed), 20) == list(range(500))
     assert source.poll() is ENDED
     source.stop()
 
@@ -73,12 +73,13 @@ async def test_plain_iterables_are_read_when_asked() -> None:
 
 async def test_asynchronous_iterables_are_read_a_little_ahead() -> None:
     """The task that reads them waits until there is room again; stopping closes them at once."""
-    notifier = Notifier()
+    changed = asyncio.Event()
     taken: list[int] = []
     items = numbers(10_000, taken)
-    source = source_of(items, same, notifier.notify_all, threaded=False)
+    source = source_of(items, same, changed.set, threaded=False)
     assert source.poll() is PENDING
-    await notifier.wait()
+    changed.clear()
+    await changed.wait()
     for _ in range(3):
         await asyncio.sleep(0)
     assert len(taken) == MAX_PREFETCHED
@@ -107,10 +108,8 @@ async def test_asynchronous_iterables_need_not_be_generators() -> None:
             self.left -= 1
             return self.left
 
-    notifier = Notifier()
-    assert await read(
-        source_of(Countdown(), same, notifier.notify_all, threaded=False), notifier
-    ) == [
+    changed = asyncio.Event()
+    assert await read(source_of(Countdown(), same, changed.set, threaded=False), changed) == [
         2,
         1,
         0,
@@ -119,11 +118,12 @@ async def test_asynchronous_iterables_need_not_be_generators() -> None:
 
 async def test_threads_read_a_little_ahead() -> None:
     """The thread waits for room, and ends when it is told to."""
-    notifier = Notifier()
+    changed = asyncio.Event()
     taken: list[int] = []
-    source = source_of(plain(10_000, taken), same, notifier.notify_all, threaded=True)
+    source = source_of(plain(10_000, taken), same, changed.set, threaded=True)
     while source.poll() is PENDING:
-        await notifier.wait()
+        changed.clear()
+        await changed.wait()
     (thread,) = [t for t in threading.enumerate() if t.name == "horay-batch-source"]
     source.stop()
     await asyncio.to_thread(thread.join, 20)
@@ -143,9 +143,9 @@ async def test_threads_may_wait_for_the_loop() -> None:
         for number in range(3):
             yield asyncio.run_coroutine_threadsafe(slow(number), loop).result(20)
 
-    notifier = Notifier()
-    source = source_of(waiting(), same, notifier.notify_all, threaded=True)
-    assert await asyncio.wait_for(read(source, notifier), 20) == [0, 10, 20]
+    changed = asyncio.Event()
+    source = source_of(waiting(), same, changed.set, threaded=True)
+    assert await asyncio.wait_for(read(source, changed), 20) == [0, 10, 20]
 
 
 @pytest.mark.parametrize("kind", ["inline", "threaded", "asynchronous"])
@@ -160,20 +160,21 @@ async def test_what_the_iterable_raises_comes_after_its_items(kind: str) -> None
         yield 1
         raise KeyError("theirs")
 
-    notifier = Notifier()
+    changed = asyncio.Event()
     items = failing_too() if kind == "asynchronous" else failing()
-    source = source_of(items, same, notifier.notify_all, threaded=kind == "threaded")
+    source = source_of(items, same, changed.set, threaded=kind == "threaded")
     while (item := source.poll()) is PENDING:
-        await notifier.wait()
+        changed.clear()
+        await changed.wait()
     assert item == 1
     with pytest.raises(KeyError, match="theirs"):
-        await asyncio.wait_for(read(source, notifier), 20)
+        await asyncio.wait_for(read(source, changed), 20)
 
 
 @pytest.mark.parametrize("kind", ["inline", "threaded", "asynchronous"])
 async def test_items_are_prepared_before_the_next_is_asked_for(kind: str) -> None:
     """By whoever reads them, so that the iterable may change what it gave before."""
-    notifier = Notifier()
+    changed = asyncio.Event()
 
     def changing() -> Iterator[list[int]]:
         item = [0]
@@ -186,8 +187,8 @@ async def test_items_are_prepared_before_the_next_is_asked_for(kind: str) -> Non
             yield item
 
     items = changing_too() if kind == "asynchronous" else changing()
-    source = source_of(items, tuple, notifier.notify_all, threaded=kind == "threaded")
-    assert await read(source, notifier) == [(number,) for number in range(200)]
+    source = source_of(items, tuple, changed.set, threaded=kind == "threaded")
+    assert await read(source, changed) == [(number,) for number in range(200)]
 
 
 @pytest.mark.parametrize("end", ["stopped", "not prepared"])
@@ -211,7 +212,7 @@ async def test_threads_close_a_generator_that_is_left(end: str) -> None:
         return item
 
     items = endless()
-    source = source_of(items, prepare, Notifier().notify_all, threaded=True)
+    source = source_of(items, prepare, asyncio.Event().set, threaded=True)
     if end == "stopped":
         source.stop()
     assert await asyncio.to_thread(closed.wait, 20)
