@@ -366,7 +366,7 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             "encoding_format",
             "Literal['base64', 'float'] | None",
             "...",
-            'How vectors are sent: `"base64"`, which takes a quarter of the bytes, unless given. What is read of the response is the same.',
+            'How vectors are sent: `"base64"`, which takes a quarter of the bytes, unless given, or `extra_body` asks for other numbers. What is read of the response is the same.',
         ),
         ("user", "str | None", "...", "An id of your end user, for the server's abuse checks."),
         ("max_retries", "int", "...", "Most attempts after the first."),

@@ -377,7 +377,7 @@ async def test_error_of_a_choice(
     """A whole response whose choice has an error is a failure, as OpenRouter sends it when a provider breaks off."""
     choice = {"message": {"content": "Pa"}, "error": {"code": 502, "message": "Broke off."}}
     fault_server.add(json_response({"choices": [{**choice, "finish_reason": "error"}]}))
-    async with connect() as client:
+    async with connect(retries=2) as client:
         kind = APIResponseError if streamed else InternalServerError
         with pytest.raises(kind, match="isn't an event stream" if streamed else "Broke") as caught:
             await client.chat.completions.create(
@@ -385,6 +385,27 @@ async def test_error_of_a_choice(
             )
     assert caught.value.partial.choices[0].message.content == "Pa"
     assert caught.value.partial.meta.status == 200
+    assert caught.value.execution == "executed"
+    assert len(fault_server.requests) == 1
+
+
+@pytest.mark.parametrize("chatting", [True, False])
+async def test_error_of_a_choice_without_content(
+    fault_server: FaultServer, connect: Connect, chatting: bool
+) -> None:
+    """Nothing was generated, so the request is sent again as for any such error."""
+    choice: dict[str, Any] = {"message": {"content": ""}} if chatting else {"text": ""}
+    failed = {**choice, "error": {"code": 502, "message": "Down."}, "finish_reason": "error"}
+    done = {**choice, "finish_reason": "stop"}
+    fault_server.add(json_response({"choices": [failed]}), json_response({"choices": [done]}))
+    async with connect(retries=1) as client:
+        if chatting:
+            await client.chat.completions.create(
+                model="m", messages=[{"role": "user", "content": "?"}]
+            )
+        else:
+            await client.completions.create(model="m", prompt="?")
+    assert len(fault_server.requests) == 2
 
 
 async def test_finish_reason_error(fault_server: FaultServer, connect: Connect) -> None:

@@ -392,7 +392,8 @@ class BatchRequest(Generic[ResponseT_co]):
             custom_id: Names the request in its result.
             dimensions: Numbers of each vector, for models that can shorten theirs.
             encoding_format: How vectors are sent: `"base64"`, which takes a quarter of the bytes,
-                unless given. What is read of the response is the same.
+                unless given, or `extra_body` asks for other numbers. What is read of the response
+                is the same.
             user: An id of your end user, for the server's abuse checks.
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits

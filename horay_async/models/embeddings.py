@@ -40,7 +40,7 @@ class EmbeddingParams(CallOptions, total=False):
     dimensions: int | None
     """Numbers of each vector, for models that can shorten theirs."""
     encoding_format: Literal["base64", "float"] | None
-    """How vectors are sent: `"base64"`, which takes a quarter of the bytes, unless given. What is read of the
+    """How vectors are sent: `"base64"`, which takes a quarter of the bytes, unless given, or `extra_body` asks for other numbers. What is read of the
     response is the same."""
     user: str | None
     """An id of your end user, for the server's abuse checks."""

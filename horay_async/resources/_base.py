@@ -12,6 +12,7 @@ from horay_async._protocol.wire.decode import (
     ErrorInBody,
     InvalidBody,
     decoder,
+    holds_content,
     nearly_json,
 )
 from horay_async._protocol.wire.errors import bad_response, envelope_failure
@@ -181,6 +182,8 @@ async def decode_response(
         except ErrorInBody as error:
             call.error_body = body
             failure, partial = envelope_failure(body, context=response.context), error.response
+            if partial is not None and holds_content(partial):
+                failure.execution = "executed"
         except InvalidBody as error:
             problem, partial = str(error), error.response
             if partial is None:  # one of embeddings without a vector is false

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Generic, TypeVar, cast
 
+from horay_async._json import fields_of, is_array
 from horay_async._protocol.wire.accumulate import ChoiceAccumulator
 from horay_async._protocol.wire.characters import SplitCharacters
 from horay_async._protocol.wire.chunk_template import ChunkTemplate
@@ -225,7 +226,7 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
         """Takes out of a chunk what it repeats: some servers end a choice with its whole message. False where
         the message differs from what has come.
         """
-        in_messages = from_messages(chunk.to_dict())
+        in_messages = from_messages(_sent(chunk))
         choices: list[Any] = cast("Any", chunk).choices
         for position in in_messages:
             choice = choices[position]
@@ -285,7 +286,7 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
         error = self._drift.note(found, chunk, context=self._context)
         self._drift_error = self._drift_error or error
         if any(kind == "unknown" for _, kind in found):
-            sent = chunk.to_dict()
+            sent = _sent(chunk)
             if self._unrecognised is None:
                 self._unrecognised = unrecognised_in_chunk(sent, type(chunk))
             if self._beside is None and self.merged.without_choices:
@@ -342,3 +343,9 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
         except InvalidBody:
             return False
         return True
+
+
+def _sent(chunk: Response) -> dict[str, Any]:
+    """The JSON of a chunk, out of the list of one that some gateways put it into."""
+    sent: Any = chunk.to_dict()
+    return fields_of(sent[0] if is_array(sent) else sent)

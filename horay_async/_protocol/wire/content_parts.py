@@ -6,6 +6,7 @@ reference, and a thought that is signed, are kept as they came: the server wants
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from horay_async._json import is_array, is_object
@@ -22,12 +23,19 @@ FIELDS = {
 }  # fmt: skip
 """The field of the message that a part belongs to, by its type or by where its text is; `content` otherwise."""
 
+UNTYPED = frozenset({"text", "thinking", "reasoning", "refusal"})
+"""The only field of a part that has no type."""
+
 KEPT = "content_parts"
 """The field that holds those to be sent back."""
 
 
 def split(content: Any) -> JSON:
-    """The fields of a message that a list of parts, or a single one, makes; none where there is nothing in it."""
+    """The fields of a message that a list of parts, or a single one, makes; none where there is nothing in it. Other objects are the
+    text itself, which a gateway has parsed: JSON mode's.
+    """
+    if _is_data(content):
+        return {"content": json.dumps(content, ensure_ascii=False, separators=(",", ":"))}
     texts: dict[str, list[str]] = {"content": [], "reasoning_content": [], "refusal": []}
     kept: list[JSON] = []
     for part in content if is_array(content) else [content]:
@@ -66,6 +74,15 @@ def text_of(value: Any) -> str:
     if is_object(value):
         return next((text for name in TEXTS if (text := text_of(value.get(name)))), "")
     return ""
+
+
+def _is_data(content: Any) -> bool:
+    """Whether there are objects, and none could be a part."""
+    parts = [item for item in (content if is_array(content) else [content]) if item is not None]
+    return bool(parts) and all(
+        is_object(part) and "type" not in part and not (len(part) == 1 and part.keys() <= UNTYPED)
+        for part in parts
+    )
 
 
 def _field_of(part: Any) -> str:

@@ -37,8 +37,8 @@ from horay_async.models._base import Differences, Response, parse_json, sent_fie
 R = TypeVar("R", bound=Response)
 R_co = TypeVar("R_co", bound=Response, covariant=True)
 
-SUCCESS_CODE = 20000
-"""The `code` of an envelope that holds a response."""
+SUCCESS_CODES = frozenset({0, 200, 20000, "0", "200", "20000"})
+"""What an envelope's `code` says of success: 20000 here, 0 and 200 at most other gateways that have one."""
 
 MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What decoding raises for bytes that aren't JSON, or that are nested too deep."""
@@ -311,6 +311,16 @@ def drift_of(response: Response) -> Differences:
     return NO_DIFFERENCES if found is None else found
 
 
+def holds_content(response: Any) -> bool:
+    """Whether a choice of `response` has something that was generated."""
+    for choice in getattr(response, "choices", ()):
+        holder = getattr(choice, "message", choice)
+        names = ("text", "content", "refusal", "reasoning_content", "tool_calls")
+        if any(getattr(holder, name, None) for name in names):
+            return True
+    return False
+
+
 def can_decode(decode: Callable[[bytes], object], data: bytes) -> bool:
     """Whether `decode` takes `data`: JSON, or the text of it."""
     try:
@@ -431,9 +441,9 @@ def unwrapped(decoded: Any) -> Any:
     if not _is_envelope(decoded):
         return decoded
     code, status = _code(decoded), decoded.get("status")
-    if code not in (None, SUCCESS_CODE, str(SUCCESS_CODE)) or status is False:
+    if (code is not None and code not in SUCCESS_CODES) or status is False:
         raise ErrorInBody
-    return decoded.get("data")
+    return decoded if "choices" in decoded else decoded.get("data")
 
 
 def _is_envelope(decoded: Any) -> bool:

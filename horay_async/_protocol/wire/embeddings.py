@@ -6,6 +6,7 @@ text that isn't base64, bytes that aren't 32-bit floats, a number that is none, 
 
 from __future__ import annotations
 
+import re
 import sys
 from array import array
 from collections.abc import Mapping, Sequence
@@ -30,6 +31,10 @@ from horay_async.models.embeddings import (
     SentEmbeddings,
     floats,
 )
+
+OTHER_NUMBERS = "dtype|endian|format|precision|quanti|embedding_type"
+"""How fields of `extra_body` are called that may ask for other numbers than 32-bit floats: `output_dtype` of Voyage, `embed_dtype` and
+`endianness` of vLLM. In base64 these couldn't be told apart."""
 
 MAX_INPUTS = 2048
 """Inputs of one request: what OpenAI's reference allows."""
@@ -59,8 +64,10 @@ def prepare(params: Mapping[str, Any]) -> dict[str, Any]:
     Raises `TypeError` for a parameter that doesn't fit its declaration, and `ValueError` for an empty input.
     """
     check_parameters(params, EmbeddingParams)
-    prepared = {"encoding_format": "base64", **params}
     extra = dict(params.get("extra_body") or {})
+    prepared: dict[str, Any] = {**params}
+    if not any(re.search(OTHER_NUMBERS, name) for name in extra):
+        prepared = {"encoding_format": "base64", **params}
     for name in ("input", "encoding_format"):
         if name in extra:
             prepared[name] = extra.pop(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+from horay_async._json import fields_of
 from horay_async._protocol.wire.characters import whole_characters
 from horay_async._protocol.wire.decode import check_size, parsed, unwrapped
 from horay_async._protocol.wire.size_limits import BOM, MAX_OBJECTS
@@ -19,13 +20,22 @@ class JSONDecoder:
         check_size(data, max_objects)
         data = whole_characters(data.removeprefix(BOM))
         decoded = parsed(data)
-        unwrapped(decoded)
+        if not _is_own_object(decoded):
+            unwrapped(decoded)
         return _made(decoded, data)
 
     @staticmethod
     def without_content() -> JSONResponse:
         """A response that has no body by its status or its request's method: as if it were null."""
         return _made(None, b"null")
+
+
+def _is_own_object(decoded: Any) -> bool:
+    """Whether `decoded` is an object of the path's own: what `error` or `code` says there is of the object, and not of the request."""
+    fields = fields_of(decoded)
+    if isinstance(fields.get("code"), str) and "error" not in fields:
+        return True
+    return "id" in fields or fields.get("object", "error") != "error"
 
 
 def _made(decoded: Any, data: bytes) -> JSONResponse:

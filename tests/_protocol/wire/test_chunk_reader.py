@@ -1068,6 +1068,19 @@ def test_message_that_is_the_text_so_far(
     assert (made.message.content if path == "chat" else made.text) == text
 
 
+@pytest.mark.parametrize(
+    "choice", [{"delta": {"content": "a", "mood": "x"}}, {"message": {"content": "a"}}]
+)
+def test_chunks_in_lists_of_one(choice: dict[str, Any]) -> None:
+    """Gateways of Gemini's form send them so."""
+    reader = reader_of(ChatCompletionChunk)
+    for finish in (None, "stop"):
+        reader.feed(event([{"choices": [{"index": 0, "finish_reason": finish, **choice}]}]))
+    reader.feed(event([]))
+    reader.feed(DONE)
+    assert reader.result().choices[0].message.content == "aa"
+
+
 def test_pieces_in_messages_that_all_have_a_finish_reason() -> None:
     """A first message that has one isn't the whole of anything: nothing came before it."""
     reader = reader_of(ChatCompletionChunk)

@@ -106,8 +106,33 @@ def test_put_together(fields: dict[str, Any], content: Any, reasoning: str | Non
 
 
 @pytest.mark.parametrize(
-    "content", [[], [""], [None, 7], {}, [{"type": "text"}], [TEXT | {"text": ""}]]
+    "content", [[], [""], [None, 7], [None], [{"type": "text"}], [TEXT | {"text": ""}]]
 )
 def test_nothing_in_it(content: Any) -> None:
     """Then the message has nothing either."""
     assert split(content) == {}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"summary": "two", "items": [1, 2]},
+        {"answer": 5},
+        {"summary": "é"},
+        {"text": "a", "label": "b"},
+        [{"name": "Bob"}, {"name": "Al", "content": "tall"}],
+        {},
+    ],
+)
+def test_json_that_a_gateway_has_parsed(content: Any) -> None:
+    """What a model wrote as JSON is its text, whatever its fields are called."""
+    assert json.loads(split(content)["content"]) == content
+    choice = {"index": 0, "message": {"content": content}, "finish_reason": "stop"}
+    whole = decoder(ChatCompletion).decode(json.dumps({"choices": [choice]}).encode())
+    assert json.loads(whole.choices[0].message.content or "") == content
+
+
+@pytest.mark.parametrize("content", [{"text": "a"}, [{"thinking": "hm"}], ["a", {"x": 1}]])
+def test_parts_without_a_type(content: Any) -> None:
+    """A single text is one."""
+    assert "{" not in str(split(content)["content"])

@@ -304,6 +304,54 @@ def test_marks_of_an_envelope_beside_the_response(marks: dict[str, Any]) -> None
         Decoder(Completion).decode(encoded({"choices": [], **marks}))
 
 
+@pytest.mark.parametrize("code", [0, 200, 20000, "0"])
+def test_codes_of_success(code: Any) -> None:
+    """Gateways that put a response into an envelope spell it in one of these ways; a chunk without choices may have one, too."""
+    wrapped = {"code": code, "message": "success", "data": COMPLETION}
+    assert Decoder(Completion).decode(encoded(wrapped)).choices[0].text == "Berlin"
+    assert JSONDecoder().decode(encoded(wrapped)).json == wrapped
+    last: dict[str, Any] = {
+        "code": code,
+        "message": "Success",
+        "choices": [],
+        "usage": {"total_tokens": 7},
+    }
+    usage = Decoder(ChatCompletionChunk).decode(encoded(last)).usage
+    assert usage is not None
+    assert usage.total_tokens == 7
+
+
+OWN: list[Any] = [
+    {"id": "resp_1", "object": "response", "error": {"code": "server_error"}, "output": ["paid"]},
+    {"object": "fine_tuning.job", "status": "failed", "error": {"message": "bad file"}},
+    {"id": "video_1", "status": "failed", "error": {"message": "no"}, "code": 7, "message": "x"},
+    {"code": "print(1)", "message": "here it is"},
+]
+
+
+@pytest.mark.parametrize("sent", OWN, ids=str)
+def test_objects_that_tell_of_an_error(sent: Any) -> None:
+    """Of paths that nothing describes: what became of the object is no failure of the request for it."""
+    assert JSONDecoder().decode(encoded(sent)).json == sent
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"error": {"message": "no"}},
+        {"object": "error", "message": "no", "code": 40004},
+        {"code": 50000, "message": "no"},
+        {"code": "x", "error": "no"},
+        [{"error": {"message": "no"}}],
+    ],
+    ids=str,
+)
+def test_failures_of_any_path(sent: Any) -> None:
+    """What is nothing but an error is one of the request."""
+    with pytest.raises(ErrorInBody):
+        JSONDecoder().decode(encoded(sent))
+
+
 def test_error_beside_choices_is_kept() -> None:
     """A whole response that has choices is one, even where the server remarks on something."""
     response = Decoder(Completion).decode(encoded({**COMPLETION, "error": "partly"}))

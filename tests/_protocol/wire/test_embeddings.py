@@ -286,6 +286,14 @@ def test_prepare_extra_body() -> None:
     assert prepare({"model": "m", "input": "a", "extra_body": {}})["extra_body"] == {}
 
 
+@pytest.mark.parametrize("extra", ["output_dtype", "embed_dtype", "endianness", "precision"])
+def test_other_numbers_are_not_asked_for_as_base64(extra: str) -> None:
+    """In which a server has them as they are: 8-bit integers would be read as a quarter as many floats."""
+    asked = {"model": "m", "input": "a", "extra_body": {extra: "int8"}}
+    assert "encoding_format" not in prepare(asked)
+    assert prepare({**asked, "encoding_format": "float"})["encoding_format"] == "float"
+
+
 @pytest.mark.parametrize(
     ("asked", "error", "named"),
     [
