@@ -79,19 +79,19 @@ def print_response(
     is one choice.
 
     Raises `CommandError` for a response without a choice, and once it is written, `typer.Exit` for one that was cut or
-    is empty.
+    is empty. What else is raised may have a response that hasn't been written: that is paid for, and is written, too.
     """
-    with _stdout_into(output.file):
+    with _stdout_into(output.file), _partial_written(output) as said:
         sent, streamed = params | params.get("extra_body", {}), output.streamed
         several = sent.get("n") not in (None, 1)
         if streamed is None:
             streamed = sys.stdout.isatty() and not output.as_json and not several
         if streamed and output.as_json:
             with operation.create(stream=True, **params) as chunks:
-                endings = _write_chunks(chunks)
+                endings = _write_chunks(chunks, said)
         elif streamed:
             with operation.stream(**params) as events:
-                endings = [write_stream(events, [], markdown=markdown)]
+                endings = [write_stream(events, said, markdown=markdown)]
             if several:
                 note(FIRST_CHOICE)
         else:
@@ -120,10 +120,29 @@ def print_response(
             raise typer.Exit(ExitCode.BROKEN)
 
 
-def _write_chunks(chunks: Iterable[Any]) -> list[Ending]:
-    """Prints each chunk as JSON. Raises `CommandError` where no choice comes."""
+@contextmanager
+def _partial_written(output: Output) -> Generator[list[str]]:
+    """Writes the response that an error of the block has, unless the block has put what it wrote into the list."""
+    said: list[str] = []
+    try:
+        yield said
+    except horay_async.APIError as error:
+        partial = error.partial
+        if not said and isinstance(partial, horay_async.ChatCompletion | horay_async.Completion):
+            if output.as_json:
+                write_json(partial.to_dict())
+            else:
+                _print_choices(partial.choices, markdown=False)
+        elif not said and isinstance(partial, str):
+            print(for_stdout(partial))
+        raise
+
+
+def _write_chunks(chunks: Iterable[Any], said: list[str]) -> list[Ending]:
+    """Prints each chunk as JSON, and puts it into `said`. Raises `CommandError` where no choice comes."""
     endings: dict[int, Ending] = {}
     for chunk in chunks:
+        said.append("a chunk")
         write_json(chunk.to_dict())
         for choice in chunk.choices:
             before = endings.get(choice.index, Ending(None, text=False))

@@ -47,7 +47,9 @@ LAST_EVENTS: Final[Mapping[str, frozenset[str]]] = {
         {"response.completed", "response.incomplete", "response.failed", "response.cancelled"}
     ),
 }
-"""What the last event of a stream is known by, of the paths where that is known (OpenAI's API reference)."""
+"""What the last event of a stream is known by, of the paths where that is known (OpenAI's API reference), and of those below them: a
+stream is resumed at the path of its response.
+"""
 
 
 async def forward(transport: Transport, request: Request, *, stream: bool) -> Forwarded:
@@ -98,7 +100,8 @@ def _stream(call: Call, response: RawResponse) -> ForwardedStream:
     path = path_of(call)
     described = STREAMED.get(path)
     if described is None:
-        read: Any = partial(raw_event_reader, LAST_EVENTS.get(path, frozenset[str]()))
+        kind = "/".join(path.split("/")[:2])
+        read: Any = partial(raw_event_reader, LAST_EVENTS.get(kind, frozenset[str]()))
     else:
         read = partial(chunk_reader, call, described)
     return ForwardedStream(AsyncStream(call, response, read), described=described is not None)

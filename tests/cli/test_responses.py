@@ -98,6 +98,48 @@ def test_cut_stream_is_kept(horay: Horay, fault_server: FaultServer, tmp_path: P
     assert (tmp_path / "x-partial").read_text() == "half\n"
 
 
+WHOLE: dict[str, Any] = {
+    "choices": [{"index": 0, "message": {"content": "Paid for."}, "finish_reason": "stop"}]
+}
+UNUSABLE: dict[str, tuple[Any, list[str]]] = {
+    "not streamed": (json_response(WHOLE), ["--stream"]),
+    "streamed unasked": (
+        respond(
+            b'data: {"choices": [{"delta": {"content": "Paid for."}}]}\n\n',
+            content_type="text/event-stream",
+        ),
+        [],
+    ),
+    "no JSON": (respond(json.dumps({**WHOLE, "created": float("nan")}).encode()), []),
+    "an error of its choice": (
+        json_response({"choices": [{**WHOLE["choices"][0], "finish_reason": "error"}]}),
+        [],
+    ),
+}
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+@pytest.mark.parametrize(("response", "options"), UNUSABLE.values(), ids=UNUSABLE)
+def test_response_of_an_error_is_written(
+    horay: Horay,
+    fault_server: FaultServer,
+    tmp_path: Path,
+    response: Any,
+    options: list[str],
+    as_json: bool,
+) -> None:
+    """It is paid for, and the error says why it can't be relied on."""
+    fault_server.always(response)
+    file = tmp_path / "x"
+    form = [*options, *(["--json"] if as_json else [])]
+    told = horay("chat", "Hi", *form)
+    assert told.exit_code != 0
+    assert "Paid for." in told.stdout
+    assert horay("chat", "Hi", *form, "-o", str(file)).exit_code != 0
+    assert "Paid for." in (tmp_path / "x-partial").read_text(encoding="utf-8")
+    assert not file.exists()
+
+
 def test_cut_stream_leaves_the_file(
     horay: Horay, fault_server: FaultServer, tmp_path: Path
 ) -> None:

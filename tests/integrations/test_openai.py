@@ -575,20 +575,26 @@ async def test_responses(side: Side) -> None:
     whole = await side.run(client.responses.create, model="m", input="Hello")
     assert whole.id == "resp-1"
 
-    async def kinds() -> list[str]:
-        stream = await side.run(client.responses.create, model="m", input="Hello", stream=True)
+    async def kinds(*, resumed: bool = False) -> list[str]:
+        stream = (
+            await side.run(
+                client.responses.retrieve, response_id="resp-1", stream=True, starting_after=0
+            )
+            if resumed
+            else await side.run(client.responses.create, model="m", input="Hello", stream=True)
+        )
         if side.blocking:
             return await asyncio.to_thread(lambda: [event.type for event in stream])
         return [event.type async for event in stream]
 
-    for complete in (True, False):
-        side.server.add(
-            respond(response_events(whole=complete), content_type="text/event-stream"),
-            path="/responses",
-        )
-    assert await kinds() == ["response.output_text.delta", "response.completed"]
-    with pytest.raises(openai.APIConnectionError, match="incomplete"):
-        await kinds()
+    for path, resumed in (("/responses", False), ("/responses/resp-1", True)):
+        for complete in (True, False):
+            events = response_events(whole=complete)
+            side.server.add(respond(events, content_type="text/event-stream"), path=path)
+        told = await kinds(resumed=resumed)
+        assert told == ["response.output_text.delta", "response.completed"]
+        with pytest.raises(openai.APIConnectionError, match="incomplete"):
+            await kinds(resumed=resumed)
 
 
 async def test_error_event_of_responses(side: Side) -> None:
