@@ -14,6 +14,7 @@ from horay_async.errors import (
     APIError,
     APIStatusError,
     APITimeoutError,
+    InsufficientBalanceError,
     StreamError,
     StreamTruncatedError,
 )
@@ -78,6 +79,8 @@ class RetryPolicy(FrozenRecord):
         """Whether trying again can help, and is safe."""
         if error.execution == "executed":
             return False
+        if isinstance(error, InsufficientBalanceError) and error.status_code == 429:
+            return False  # which is no matter of time there
         if isinstance(error, APIStatusError):
             if error.status_code not in self.statuses and error.status_code < 500:
                 return False

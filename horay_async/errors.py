@@ -187,7 +187,7 @@ class AuthenticationError(APIStatusError):
 
 
 class InsufficientBalanceError(APIStatusError):
-    """402, or a 403 that speaks of the balance: the account is exhausted."""
+    """402, a 403 that speaks of the balance, or a 429 with the code `insufficient_quota`: the account is exhausted."""
 
 
 class PermissionDeniedError(APIStatusError):

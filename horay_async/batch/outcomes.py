@@ -42,7 +42,8 @@ def outcome_of(error: HorayError, *, reached: bool, may_be_all: bool) -> Outcome
 
 def is_overloaded(error: APIError) -> bool:
     """Whether the server is overloaded, so that it is the whole batch that has to wait."""
-    return isinstance(error, APIStatusError) and error.status_code in OVERLOAD_STATUSES
+    overloaded = isinstance(error, APIStatusError) and error.status_code in OVERLOAD_STATUSES
+    return overloaded and not is_refused_key(error)
 
 
 def is_unreachable(error: APIError) -> bool:

@@ -154,5 +154,7 @@ def _status_class(status: int, parsed: ErrorBody) -> type[APIStatusError]:
         exhausted = re.search(_BALANCE, parsed.message or "", re.IGNORECASE)
         if exhausted or status_of(parsed) == 402:
             return errors.InsufficientBalanceError
+    if status == 429 and status_of(parsed) == 402:  # OpenAI's `insufficient_quota`
+        return errors.InsufficientBalanceError
     default = errors.InternalServerError if status >= 500 else APIStatusError
     return _CLASSES.get(status, default)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from horay_async import errors
+from horay_async import RetryPolicy, errors
 from horay_async._protocol.wire.clean import Cleaner
 from horay_async._protocol.wire.errors import (
     ErrorContext,
@@ -141,9 +141,20 @@ def test_exhausted_balance(fields: dict[str, Any], cls: type[APIStatusError]) ->
     assert type(refused(403, json.dumps(fields).encode())) is cls
 
 
-def test_balance_is_only_a_403_s() -> None:
-    """Other statuses stay what they are, whatever they speak of."""
-    assert type(refused(429, b'{"message": "quota"}')) is errors.RateLimitError
+def test_balance_of_other_statuses() -> None:
+    """They stay what they are, whatever they speak of; but OpenAI's own word for it counts."""
+    assert (
+        type(refused(429, b'{"message": "You exceeded your current quota"}'))
+        is errors.RateLimitError
+    )
+    exhausted = (
+        b'{"error": {"message": "No.", "type": "insufficient_quota", "code": "insufficient_quota"}}'
+    )
+    failure = refused(429, exhausted)
+    assert type(failure) is errors.InsufficientBalanceError
+    assert failure.status_code == 429
+    assert not RetryPolicy().retryable(failure, billed_per_run=False)
+    assert RetryPolicy().retryable(refused(429, b"{}"), billed_per_run=False)
 
 
 def test_nothing_is_explained() -> None:
