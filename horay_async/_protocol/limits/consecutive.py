@@ -9,7 +9,7 @@ import attrs
 from horay_async._protocol.limits.shared_pause import SharedPause
 
 PROBE_AFTER = 3
-"""Consecutive refusals after which one request at a time is sent, until one succeeds."""
+"""Consecutive refusals after which one request at a time is sent, until one succeeds; more where they are random."""
 
 
 class ConsecutiveRefusals:
@@ -25,6 +25,8 @@ class ConsecutiveRefusals:
         """Refusals in a row; 1 again by that of a later informed request. To be set to 0 once one is let through."""
         self.newest: int = 0
         """The number of the newest request."""
+        self.most: int = PROBE_AFTER
+        """Refusals in a row that are no outage yet."""
         self._informed_after = 0
         """Requests with a higher number are informed; set to the newest one by a refusal."""
         self._informed_in_flight = 0
@@ -33,7 +35,7 @@ class ConsecutiveRefusals:
     @property
     def probe_in_flight(self) -> bool:
         """Whether so many were refused that one request at a time is sent, and that one is under way."""
-        return self.count >= PROBE_AFTER and self._informed_in_flight > 0
+        return self.count >= self.most and self._informed_in_flight > 0
 
     def is_informed(self, serial: int) -> bool:
         """Whether a request was sent when the latest refusal was known."""

@@ -63,7 +63,7 @@ from typing import NamedTuple
 import attrs
 
 from horay_async._protocol.limits.concurrency import ConcurrencyLimit
-from horay_async._protocol.limits.consecutive import PROBE_AFTER, ConsecutiveRefusals, Halt
+from horay_async._protocol.limits.consecutive import ConsecutiveRefusals, Halt
 from horay_async._protocol.limits.learned_rate import LearnedRate
 from horay_async._protocol.limits.random_refusals import RandomRefusals
 from horay_async._protocol.limits.shared_pause import SharedPause
@@ -229,7 +229,7 @@ class OverloadControl:
         serial = self._consecutive.sent()
         concurrency.sent(now)
         self._pause.sent(now)
-        if self._consecutive.count >= PROBE_AFTER:
+        if self._consecutive.count >= self._consecutive.most:
             self._halt.extend(now, concurrency.latency)
         epoch, in_flight = concurrency.epoch, concurrency.in_flight
         permit = Permit(
@@ -281,6 +281,7 @@ class OverloadControl:
         retry_after = retry_after or None
         informed = self._consecutive.is_informed(permit.serial)
         self._record(permit, refused=True)
+        self._consecutive.most = self._random_refusals.longest_row
         self.release(permit)
         since = self.refusing_since = now if self.refusing_since is None else self.refusing_since
         if not permit.adaptive:
@@ -307,7 +308,7 @@ class OverloadControl:
         consecutive = self._consecutive
         if not consecutive.is_informed(permit.serial):
             return
-        if consecutive.count < 2 * PROBE_AFTER:  # more in a row are an outage
+        if consecutive.count < 2 * consecutive.most:  # more in a row are an outage
             slowed = permit.waited_for_rate or consecutive.is_next(permit.serial)
             self._random_refusals.record(refused=refused, slowed=slowed)
         if not refused:
@@ -318,7 +319,7 @@ class OverloadControl:
         concurrency = refusal.permit.concurrency
         if refusal.asked is None:
             # 1. It was at random: the request's own backoff is all that helps, until there are more in a row.
-            if self._random_refusals.assumed and refusal.row <= PROBE_AFTER:
+            if self._random_refusals.assumed and refusal.row <= self._consecutive.most:
                 return
 
             # 2. It was sent before the latest refusal was known, which has held up all already.
@@ -333,7 +334,7 @@ class OverloadControl:
 
         # 4. Nothing is sent for as long as the server asks for, or for longer the longer it refuses everything. A few in a
         #    row are no outage yet, however long what was under way took.
-        refusing = refusal.refusing if refusal.row > PROBE_AFTER else 0.0
+        refusing = refusal.refusing if refusal.row > self._consecutive.most else 0.0
         episode.paused += self._pause.pause(
             refusal.asked, sharers=concurrency.limit, now=now, refusing=refusing
         )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+
+from horay_async._protocol.limits.consecutive import PROBE_AFTER
 from horay_async._protocol.limits.leaky_bucket import LeakyBucket
 
 MOST_EPISODES = 12.0
@@ -10,7 +13,10 @@ MOST_EPISODES = 12.0
 EPISODE_LIFETIME = 20
 """Responses after which one is forgotten: of a limit that was found, fewer than 1 in 50 requests are refused."""
 
-MOST_REFUSED = 0.8
+RARE = 0.01
+"""How likely a row of refusals is that is no outage."""
+
+MOST_REFUSED = 0.9
 """The part of the requests up to which they are: a window that is used up refuses nearly all."""
 
 DOUBTFUL = 0.4
@@ -66,6 +72,13 @@ class RandomRefusals:
     def doubtful(self) -> bool:
         """Whether so much is refused, however slowly it is sent, that they may be random."""
         return self._refused > DOUBTFUL
+
+    @property
+    def longest_row(self) -> int:
+        """Refusals in a row that are no outage: of random ones, as many as come once in a hundred times."""
+        if not self.assumed:
+            return PROBE_AFTER
+        return max(PROBE_AFTER, math.ceil(math.log(RARE) / math.log(max(self._refused, RARE))))
 
     def record(self, *, refused: bool, slowed: bool) -> None:
         """Records whether a request was refused, and whether something had slowed it: the rate, a pause or the wait for the end

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from horay_async._protocol.limits import random_refusals
+from horay_async._protocol.limits.consecutive import PROBE_AFTER
 from horay_async._protocol.limits.random_refusals import RandomRefusals
 
 
@@ -76,6 +77,21 @@ def test_tried_anew_more_and_more_seldom() -> None:
     for _ in range(first * 16 + 1):
         refusals.succeeded()
     assert lasts() == first
+
+
+def test_longest_row() -> None:
+    """The more is refused at random, the longer are the rows of refusals that are no outage."""
+    assert RandomRefusals().longest_row == PROBE_AFTER
+    refusals = assumed()
+    assert refusals.longest_row == PROBE_AFTER
+    rows: list[int] = []
+    for part in (0.3, 0.6, 0.75):
+        record(refusals, part)
+        rows.append(refusals.longest_row)
+    assert rows == sorted(rows)
+    assert 0.75 ** rows[-1] < 0.05
+    record(refusals, 1.0)
+    assert refusals.longest_row == PROBE_AFTER
 
 
 @pytest.mark.parametrize(("part", "random"), [(0.3, True), (0.7, True), (0.95, False)])
