@@ -213,9 +213,9 @@ CLASSES: dict[str, tuple[Row, ...]] = {
         ),
         (
             "extra_query",
-            "Mapping[str, str | int | float | bool | Sequence[str | int | float | bool]]",
+            "Mapping[str, object]",
             "...",
-            "Added to the URL's query; of a list each item, under the same name.",
+            "Added to the URL's query: texts, numbers and booleans; of a list each item, under the same name.",
         ),
         (
             "extra_body",
@@ -337,9 +337,9 @@ CLASSES: dict[str, tuple[Row, ...]] = {
         ),
         (
             "extra_query",
-            "Mapping[str, str | int | float | bool | Sequence[str | int | float | bool]]",
+            "Mapping[str, object]",
             "...",
-            "Added to the URL's query; of a list each item, under the same name.",
+            "Added to the URL's query: texts, numbers and booleans; of a list each item, under the same name.",
         ),
         (
             "extra_body",
@@ -396,9 +396,9 @@ CLASSES: dict[str, tuple[Row, ...]] = {
         ),
         (
             "extra_query",
-            "Mapping[str, str | int | float | bool | Sequence[str | int | float | bool]]",
+            "Mapping[str, object]",
             "...",
-            "Added to the URL's query; of a list each item, under the same name.",
+            "Added to the URL's query: texts, numbers and booleans; of a list each item, under the same name.",
         ),
         (
             "extra_body",
@@ -449,9 +449,9 @@ CLASSES: dict[str, tuple[Row, ...]] = {
         ),
         (
             "extra_query",
-            "Mapping[str, str | int | float | bool | Sequence[str | int | float | bool]]",
+            "Mapping[str, object]",
             "...",
-            "Added to the URL's query; of a list each item, under the same name.",
+            "Added to the URL's query: texts, numbers and booleans; of a list each item, under the same name.",
         ),
         (
             "extra_body",
@@ -660,9 +660,9 @@ CLASSES: dict[str, tuple[Row, ...]] = {
         ),
         (
             "extra_query",
-            "Mapping[str, str | int | float | bool | Sequence[str | int | float | bool]]",
+            "Mapping[str, object]",
             "...",
-            "Added to the URL's query; of a list each item, under the same name.",
+            "Added to the URL's query: texts, numbers and booleans; of a list each item, under the same name.",
         ),
         (
             "extra_body",
@@ -868,9 +868,9 @@ CLASSES: dict[str, tuple[Row, ...]] = {
         ),
         (
             "extra_query",
-            "Mapping[str, str | int | float | bool | Sequence[str | int | float | bool]]",
+            "Mapping[str, object]",
             "...",
-            "Added to the URL's query; of a list each item, under the same name.",
+            "Added to the URL's query: texts, numbers and booleans; of a list each item, under the same name.",
         ),
         (
             "extra_body",
@@ -907,9 +907,9 @@ CLASSES: dict[str, tuple[Row, ...]] = {
         ),
         (
             "extra_query",
-            "Mapping[str, str | int | float | bool | Sequence[str | int | float | bool]]",
+            "Mapping[str, object]",
             "...",
-            "Added to the URL's query; of a list each item, under the same name.",
+            "Added to the URL's query: texts, numbers and booleans; of a list each item, under the same name.",
         ),
         (
             "extra_body",
@@ -958,9 +958,9 @@ CLASSES: dict[str, tuple[Row, ...]] = {
         ),
         (
             "extra_query",
-            "Mapping[str, str | int | float | bool | Sequence[str | int | float | bool]]",
+            "Mapping[str, object]",
             "...",
-            "Added to the URL's query; of a list each item, under the same name.",
+            "Added to the URL's query: texts, numbers and booleans; of a list each item, under the same name.",
         ),
         (
             "extra_body",

@@ -357,9 +357,7 @@ class User(BlockingWrapper, of=AsyncUser):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[
-            str, str | int | float | bool | Sequence[str | int | float | bool]
-        ] = ...,
+        extra_query: Mapping[str, object] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> UserInfo:
         """The account's name, status and balances. Raises `APIError` in one of its classes.
@@ -374,7 +372,8 @@ class User(BlockingWrapper, of=AsyncUser):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query; of a list each item, under the same name.
+            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
+                under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """
@@ -391,9 +390,7 @@ class Models(BlockingWrapper, of=AsyncModels):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[
-            str, str | int | float | bool | Sequence[str | int | float | bool]
-        ] = ...,
+        extra_query: Mapping[str, object] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> ModelList:
         """The models on offer; `type` and `sub_type` narrow them down.
@@ -413,7 +410,8 @@ class Models(BlockingWrapper, of=AsyncModels):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query; of a list each item, under the same name.
+            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
+                under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """
@@ -426,9 +424,7 @@ class Models(BlockingWrapper, of=AsyncModels):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[
-            str, str | int | float | bool | Sequence[str | int | float | bool]
-        ] = ...,
+        extra_query: Mapping[str, object] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> ModelInfo:
         """One model, by its id, whose slashes are sent as `%2F`: as one segment of the path. The API's reference
@@ -448,7 +444,8 @@ class Models(BlockingWrapper, of=AsyncModels):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query; of a list each item, under the same name.
+            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
+                under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """
@@ -500,9 +497,7 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[
-            str, str | int | float | bool | Sequence[str | int | float | bool]
-        ] = ...,
+        extra_query: Mapping[str, object] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> ChatCompletion:
         """Asks the model to respond to `messages`: the whole response, or with `stream=True` its chunks as they come.
@@ -572,7 +567,8 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query; of a list each item, under the same name.
+            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
+                under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """
@@ -621,9 +617,7 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[
-            str, str | int | float | bool | Sequence[str | int | float | bool]
-        ] = ...,
+        extra_query: Mapping[str, object] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> Stream[ChatCompletionChunk]:
         """Asks the model to respond to `messages`: the whole response, or with `stream=True` its chunks as they come.
@@ -693,7 +687,8 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query; of a list each item, under the same name.
+            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
+                under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """
@@ -742,9 +737,7 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[
-            str, str | int | float | bool | Sequence[str | int | float | bool]
-        ] = ...,
+        extra_query: Mapping[str, object] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> ChatCompletion | Stream[ChatCompletionChunk]:
         """Asks the model to respond to `messages`: the whole response, or with `stream=True` its chunks as they come.
@@ -814,7 +807,8 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query; of a list each item, under the same name.
+            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
+                under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """
@@ -862,9 +856,7 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[
-            str, str | int | float | bool | Sequence[str | int | float | bool]
-        ] = ...,
+        extra_query: Mapping[str, object] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> EventStream[TypedChatEvent[T], ParsedCompletion[T]]:
         """Asks the model to respond to `messages`, and yields what happens as events; `final()` is the whole response.
@@ -934,7 +926,8 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query; of a list each item, under the same name.
+            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
+                under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """
@@ -982,9 +975,7 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[
-            str, str | int | float | bool | Sequence[str | int | float | bool]
-        ] = ...,
+        extra_query: Mapping[str, object] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> EventStream[ChatEvent, ChatCompletion]:
         """Asks the model to respond to `messages`, and yields what happens as events; `final()` is the whole response.
@@ -1054,7 +1045,8 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query; of a list each item, under the same name.
+            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
+                under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """
@@ -1102,9 +1094,7 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[
-            str, str | int | float | bool | Sequence[str | int | float | bool]
-        ] = ...,
+        extra_query: Mapping[str, object] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> ParsedCompletion[T]:
         """Asks the model to respond to `messages` in the form of a class: each message's `parsed` is an instance of it.
@@ -1176,7 +1166,8 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query; of a list each item, under the same name.
+            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
+                under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """
@@ -1224,9 +1215,7 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[
-            str, str | int | float | bool | Sequence[str | int | float | bool]
-        ] = ...,
+        extra_query: Mapping[str, object] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> ParsedCompletion[None]:
         """Asks the model to respond to `messages` in the form of a class: each message's `parsed` is an instance of it.
@@ -1298,7 +1287,8 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query; of a list each item, under the same name.
+            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
+                under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """
@@ -1348,9 +1338,7 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[
-            str, str | int | float | bool | Sequence[str | int | float | bool]
-        ] = ...,
+        extra_query: Mapping[str, object] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> ToolRun:
         """Asks the model to respond to `messages`, and calls `tools` when it asks for them; `final()` is the response.
@@ -1439,7 +1427,8 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query; of a list each item, under the same name.
+            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
+                under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """
@@ -1481,9 +1470,7 @@ class Completions(BlockingWrapper, of=AsyncCompletions):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[
-            str, str | int | float | bool | Sequence[str | int | float | bool]
-        ] = ...,
+        extra_query: Mapping[str, object] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> Completion:
         """Continues `prompt`: the whole response, or with `stream=True` its chunks as they come.
@@ -1527,7 +1514,8 @@ class Completions(BlockingWrapper, of=AsyncCompletions):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query; of a list each item, under the same name.
+            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
+                under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """
@@ -1561,9 +1549,7 @@ class Completions(BlockingWrapper, of=AsyncCompletions):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[
-            str, str | int | float | bool | Sequence[str | int | float | bool]
-        ] = ...,
+        extra_query: Mapping[str, object] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> Stream[CompletionChunk]:
         """Continues `prompt`: the whole response, or with `stream=True` its chunks as they come.
@@ -1607,7 +1593,8 @@ class Completions(BlockingWrapper, of=AsyncCompletions):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query; of a list each item, under the same name.
+            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
+                under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """
@@ -1641,9 +1628,7 @@ class Completions(BlockingWrapper, of=AsyncCompletions):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[
-            str, str | int | float | bool | Sequence[str | int | float | bool]
-        ] = ...,
+        extra_query: Mapping[str, object] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> Completion | Stream[CompletionChunk]:
         """Continues `prompt`: the whole response, or with `stream=True` its chunks as they come.
@@ -1687,7 +1672,8 @@ class Completions(BlockingWrapper, of=AsyncCompletions):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query; of a list each item, under the same name.
+            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
+                under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """
@@ -1719,9 +1705,7 @@ class Completions(BlockingWrapper, of=AsyncCompletions):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[
-            str, str | int | float | bool | Sequence[str | int | float | bool]
-        ] = ...,
+        extra_query: Mapping[str, object] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> EventStream[CompletionEvent, Completion]:
         """Continues `prompt` and tells what happens, event by event; `final()` is the whole response.
@@ -1764,7 +1748,8 @@ class Completions(BlockingWrapper, of=AsyncCompletions):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query; of a list each item, under the same name.
+            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
+                under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """
@@ -1783,9 +1768,7 @@ class Images(BlockingWrapper, of=AsyncImages):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[
-            str, str | int | float | bool | Sequence[str | int | float | bool]
-        ] = ...,
+        extra_query: Mapping[str, object] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> ImageResponse:
         """Draws what `prompt` describes. The parameters are those of `ImageParams`.
@@ -1809,7 +1792,8 @@ class Images(BlockingWrapper, of=AsyncImages):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query; of a list each item, under the same name.
+            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
+                under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """
@@ -1823,9 +1807,7 @@ class Images(BlockingWrapper, of=AsyncImages):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[
-            str, str | int | float | bool | Sequence[str | int | float | bool]
-        ] = ...,
+        extra_query: Mapping[str, object] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> Path:
         """Fetches a picture, by a response's or any other URL, to a file, and gives the file's path.
@@ -1848,7 +1830,8 @@ class Images(BlockingWrapper, of=AsyncImages):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query; of a list each item, under the same name.
+            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
+                under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """
@@ -1868,9 +1851,7 @@ class Embeddings(BlockingWrapper, of=AsyncEmbeddings):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[
-            str, str | int | float | bool | Sequence[str | int | float | bool]
-        ] = ...,
+        extra_query: Mapping[str, object] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> EmbeddingResponse:
         """The vector of each input, in their order. The parameters are those of `EmbeddingParams`.
@@ -1900,7 +1881,8 @@ class Embeddings(BlockingWrapper, of=AsyncEmbeddings):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query; of a list each item, under the same name.
+            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
+                under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """
@@ -2158,9 +2140,7 @@ class Horay(BlockingWrapper, of=AsyncHoray):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[
-            str, str | int | float | bool | Sequence[str | int | float | bool]
-        ] = ...,
+        extra_query: Mapping[str, object] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> JSONResponse:
         """Calls what has no method yet: the whole JSON, or with `stream=True` the events as they come.
@@ -2185,7 +2165,8 @@ class Horay(BlockingWrapper, of=AsyncHoray):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query; of a list each item, under the same name.
+            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
+                under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """
@@ -2204,9 +2185,7 @@ class Horay(BlockingWrapper, of=AsyncHoray):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[
-            str, str | int | float | bool | Sequence[str | int | float | bool]
-        ] = ...,
+        extra_query: Mapping[str, object] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> Stream[ServerSentEvent]:
         """Calls what has no method yet: the whole JSON, or with `stream=True` the events as they come.
@@ -2236,7 +2215,8 @@ class Horay(BlockingWrapper, of=AsyncHoray):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query; of a list each item, under the same name.
+            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
+                under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """
@@ -2255,9 +2235,7 @@ class Horay(BlockingWrapper, of=AsyncHoray):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[
-            str, str | int | float | bool | Sequence[str | int | float | bool]
-        ] = ...,
+        extra_query: Mapping[str, object] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> JSONResponse | Stream[ServerSentEvent]:
         """Calls what has no method yet: the whole JSON, or with `stream=True` the events as they come.
@@ -2287,7 +2265,8 @@ class Horay(BlockingWrapper, of=AsyncHoray):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query; of a list each item, under the same name.
+            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
+                under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """

@@ -89,9 +89,7 @@ class BatchRequest(Generic[ResponseT_co]):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[
-            str, str | int | float | bool | Sequence[str | int | float | bool]
-        ] = ...,
+        extra_query: Mapping[str, object] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> BatchRequest[ParsedCompletion[T]]:
         """A request for a chat completion, as `chat.completions.create` sends it; with a class as `response_format`, as
@@ -162,7 +160,8 @@ class BatchRequest(Generic[ResponseT_co]):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query; of a list each item, under the same name.
+            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
+                under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """
@@ -211,9 +210,7 @@ class BatchRequest(Generic[ResponseT_co]):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[
-            str, str | int | float | bool | Sequence[str | int | float | bool]
-        ] = ...,
+        extra_query: Mapping[str, object] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> BatchRequest[ChatCompletion]:
         """A request for a chat completion, as `chat.completions.create` sends it; with a class as `response_format`, as
@@ -284,7 +281,8 @@ class BatchRequest(Generic[ResponseT_co]):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query; of a list each item, under the same name.
+            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
+                under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """
@@ -317,9 +315,7 @@ class BatchRequest(Generic[ResponseT_co]):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[
-            str, str | int | float | bool | Sequence[str | int | float | bool]
-        ] = ...,
+        extra_query: Mapping[str, object] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> BatchRequest[Completion]:
         """A request for the continuation of a prompt, as `completions.create` sends it.
@@ -360,7 +356,8 @@ class BatchRequest(Generic[ResponseT_co]):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query; of a list each item, under the same name.
+            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
+                under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """
@@ -378,9 +375,7 @@ class BatchRequest(Generic[ResponseT_co]):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[
-            str, str | int | float | bool | Sequence[str | int | float | bool]
-        ] = ...,
+        extra_query: Mapping[str, object] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> BatchRequest[EmbeddingResponse]:
         """A request for embeddings, as `embeddings.create` sends it, but one for all inputs, however many there are.
@@ -404,7 +399,8 @@ class BatchRequest(Generic[ResponseT_co]):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query; of a list each item, under the same name.
+            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
+                under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """
@@ -421,9 +417,7 @@ class BatchRequest(Generic[ResponseT_co]):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[
-            str, str | int | float | bool | Sequence[str | int | float | bool]
-        ] = ...,
+        extra_query: Mapping[str, object] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> BatchRequest[ImageResponse]:
         """A request for pictures, as `images.generate` sends it.
@@ -444,7 +438,8 @@ class BatchRequest(Generic[ResponseT_co]):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query; of a list each item, under the same name.
+            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
+                under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """

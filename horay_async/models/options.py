@@ -1,6 +1,6 @@
 """The options that every call takes beside the parameters of its operation."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Literal, TypedDict
 
 from horay_async._timeouts import Timeouts
@@ -22,8 +22,8 @@ class CallOptions(TypedDict, total=False):
     extra_headers: Mapping[str, str]
     """Sent in addition to the client's own, which they override; none that the connection sets by itself, such as
     `Host` and `Content-Length`."""
-    extra_query: Mapping[str, str | int | float | bool | Sequence[str | int | float | bool]]
-    """Added to the URL's query; of a list each item, under the same name."""
+    extra_query: Mapping[str, object]
+    """Added to the URL's query: texts, numbers and booleans; of a list each item, under the same name."""
     extra_body: Mapping[str, object]
     """Fields that this client doesn't know, put into the JSON body over those that it does."""
     idempotency_key: str

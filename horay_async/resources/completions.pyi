@@ -50,9 +50,7 @@ class AsyncCompletions(Resource):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[
-            str, str | int | float | bool | Sequence[str | int | float | bool]
-        ] = ...,
+        extra_query: Mapping[str, object] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> Completion:
         """Continues `prompt`: the whole response, or with `stream=True` its chunks as they come.
@@ -96,7 +94,8 @@ class AsyncCompletions(Resource):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query; of a list each item, under the same name.
+            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
+                under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """
@@ -130,9 +129,7 @@ class AsyncCompletions(Resource):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[
-            str, str | int | float | bool | Sequence[str | int | float | bool]
-        ] = ...,
+        extra_query: Mapping[str, object] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> AsyncStream[CompletionChunk]:
         """Continues `prompt`: the whole response, or with `stream=True` its chunks as they come.
@@ -176,7 +173,8 @@ class AsyncCompletions(Resource):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query; of a list each item, under the same name.
+            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
+                under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """
@@ -210,9 +208,7 @@ class AsyncCompletions(Resource):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[
-            str, str | int | float | bool | Sequence[str | int | float | bool]
-        ] = ...,
+        extra_query: Mapping[str, object] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> Completion | AsyncStream[CompletionChunk]:
         """Continues `prompt`: the whole response, or with `stream=True` its chunks as they come.
@@ -256,7 +252,8 @@ class AsyncCompletions(Resource):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query; of a list each item, under the same name.
+            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
+                under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """
@@ -288,9 +285,7 @@ class AsyncCompletions(Resource):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[
-            str, str | int | float | bool | Sequence[str | int | float | bool]
-        ] = ...,
+        extra_query: Mapping[str, object] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> AsyncEventStream[CompletionEvent, Completion]:
         """Continues `prompt` and tells what happens, event by event; `final()` is the whole response.
@@ -333,7 +328,8 @@ class AsyncCompletions(Resource):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query; of a list each item, under the same name.
+            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
+                under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """

@@ -2,7 +2,7 @@
 
 """Vectors of texts: `POST /embeddings`, as the family of this API has it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 from horay_async._protocol.wire.request import Operation, Request
@@ -30,9 +30,7 @@ class AsyncEmbeddings(Resource):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[
-            str, str | int | float | bool | Sequence[str | int | float | bool]
-        ] = ...,
+        extra_query: Mapping[str, object] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> EmbeddingResponse:
         """The vector of each input, in their order. The parameters are those of `EmbeddingParams`.
@@ -62,7 +60,8 @@ class AsyncEmbeddings(Resource):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query; of a list each item, under the same name.
+            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
+                under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """

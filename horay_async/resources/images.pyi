@@ -3,7 +3,7 @@
 """Pictures: `POST /image/generations`, and fetching them."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -35,9 +35,7 @@ class AsyncImages(Resource):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[
-            str, str | int | float | bool | Sequence[str | int | float | bool]
-        ] = ...,
+        extra_query: Mapping[str, object] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> ImageResponse:
         """Draws what `prompt` describes. The parameters are those of `ImageParams`.
@@ -61,7 +59,8 @@ class AsyncImages(Resource):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query; of a list each item, under the same name.
+            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
+                under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """
@@ -75,9 +74,7 @@ class AsyncImages(Resource):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[
-            str, str | int | float | bool | Sequence[str | int | float | bool]
-        ] = ...,
+        extra_query: Mapping[str, object] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> Path:
         """Fetches a picture, by a response's or any other URL, to a file, and gives the file's path.
@@ -100,7 +97,8 @@ class AsyncImages(Resource):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query; of a list each item, under the same name.
+            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
+                under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """

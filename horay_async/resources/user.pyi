@@ -2,7 +2,7 @@
 
 """The account behind the key: `GET /user/info`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final
 
 from horay_async._protocol.wire.request import Operation
@@ -24,9 +24,7 @@ class AsyncUser(Resource):
         bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
-        extra_query: Mapping[
-            str, str | int | float | bool | Sequence[str | int | float | bool]
-        ] = ...,
+        extra_query: Mapping[str, object] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> UserInfo:
         """The account's name, status and balances. Raises `APIError` in one of its classes.
@@ -41,7 +39,8 @@ class AsyncUser(Resource):
                 `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query; of a list each item, under the same name.
+            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
+                under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """
