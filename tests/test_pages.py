@@ -136,3 +136,18 @@ def test_index_links_to_every_page() -> None:
     index = (guide / "index.md").read_text(encoding="utf-8")
     assert len(pages) > 40
     assert pages - set(re.findall(r"\]\(([\w/]+\.md)", index)) == set()
+
+
+def test_where_decisions_are_made() -> None:
+    """The files that the page names for them exist, and what it names in them is there."""
+    text = (ROOT / "examples/guide/explanations/walk.md").read_text(encoding="utf-8")
+    rows = [line.split("|")[2] for line in text.split("\n") if line.startswith("| ")][1:]
+    assert len(rows) > 10
+    for row in rows:
+        source = ""
+        for path in re.findall(r"`([\w/]+\.py)`", row):
+            [module] = (ROOT / "horay_async").rglob(path)
+            source += module.read_text(encoding="utf-8")
+        for name in re.findall(r"\(`([\w.]+)`\)", row):
+            for part in name.split("."):
+                assert re.search(rf"(class|def) {part}\b", source), name

@@ -1,4 +1,4 @@
-"""The batch_limiter that all requests of a client's batches pass, one batch_limiter for each event loop."""
+"""The batch limiter that all requests of a client's batches pass, one batch limiter for each event loop."""
 
 from __future__ import annotations
 
@@ -241,12 +241,12 @@ class BatchAttemptLimiter:
 
 
 def unbound(transport: Transport) -> Transport:
-    """A transport on the same connections that leaves their number to the batch_limiter."""
+    """A transport on the same connections that leaves their number to the batch limiter."""
     return transport.changed(transport.options.changed(max_connections=NO_LIMIT))
 
 
 def batch_limiter_of(transport: Transport) -> BatchLimiter:
-    """The running loop's batch_limiter for a client, shared by its copies that share its limiter, and kept as long."""
+    """The running loop's batch limiter for a client, shared by its copies that share its limiter, and kept as long."""
     limiter = transport.limiter()
     batch_limiter = limiter.batch_limiter
     if not isinstance(batch_limiter, BatchLimiter):

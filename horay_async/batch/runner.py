@@ -1,4 +1,4 @@
-"""Running a batch: from a source of requests, through the batch_limiter, to results."""
+"""Running a batch: from a source of requests, through the batch limiter, to results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sending the requests of a batch, each through the batch_limiter, and what becomes of it."""
+"""Sending the requests of a batch, each through the batch limiter, and what becomes of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The batch_limiter of a client's batches."""
+"""The batch limiter of a client's batches."""
 
 from __future__ import annotations
 

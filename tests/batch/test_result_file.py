@@ -364,7 +364,7 @@ def test_line_that_cant_be_read_costs_its_own_id(path: Path, garbage: bytes, bef
     st.lists(st.tuples(st.integers(0, 6), st.binary(max_size=30))),
     st.floats(0, 1),
 )
-def test_any_journal(
+def test_any_file_of_results(
     tmp_path_factory: pytest.TempPathFactory,
     retry_failed: bool,
     names: list[str],

@@ -967,7 +967,7 @@ async def test_response_nested_to_the_edge_of_the_stack(
 
 
 async def test_client_goes_on_during_a_batch(stub: Stub, client: AsyncHoray) -> None:
-    """Single calls aren't held up by the batch_limiter."""
+    """Single calls aren't held up by the batch limiter."""
     run = AsyncBatch(client._transport).run(lines(50), concurrency=2)
     results = asyncio.ensure_future(results_of(run))
     response = await client.completions.create(model="m", prompt="by the way")
