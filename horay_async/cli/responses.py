@@ -129,9 +129,9 @@ def _partial_written(output: Output) -> Generator[list[str]]:
     except horay_async.APIError as error:
         partial = error.partial
         if not said and isinstance(partial, horay_async.ChatCompletion | horay_async.Completion):
-            if output.as_json:
+            if output.as_json and partial.choices:
                 write_json(partial.to_dict())
-            else:
+            elif any(map(_text_of, partial.choices)):
                 _print_choices(partial.choices, markdown=False)
         elif not said and isinstance(partial, str):
             print(for_stdout(partial))

@@ -140,6 +140,17 @@ def test_response_of_an_error_is_written(
     assert not file.exists()
 
 
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_response_of_an_error_that_holds_nothing(
+    horay: Horay, fault_server: FaultServer, form: list[str]
+) -> None:
+    """Nothing is written of it."""
+    fault_server.always(json_response({"choices": [], "created": float("nan")}))
+    told = horay("chat", "Hi", *form)
+    assert told.exit_code != 0
+    assert told.stdout == ""
+
+
 def test_cut_stream_leaves_the_file(
     horay: Horay, fault_server: FaultServer, tmp_path: Path
 ) -> None:

@@ -24,7 +24,9 @@ FIELDS = {
 """The field of the message that a part belongs to, by its type or by where its text is; `content` otherwise."""
 
 UNTYPED = frozenset({"text", "thinking", "reasoning", "refusal"})
-"""The only field of a part that has no type."""
+"""What a part without a type has one of, and nothing else but what may stand beside it."""
+
+BESIDE = frozenset({"annotations", "index", "signature"})
 
 KEPT = "content_parts"
 """The field that holds those to be sent back."""
@@ -80,9 +82,12 @@ def _is_data(content: Any) -> bool:
     """Whether there are objects, and none could be a part."""
     parts = [item for item in (content if is_array(content) else [content]) if item is not None]
     return bool(parts) and all(
-        is_object(part) and "type" not in part and not (len(part) == 1 and part.keys() <= UNTYPED)
-        for part in parts
+        is_object(part) and "type" not in part and not _is_untyped_part(part) for part in parts
     )
+
+
+def _is_untyped_part(part: JSON) -> bool:
+    return len(part.keys() & UNTYPED) == 1 and part.keys() <= UNTYPED | BESIDE
 
 
 def _field_of(part: Any) -> str:

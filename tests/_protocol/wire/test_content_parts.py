@@ -132,7 +132,10 @@ def test_json_that_a_gateway_has_parsed(content: Any) -> None:
     assert json.loads(whole.choices[0].message.content or "") == content
 
 
-@pytest.mark.parametrize("content", [{"text": "a"}, [{"thinking": "hm"}], ["a", {"x": 1}]])
+@pytest.mark.parametrize(
+    "content",
+    [{"text": "a"}, {"text": "a", "annotations": []}, [{"thinking": "hm"}], ["a", {"x": 1}]],
+)
 def test_parts_without_a_type(content: Any) -> None:
     """A single text is one."""
     assert "{" not in str(split(content)["content"])
