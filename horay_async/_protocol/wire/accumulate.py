@@ -220,13 +220,15 @@ class ChoiceAccumulator(Accumulator[ChoiceChunkT, ResponseT]):
         return choice is None or (choice.empty and not choice.unknown_in_message)
 
     def is_repeated_by(self, chunk_choice: Any) -> bool:
-        """Whether a choice's text, as far as it has come, begins that of `chunk_choice`, which came as a message."""
-        so_far = "".join(self._choices[chunk_choice.index].text)
-        return bool(so_far) and self._text_of(chunk_choice).startswith(so_far)
+        """Whether the texts of `chunk_choice`, which came as a message, begin with all that has come."""
+        texts = [("".join(pieces), whole) for pieces, whole in self._texts_of(chunk_choice)]
+        return any(so_far and whole for so_far, whole in texts) and all(
+            whole.startswith(so_far) for so_far, whole in texts if whole
+        )
 
     @abstractmethod
-    def _text_of(self, chunk_choice: Any) -> str:
-        """The text of a chunk's choice."""
+    def _texts_of(self, chunk_choice: Any) -> list[tuple[list[str], str]]:
+        """The pieces of each text that have come of a choice, and what a chunk's choice has of it."""
 
     @abstractmethod
     def drop_repeated(self, chunk_choice: Any, *, may_be_delta: bool) -> bool:
@@ -323,8 +325,8 @@ class CompletionAccumulator(ChoiceAccumulator[CompletionChunk, Completion]):
             events.append(TextDelta(chunk_choice.index, chunk_choice.text))
         return True
 
-    def _text_of(self, chunk_choice: CompletionChunkChoice) -> str:
-        return chunk_choice.text
+    def _texts_of(self, chunk_choice: CompletionChunkChoice) -> list[tuple[list[str], str]]:
+        return [(self._choices[chunk_choice.index].text, chunk_choice.text)]
 
     def drop_repeated(self, chunk_choice: CompletionChunkChoice, *, may_be_delta: bool) -> bool:
         pieces = self._choices[chunk_choice.index].text
@@ -418,8 +420,12 @@ class ChatAccumulator(ChoiceAccumulator[ChatCompletionChunk, ChatCompletion]):
             self.object_count += choice.tools.object_count - before
         return content
 
-    def _text_of(self, chunk_choice: ChatChunkChoice) -> str:
-        return chunk_choice.delta.content or ""
+    def _texts_of(self, chunk_choice: ChatChunkChoice) -> list[tuple[list[str], str]]:
+        choice, delta = self._choices[chunk_choice.index], chunk_choice.delta
+        return [
+            (choice.text, delta.content or ""),
+            (choice.reasoning, delta.reasoning_content or ""),
+        ]
 
     def drop_repeated(self, chunk_choice: ChatChunkChoice, *, may_be_delta: bool) -> bool:
         choice, delta = self._choices[chunk_choice.index], chunk_choice.delta
@@ -431,14 +437,11 @@ class ChatAccumulator(ChoiceAccumulator[ChatCompletionChunk, ChatCompletion]):
             ("refusal", choice.refusal),
         ):
             rest = _rest(getattr(delta, name) or "", texts)
-            if rest is None:
+            if rest is None and name == "content":
                 return False
             setattr(delta, name, rest or None)
         if choice.tools and delta.tool_calls:
-            calls = choice.tools.rest_of(delta.tool_calls)
-            if calls is None:
-                return False
-            delta.tool_calls = calls or None
+            delta.tool_calls = choice.tools.rest_of(delta.tool_calls) or None
         if (have := choice.logprobs) is not None and (more := chunk_choice.logprobs) is not None:
             more.content = _beyond(have.content, more.content)
             more.refusal = _beyond(have.refusal, more.refusal)
@@ -525,11 +528,12 @@ def _beyond(
 def _rest(whole: str, pieces: list[str]) -> str | None:
     """What a whole text has beyond its pieces; None where it is another one."""
     so_far = "".join(pieces)
-    if whole.startswith(so_far):
-        return whole[len(so_far) :]
-    return (
-        "" if whole.strip() in so_far else None
-    )  # some take blanks off its ends, or the reasoning out
+    for begun in (so_far, so_far.lstrip()):  # some take blanks off its ends
+        if whole.startswith(begun):
+            return whole[len(begun) :]
+    # Some take the reasoning out, others put it in front.
+    text = so_far.strip()
+    return "" if whole.strip() in so_far or (text and whole.rstrip().endswith(text)) else None
 
 
 def _extended(have: CompletionLogprobs | None, more: CompletionLogprobs) -> CompletionLogprobs:

@@ -18,11 +18,13 @@ from horay_async._protocol.wire.decode import (
     drift_of,
     has_error_field,
     is_json,
+    number_choices,
     parsed,
 )
 from horay_async._protocol.wire.description import Difference
 from horay_async._protocol.wire.dialects import (
     from_messages,
+    is_piece,
     unrecognised_beside_choices,
     unrecognised_in_chunk,
 )
@@ -76,7 +78,7 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
         # Where the texts of the template's chunks go; None where more is new in each.
         self._text_of_all: list[str] | None = None
         self._others_came = False  # since the last chunk of the template
-        self._in_messages = False  # whether deltas come as `message`
+        self._in_messages = set[int]()  # the choices whose deltas come as `message`
         self._marked = False  # once `[DONE]` has come
 
     def take_failure(self) -> APIError | DriftWarning | None:
@@ -223,22 +225,23 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
         return chunks
 
     def _drop_repeated(self, chunk: C) -> bool:
-        """Takes out of a chunk what it repeats: some servers end a choice with its whole message. False where
-        the message differs from what has come.
+        """Takes out of a chunk what it repeats: some servers end a choice with its whole message, and others send the text so far
+        beside each delta. False where the message differs from what has come.
         """
-        in_messages = from_messages(_sent(chunk))
+        sent = _sent(chunk)
         choices: list[Any] = cast("Any", chunk).choices
-        for position in in_messages:
+        number_choices(choices)
+        for position in from_messages(sent):
             choice = choices[position]
-            if self.merged.is_new(choice.index):
-                self._in_messages = True
-            elif choice.finish_reason or (
-                not self._in_messages and self.merged.is_repeated_by(choice)
+            known = not self.merged.is_new(choice.index)
+            in_messages = choice.index in self._in_messages
+            if known and (
+                choice.finish_reason or (not in_messages and self.merged.is_repeated_by(choice))
             ):
-                if not self.merged.drop_repeated(choice, may_be_delta=self._in_messages):
+                if not self.merged.drop_repeated(choice, may_be_delta=in_messages):
                     return False
-            else:
-                self._in_messages = True
+            elif is_piece(sent["choices"][position]):
+                self._in_messages.add(choice.index)
         return True
 
     def _add_texts(self, chunks: list[C], texts: list[str]) -> None:

@@ -26,17 +26,31 @@ FIELDS = {
 UNTYPED = frozenset({"text", "thinking", "reasoning", "refusal"})
 """What a part without a type has one of, and nothing else but what may stand beside it."""
 
-BESIDE = frozenset({"annotations", "index", "signature"})
+BESIDE = frozenset(
+    {
+        "annotations",
+        "cache_control",
+        "citations",
+        "index",
+        "signature",
+        "thought",
+        "thoughtSignature",
+    }
+)
+
+TYPES = FIELDS.keys() | {"text", "output_text", "summary_text", "image", "image_url", "audio", "document", "file", "reference",
+    "redacted_thinking", "tool_use"}  # fmt: skip
+"""Types of parts, as servers of the family have them. A part may come without the list around it."""
 
 KEPT = "content_parts"
 """The field that holds those to be sent back."""
 
 
-def split(content: Any) -> JSON:
+def split(content: Any, *, whole: bool) -> JSON:
     """The fields of a message that a list of parts, or a single one, makes; none where there is nothing in it. Other objects are the
-    text itself, which a gateway has parsed: JSON mode's.
+    text itself, which a gateway has parsed, JSON mode's; but not in a stream, where `whole` is False.
     """
-    if _is_data(content):
+    if whole and _is_data(content):
         return {"content": json.dumps(content, ensure_ascii=False, separators=(",", ":"))}
     texts: dict[str, list[str]] = {"content": [], "reasoning_content": [], "refusal": []}
     kept: list[JSON] = []
@@ -60,9 +74,12 @@ def put_together(fields: JSON) -> None:
     text, reasoning = fields.get("content"), fields.get("reasoning_content")
     thoughts = [part for part in kept if _is_thought(part)]
     if thoughts and reasoning:
-        del fields["reasoning_content"]
-        if len(thoughts) == 1:  # of a stream, whose signature comes by itself
-            thoughts = [_with_text(thoughts[0], reasoning)]
+        bare = [part for part in thoughts if _is_signed(part) and not text_of(part)]
+        if len(bare) == 1 and not text_of(thoughts):  # of a stream, whose signature comes by itself
+            at = thoughts.index(bare[0])
+            thoughts[at] = _with_text(bare[0], reasoning)
+        if text_of(thoughts) == reasoning:
+            del fields["reasoning_content"]
     others = [part for part in kept if not _is_thought(part)]
     fields["content"] = [*thoughts, *([{"type": "text", "text": text}] if text else ()), *others]
 
@@ -80,14 +97,18 @@ def text_of(value: Any) -> str:
 
 def _is_data(content: Any) -> bool:
     """Whether there are objects, and none could be a part."""
+    if is_object(content) and content.get("type") is not None:
+        return str(content["type"]) not in TYPES
     parts = [item for item in (content if is_array(content) else [content]) if item is not None]
-    return bool(parts) and all(
-        is_object(part) and "type" not in part and not _is_untyped_part(part) for part in parts
-    )
+    return bool(parts) and all(is_object(part) and not _is_part(part) for part in parts)
 
 
-def _is_untyped_part(part: JSON) -> bool:
-    return len(part.keys() & UNTYPED) == 1 and part.keys() <= UNTYPED | BESIDE
+def _is_part(part: JSON) -> bool:
+    """Whether an object may be a part: by its type and its place for a text, or by its only text."""
+    known = {name for name, value in part.items() if value is not None}
+    if "type" in known:
+        return str(part["type"]) in TYPES or not known.isdisjoint(TEXTS)
+    return known <= UNTYPED | BESIDE
 
 
 def _field_of(part: Any) -> str:
@@ -122,4 +143,4 @@ def _with_text(part: JSON, text: str) -> JSON:
             return {**part, name: text}
         if is_array(value) and len(value) == 1 and is_object(value[0]):
             return {**part, name: [_with_text(value[0], text)]}
-    return part
+    return {**part, "thinking": text} if part.get("type") == "thinking" else part

@@ -37,8 +37,8 @@ from horay_async.models._base import Differences, Response, parse_json, sent_fie
 R = TypeVar("R", bound=Response)
 R_co = TypeVar("R_co", bound=Response, covariant=True)
 
-SUCCESS_CODES = frozenset({0, 200, 20000, "0", "200", "20000"})
-"""What an envelope's `code` says of success: 20000 here, 0 and 200 at most other gateways that have one."""
+SUCCESS_CODES = frozenset({"0", "200", "20000", "success", "ok", ""})
+"""What an envelope's `code` says of success: 20000 here, one of the others at most gateways that have one."""
 
 MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What decoding raises for bytes that aren't JSON, or that are nested too deep."""
@@ -441,7 +441,7 @@ def unwrapped(decoded: Any) -> Any:
     if not _is_envelope(decoded):
         return decoded
     code, status = _code(decoded), decoded.get("status")
-    if (code is not None and code not in SUCCESS_CODES) or status is False:
+    if (code is not None and str(code).lower() not in SUCCESS_CODES) or status is False:
         raise ErrorInBody
     return decoded if "choices" in decoded else decoded.get("data")
 

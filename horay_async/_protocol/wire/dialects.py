@@ -181,6 +181,14 @@ def from_messages(sent: JSON) -> list[int]:
     ]
 
 
+def is_piece(choice: JSON) -> bool:
+    """Whether a chunk's choice, which has its content in a `message`, has it there alone, and a text: then others have theirs so, too."""
+    texts = (value for name, value in choice["message"].items() if name != "role")
+    return not is_object(choice.get("delta")) and any(
+        text and isinstance(text, str) for text in texts
+    )
+
+
 # Where the message is
 
 
@@ -198,7 +206,7 @@ def _find_message(choice: JSON, place: str, changes: Changes) -> None:
             content = _first(_text_or_parts, ("text", "content", "message", "delta"), choice)
             if content is not None:
                 inner.put(message, "content", content)
-    _find_content(message, choice, inner)
+    _find_content(message, choice, inner, whole=place == "message")
     if inner.made:
         changes.put(choice, place, message)
 
@@ -245,10 +253,10 @@ def _image(sent: Any) -> Any:
 # What is in it
 
 
-def _find_content(message: JSON, choice: JSON, changes: Changes) -> None:
+def _find_content(message: JSON, choice: JSON, changes: Changes, *, whole: bool) -> None:
     content = message.get("content")
     if isinstance(content, list | dict):
-        for name, value in split(content).items():
+        for name, value in split(content, whole=whole).items():
             if name in ("content", KEPT) or not message.get(name):
                 changes.put(message, name, value)
     elif not content and isinstance(message.get("text"), str) and message["text"]:
@@ -257,15 +265,15 @@ def _find_content(message: JSON, choice: JSON, changes: Changes) -> None:
     is_there = isinstance(reasoning, str) and reasoning
     if not is_there and (text := _first(text_of, ("reasoning_content", *REASONING), message)):
         changes.put(message, "reasoning_content", text)
-    _find_tool_calls(message, choice, changes)
+    _find_tool_calls(message, choice, changes, whole=whole)
 
 
-def _find_tool_calls(message: JSON, choice: JSON, changes: Changes) -> None:
+def _find_tool_calls(message: JSON, choice: JSON, changes: Changes, *, whole: bool) -> None:
     calls: Any = message.get("tool_calls") or choice.get("tool_calls")
     if not calls:
         # As the API had it before there were tools.
         legacy = message.get("function_call") or choice.get("function_call")
-        calls = [{"function": legacy}] if is_object(legacy) else None
+        calls = [{"function": legacy}] if is_object(legacy) and any(legacy.values()) else None
     elif isinstance(calls, str):
         with suppress(ValueError, RecursionError):
             calls = json.loads(calls)
@@ -281,13 +289,13 @@ def _find_tool_calls(message: JSON, choice: JSON, changes: Changes) -> None:
     if not is_array(calls):
         return
     flat = (call for item in calls for call in (item if is_array(item) else [item]))
-    found = [_tool_call(call) for call in flat if is_object(call)]
+    found = [_tool_call(call, whole=whole) for call in flat if is_object(call)]
     if found and found != message.get("tool_calls"):
         changes.put(message, "tool_calls", found)
 
 
-def _tool_call(sent: JSON) -> JSON:
-    """A tool call, its function in its place, and the arguments as text."""
+def _tool_call(sent: JSON, *, whole: bool) -> JSON:
+    """A tool call, its function in its place, and the arguments as text. Empty ones of a piece may still come."""
     call = {**sent}
     index = call.get("index")
     if isinstance(index, int) and index < 0:
@@ -300,6 +308,8 @@ def _tool_call(sent: JSON) -> JSON:
     function = {**function}
     for holder, name in product((function, call), ARGUMENTS):
         if (arguments := holder.get(name)) is not None:
+            if arguments == {} and not whole:
+                arguments = ""
             function["arguments"] = (
                 arguments
                 if isinstance(arguments, str)

@@ -33,9 +33,10 @@ class JSONDecoder:
 def _is_own_object(decoded: Any) -> bool:
     """Whether `decoded` is an object of the path's own: what `error` or `code` says there is of the object, and not of the request."""
     fields = fields_of(decoded)
-    if isinstance(fields.get("code"), str) and "error" not in fields:
+    code, kind = fields.get("code"), fields.get("object")
+    if isinstance(code, str) and not code.isdecimal() and "error" not in fields:
         return True
-    return "id" in fields or fields.get("object", "error") != "error"
+    return kind != "error" and ("id" in fields or kind is not None)
 
 
 def _made(decoded: Any, data: bytes) -> JSONResponse:

@@ -226,8 +226,8 @@ class ToolCalls:
         return [call for _, call in sorted(self._calls.items())]
 
     def rest_of(self, whole: list[ToolCallDelta]) -> list[ToolCallDelta] | None:
-        """What the calls of a whole message have beyond the pieces that have come; None where they are others. Each is told by its
-        id, or by its place among the calls.
+        """What the calls of a whole message have beyond the pieces that have come; None where they are others, so that these count. Each is
+        told by its id, or by its place among the calls.
         """
         rest: list[ToolCallDelta] = []
         calls = self.in_order()

@@ -985,19 +985,97 @@ def test_whole_message_at_the_end(
     [
         {"tool_calls": [_call(0, '{"a":2}')]},
         {"tool_calls": [_call(0, '{"a":1}', "g")]},
-        {"content": "other"},
+        {"refusal": "No."},
+        {"reasoning_content": "Hm?"},
+        {"content": "<think>Hm.</think>text"},
     ],
 )
-def test_whole_message_that_differs(last: dict[str, Any]) -> None:
-    """One that contradicts the pieces fails the stream."""
+def test_whole_message_that_differs_beside_the_text(last: dict[str, Any]) -> None:
+    """The pieces are the response."""
     reader = reader_of(ChatCompletionChunk)
-    reader.feed(event({"choices": [_delta(content="text", tool_calls=[_call(0, '{"a":1}')])]}))
+    delta = _delta(content="text", refusal="I", tool_calls=[_call(0, '{"a":1}')])
+    reader.feed(event({"choices": [_delta(reasoning_content="Hm.")]}))
+    reader.feed(event({"choices": [delta]}))
     message = {"role": "assistant", "content": "text", **last}
+    reader.feed(event({"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}))
+    reader.feed(DONE)
+    assert reader.take_failure() is None
+    made = reader.result().choices[0].message
+    assert (made.content, made.refusal, made.reasoning_content) == ("text", "I", "Hm.")
+    assert [call.function.arguments for call in made.tool_calls or ()] == ['{"a":1}']
+
+
+def test_whole_message_that_differs() -> None:
+    """One whose text contradicts the pieces fails the stream."""
+    reader = reader_of(ChatCompletionChunk)
+    reader.feed(event({"choices": [_delta(content="text")]}))
+    message = {"role": "assistant", "content": "other"}
     reader.feed(event({"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}))
     failure = reader.take_failure()
     assert isinstance(failure, APIResponseError)
     assert "a whole message at its end that isn't its pieces" in str(failure)
     assert failure.partial.choices[0].message.content == "text"
+
+
+def _so_far(piece: str, text: str, finish: str | None = None, **fields: Any) -> dict[str, Any]:
+    message = {"role": "assistant", "content": text, **fields}
+    return {"index": 0, "delta": {"content": piece}, "message": message, "finish_reason": finish}
+
+
+MIXED: dict[str, tuple[list[dict[str, Any]], str, str | None]] = {
+    "annotations before the text": (
+        [_so_far("", "", annotations=[1]), _so_far("Hi", "Hi"), _so_far("", "Hi", "stop")],
+        "Hi",
+        None,
+    ),
+    "an empty delta first": ([_so_far("", "Hi"), _so_far("", "Hi", "stop")], "Hi", None),
+    "stripped, and more": ([_delta(content=" He"), _so_far("", "Hello", "stop")], " Hello", None),
+    "reasoning so far": (
+        [
+            _delta(reasoning_content="th"),
+            _delta(reasoning_content="ink"),
+            _so_far("", "", reasoning_content="think"),
+            _delta(content="Hi"),
+        ],
+        "Hi",
+        "think",
+    ),
+}
+
+
+@pytest.mark.parametrize(("choices", "text", "reasoning"), MIXED.values(), ids=MIXED)
+def test_messages_beside_deltas(
+    choices: list[dict[str, Any]], text: str, reasoning: str | None
+) -> None:
+    """They are what has come so far, and no pieces."""
+    reader = reader_of(ChatCompletionChunk)
+    for choice in choices:
+        reader.feed(event({"choices": [choice]}))
+    reader.feed(DONE)
+    made = reader.result().choices[0].message
+    assert (made.content, made.reasoning_content) == (text, reasoning)
+
+
+def test_choices_end_with_their_messages() -> None:
+    """Each is held against its own pieces, by its place where it has no index; a whole one says nothing of the others."""
+    for named in (True, False):
+        reader = reader_of(ChatCompletionChunk, choices=2)
+        pieces: list[dict[str, Any]] = [{"delta": {"content": text}} for text in "ab"]
+        ends: list[dict[str, Any]] = [
+            {"message": {"content": text}, "finish_reason": "stop"} for text in ("ac", "bd")
+        ]
+        for choices in (pieces, ends):
+            numbered = [
+                {**choice, **({"index": at} if named else {})} for at, choice in enumerate(choices)
+            ]
+            reader.feed(event({"choices": numbered}))
+        assert [choice.message.content for choice in reader.result().choices] == ["ac", "bd"]
+    reader = reader_of(ChatCompletionChunk, choices=2)
+    reader.feed(event({"choices": [_delta(content="a")]}))
+    for index, text in ((1, "b"), (0, "a")):
+        end = {"index": index, "message": {"content": text}, "finish_reason": "stop"}
+        reader.feed(event({"choices": [end]}))
+    assert [choice.message.content for choice in reader.result().choices] == ["a", "b"]
 
 
 def test_log_probabilities_of_a_whole_message() -> None:

@@ -72,7 +72,7 @@ MESSAGES: list[tuple[dict[str, Any], Any, str | None]] = [
     ({"content": "hi", "reasoning_content": "hm"}, "hi", "hm"),
     ({"content": "hi", "content_parts": "x"}, "hi", None),
     ({"content": None, "content_parts": [PICTURE]}, [PICTURE], None),
-    ({"content": None, "reasoning_content": "hm", "content_parts": [HIDDEN]}, [HIDDEN], None),
+    ({"content": None, "reasoning_content": "hm", "content_parts": [HIDDEN]}, [HIDDEN], "hm"),
     (
         {"content": "hi", "reasoning_content": "hm", "content_parts": [PICTURE]},
         [TEXT, PICTURE],
@@ -91,7 +91,25 @@ MESSAGES: list[tuple[dict[str, Any], Any, str | None]] = [
             "content_parts": [{"type": "reasoning", "summary": [], "signature": "S"}],
         },
         [{"type": "reasoning", "summary": [], "signature": "S"}],
+        "hm",
+    ),
+    (
+        {
+            "content": "",
+            "reasoning_content": "hm",
+            "content_parts": [{"type": "thinking", "signature": "S"}, HIDDEN],
+        },
+        [{"type": "thinking", "signature": "S", "thinking": "hm"}, HIDDEN],
         None,
+    ),
+    (
+        {
+            "content": "",
+            "reasoning_content": "hm!",
+            "content_parts": [SIGNED[0], {"type": "thinking", "signature": "T"}],
+        },
+        [SIGNED[0], {"type": "thinking", "signature": "T"}],
+        "hm!",
     ),
 ]
 
@@ -106,11 +124,11 @@ def test_put_together(fields: dict[str, Any], content: Any, reasoning: str | Non
 
 
 @pytest.mark.parametrize(
-    "content", [[], [""], [None, 7], [None], [{"type": "text"}], [TEXT | {"text": ""}]]
+    "content", [[], {}, [""], [None, 7], [None], [{"type": "text"}], [TEXT | {"text": ""}]]
 )
 def test_nothing_in_it(content: Any) -> None:
     """Then the message has nothing either."""
-    assert split(content) == {}
+    assert split(content, whole=True) == {}
 
 
 @pytest.mark.parametrize(
@@ -121,12 +139,15 @@ def test_nothing_in_it(content: Any) -> None:
         {"summary": "é"},
         {"text": "a", "label": "b"},
         [{"name": "Bob"}, {"name": "Al", "content": "tall"}],
-        {},
+        {"type": "cat", "name": "Tom"},
+        {"type": "object", "value": "x", "n": 1},
+        [{"type": "cat", "name": "Tom"}],
+        {"type": ["a"], "x": 1},
     ],
 )
 def test_json_that_a_gateway_has_parsed(content: Any) -> None:
     """What a model wrote as JSON is its text, whatever its fields are called."""
-    assert json.loads(split(content)["content"]) == content
+    assert json.loads(split(content, whole=True)["content"]) == content
     choice = {"index": 0, "message": {"content": content}, "finish_reason": "stop"}
     whole = decoder(ChatCompletion).decode(json.dumps({"choices": [choice]}).encode())
     assert json.loads(whole.choices[0].message.content or "") == content
@@ -134,8 +155,14 @@ def test_json_that_a_gateway_has_parsed(content: Any) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [{"text": "a"}, {"text": "a", "annotations": []}, [{"thinking": "hm"}], ["a", {"x": 1}]],
+    [
+        {"text": "a"},
+        {"text": "a", "annotations": []},
+        {"text": "a", "thoughtSignature": "s", "citations": None},
+        [{"thinking": "hm"}],
+        ["a", {"x": 1}],
+    ],
 )
 def test_parts_without_a_type(content: Any) -> None:
     """A single text is one."""
-    assert "{" not in str(split(content)["content"])
+    assert "{" not in str(split(content, whole=True)["content"])

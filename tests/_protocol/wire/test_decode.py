@@ -304,7 +304,7 @@ def test_marks_of_an_envelope_beside_the_response(marks: dict[str, Any]) -> None
         Decoder(Completion).decode(encoded({"choices": [], **marks}))
 
 
-@pytest.mark.parametrize("code", [0, 200, 20000, "0"])
+@pytest.mark.parametrize("code", [0, 200, 20000, "0", "", "Success", "ok"])
 def test_codes_of_success(code: Any) -> None:
     """Gateways that put a response into an envelope spell it in one of these ways; a chunk without choices may have one, too."""
     wrapped = {"code": code, "message": "success", "data": COMPLETION}
@@ -342,6 +342,8 @@ def test_objects_that_tell_of_an_error(sent: Any) -> None:
         {"object": "error", "message": "no", "code": 40004},
         {"code": 50000, "message": "no"},
         {"code": "x", "error": "no"},
+        {"code": "50505", "message": "no"},
+        {"object": "error", "id": "e1", "message": "no"},
         [{"error": {"message": "no"}}],
     ],
     ids=str,

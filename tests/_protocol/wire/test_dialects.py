@@ -143,6 +143,16 @@ def test_parts_of_unknown_types() -> None:
     )
 
 
+def test_parts_beside_the_reasoning() -> None:
+    """What a server says twice is taken once."""
+    parts = [{"type": "thinking", "thinking": "Hm, hm."}, {"type": "text", "text": "Rome"}]
+    message = {"content": parts, "reasoning_content": "Hm."}
+    choice = {"index": 0, "message": message, "finish_reason": "stop"}
+    whole = decoder(ChatCompletion).decode(json.dumps({"choices": [choice]}).encode())
+    made = whole.choices[0].message
+    assert (made.content, made.reasoning_content) == ("Rome", "Hm.")
+
+
 PICTURE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
 # As Mistral sends it: https://github.com/vercel/ai/pull/4747
 REFERENCE = {"type": "reference", "reference_ids": [7]}
@@ -179,7 +189,7 @@ def test_parts_without_a_text(parts: Any, text: str | None, others: list[Any]) -
             assert sent["content"] == message.content
 
 
-CALL = {"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+CALL = {"id": "a", "type": "function", "function": {"name": "f", "arguments": '{"x":1}'}}
 
 
 @pytest.mark.parametrize(
@@ -188,8 +198,8 @@ CALL = {"id": "a", "type": "function", "function": {"name": "f", "arguments": "{
         {"0": CALL, "1": {**CALL, "id": "b"}},
         [[CALL, {**CALL, "id": "b"}]],
         json.dumps([CALL, {**CALL, "id": "b"}]),
-        [CALL, {"id": "b", "name": "f", "parameters": {}}],
-        [CALL, {"id": "b", "type": "function", "function": {"name": "f", "args": {}}}],
+        [CALL, {"id": "b", "name": "f", "parameters": {"x": 1}}],
+        [CALL, {"id": "b", "type": "function", "function": {"name": "f", "args": {"x": 1}}}],
     ],
 )
 def test_calls_in_other_forms(calls: Any) -> None:
@@ -202,7 +212,30 @@ def test_calls_in_other_forms(calls: Any) -> None:
     source.feed(f"data: {json.dumps({'choices': [choice]})}\n\n".encode())
     for made in (whole, source.merged.result()):
         found = made.choices[0].message.tool_calls or []
-        assert [(call.id, call.function.arguments) for call in found] == [("a", "{}"), ("b", "{}")]
+        arguments = [(call.id, call.function.arguments) for call in found]
+        assert arguments == [("a", '{"x":1}'), ("b", '{"x":1}')]
+
+
+@pytest.mark.parametrize("first", [{}, None, ""])
+def test_empty_arguments_of_a_first_piece(first: Any) -> None:
+    """As of a bridge from Anthropic's API: more is to come."""
+    source = reader_of()
+    for arguments in (first, '{"x"', ":1}"):
+        function = {"name": "f" if arguments is first else None, "arguments": arguments}
+        call = {"index": 0, "id": "a", "function": function}
+        choice = {"index": 0, "delta": {"tool_calls": [call]}}
+        source.feed(f"data: {json.dumps({'choices': [choice]})}\n\n".encode())
+    calls: list[Any] = source.merged.result().choices[0].message.tool_calls or []
+    assert [made.function.arguments for made in calls] == ['{"x":1}']
+
+
+@pytest.mark.parametrize("empty", [{}, {"name": None, "arguments": ""}])
+def test_function_call_of_nothing(empty: Any) -> None:
+    """It is no call."""
+    message = {"content": "Hi", "function_call": empty}
+    choice = {"index": 0, "message": message, "finish_reason": "stop"}
+    whole = decoder(ChatCompletion).decode(json.dumps({"choices": [choice]}).encode())
+    assert whole.choices[0].message.tool_calls is None
 
 
 @pytest.mark.parametrize("calls", ["call f", {"a": 1}, {"f": []}])
