@@ -85,9 +85,7 @@ def as_error(
     """What sending a request has raised, as an error for its result. `masked` masks the API key in a response."""
     if isinstance(raised, HorayError):
         return raised
-    if isinstance(
-        raised, RecursionError
-    ):  # of a response that is nested to the very edge of the stack
+    if isinstance(raised, RecursionError):  # a response is nested to the edge of the stack
         failure: APIError = errors.APIResponseError("the response is nested too deep")
     else:  # the program makes errors of warnings: then it is as with `strict="raise"`
         response = raised.response

@@ -53,9 +53,8 @@ class Tool(ToolBase, Generic[P, R]):
         name: str | None = None,
         description: str | None = None,
     ) -> None:
-        update_wrapper(
-            self, function, updated=()
-        )  # a class has its fields in what else would be copied
+        # Without the function's attributes: of a class they are its fields, which would hide what a tool has.
+        update_wrapper(self, function, updated=())
         self.function = function
         self.name = name or str(getattr(function, "__name__", type(function).__name__))
         self._description = description

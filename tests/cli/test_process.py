@@ -21,6 +21,21 @@ from .process import COMMAND, PATIENCE, Terminal, in_shell, start, surroundings
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="pipes and signals of POSIX")
 
 
+def run_script(
+    script: str, environment: Mapping[str, str], *arguments: str
+) -> subprocess.CompletedProcess[str]:
+    """The command line as `script` starts it, run to its end."""
+    return subprocess.run(
+        [sys.executable, "-c", script, *arguments],
+        env=surroundings(environment),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
 def test_pipe(environment: Mapping[str, str], fault_server: FaultServer) -> None:
     """`echo … | horay complete -`, as users type it."""
     fault_server.reply(" Berlin.")
@@ -137,16 +152,7 @@ def test_ended_while_a_file_is_written(
         "os.replace = told; main()"
     )
     target = tmp_path / "out.txt"
-    command = ("chat", "x", "--stream", "-o", str(target))
-    ended = subprocess.run(
-        [sys.executable, "-c", script, *command],
-        env=surroundings(environment),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
+    ended = run_script(script, environment, "chat", "x", "--stream", "-o", str(target))
     assert (target.read_text(), list(tmp_path.iterdir())) == ("Berlin\n", [target])
     assert ended.returncode == (ExitCode.INTERRUPTED if name == "SIGINT" else -number)
 
@@ -164,15 +170,7 @@ def test_ended_while_a_pipe_waits_for_its_reader(
         "responses.write_file = told; main()"
     )
     os.mkfifo(tmp_path / "pipe")
-    ended = subprocess.run(
-        [sys.executable, "-c", script, "chat", "x", "-o", str(tmp_path / "pipe")],
-        env=surroundings(environment),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
+    ended = run_script(script, environment, "chat", "x", "-o", str(tmp_path / "pipe"))
     assert (ended.stdout, ended.stderr) == ("Berlin\n", "horay: stopped\n")
     assert ended.returncode == (ExitCode.INTERRUPTED if name == "SIGINT" else -number)
 

@@ -264,9 +264,8 @@ class ChoiceAccumulator(Accumulator[ChoiceChunkT, ResponseT]):
 
     def end(self, events: list[Any]) -> None:
         for index, choice in self._in_order():
-            self._tell_calls(
-                choice, index, events, ended=True
-            )  # some servers send more behind its finish reason
+            # Some servers send more behind its finish reason.
+            self._tell_calls(choice, index, events, ended=True)
             if choice.finish_reason is None and not self._ended:
                 events.append(ChoiceFinished(index, None))
         self._ended = True
@@ -331,9 +330,8 @@ class CompletionAccumulator(ChoiceAccumulator[CompletionChunk, Completion]):
     def drop_repeated(self, chunk_choice: CompletionChunkChoice, *, may_be_delta: bool) -> bool:
         pieces = self._choices[chunk_choice.index].text
         so_far = "".join(pieces)
-        if len(pieces) > 1 and chunk_choice.text.startswith(
-            so_far
-        ):  # others end with one more piece
+        # Others end with one more piece.
+        if len(pieces) > 1 and chunk_choice.text.startswith(so_far):
             chunk_choice.text = chunk_choice.text[len(so_far) :]
         return True
 

@@ -24,7 +24,7 @@ FIELDS = {
 """The field of the message that a part belongs to, by its type or by where its text is; `content` otherwise."""
 
 UNTYPED = frozenset({"text", "thinking", "reasoning", "refusal"})
-"""What a part without a type has one of, and nothing else but what may stand beside it."""
+"""Where a part without a type has its text."""
 
 BESIDE = frozenset(
     {
@@ -37,6 +37,7 @@ BESIDE = frozenset(
         "thoughtSignature",
     }
 )
+"""What such a part may have beside it: with any other field it is no part, but data."""
 
 TYPES = FIELDS.keys() | {"text", "output_text", "summary_text", "image", "image_url", "audio", "document", "file", "reference",
     "redacted_thinking", "tool_use"}  # fmt: skip
