@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import typer
 
 import horay_async
+from horay_async._files import is_regular
 from horay_async.cli.exit_codes import CommandError, ExitCode
 from horay_async.cli.inputs import read_content
 from horay_async.cli.model_names import complete_models
@@ -67,6 +68,8 @@ def image(
             ExitCode.USAGE,
         )
     check_writable(output or Path("image"))
+    if output and not to_stdout and not is_regular(output):
+        raise CommandError(f"{output} isn't a regular file: -o - writes the picture into a pipe")
     params = cast("horay_async.ImageParams", asked)
     with open_client(server) as client:
         with spinner("drawing"):

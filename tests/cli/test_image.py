@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
@@ -76,6 +78,16 @@ def test_further_pictures_replace_no_file(
     assert horay("image", "x", "-o", "y.png").stdout == "y.png\ny-3.png\n"
     assert (folder / "y.png").read_bytes().startswith(b"\x89PNG")
     assert (folder / "y-2.png").read_text() == "somebody's"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no named pipes of this kind")
+def test_pipe_with_a_name(horay: Horay, fault_server: FaultServer, folder: Path) -> None:
+    """A picture can't replace a pipe: told before it is drawn and paid for."""
+    os.mkfifo(folder / "pipe")
+    told = horay("image", "x", "-o", "pipe")
+    assert "pipe isn't a regular file: -o - writes the picture into a pipe" in told.stderr
+    assert told.exit_code == ExitCode.FAILED
+    assert not fault_server.requests
 
 
 @pytest.mark.parametrize(
