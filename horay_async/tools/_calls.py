@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from copy import deepcopy
+from copy import copy, deepcopy
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, cast
 
@@ -61,19 +61,20 @@ class ToolCaller:
                 # A copy: the message that it is a part of says what the model has asked for.
                 asked = deepcopy(call)
                 approved = await call_user_code(self.approve, asked)
-                function = asked.function
             if isinstance(approved, str):
                 return ToolResult(call, well_formed(approved))
             if isinstance(approved, Mapping):
-                changed = _result_text(dict(cast("Mapping[str, object]", approved)))
-                function = attrs.evolve(function, arguments=changed)
+                asked.function.arguments = _result_text(
+                    dict(cast("Mapping[str, object]", approved))
+                )
             elif approved is not None and approved is not True:
                 raise TypeError(
                     "approve returns None or True to let the call run, a string to tell the model instead, "
                     f"or a mapping of arguments; not {approved!r}"
                 )
-            if function != call.function:  # what it has approved is what runs
-                call = attrs.evolve(call, function=function)
+            if asked.function != call.function:  # what it has approved is what runs
+                call = copy(call)
+                call.function = asked.function
                 try:
                     tool, arguments = self._parsed(call)
                 except (AnswerError, LookupError) as error:

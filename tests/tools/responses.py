@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from horay_async.testing import ScriptedResponse, Step, respond, sse
@@ -33,8 +34,9 @@ def calling(
     *calls: tuple[str, object],
     finish_reason: str = "tool_calls",
     usage: dict[str, int] | None = None,
+    more: Sequence[dict[str, Any]] = (),
 ) -> ScriptedResponse:
-    """The model calls tools, each by name and with its arguments: JSON, or a text as it is."""
+    """The model calls tools, each by name and with its arguments: JSON, or a text as it is; `more` are deltas behind them."""
     deltas: list[dict[str, Any]] = [{"role": "assistant", "content": None}]
     for index, (name, arguments) in enumerate(calls):
         text = arguments if isinstance(arguments, str) else json.dumps(arguments)
@@ -44,7 +46,7 @@ def calling(
             {"tool_calls": [{**head, "function": {"name": name, "arguments": text[:half]}}]}
         )
         deltas.append({"tool_calls": [{"index": index, "function": {"arguments": text[half:]}}]})
-    return streamed(*deltas, finish_reason=finish_reason, usage=usage)
+    return streamed(*deltas, *more, finish_reason=finish_reason, usage=usage)
 
 
 def saying(

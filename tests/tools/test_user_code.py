@@ -16,6 +16,7 @@ import attrs
 import pydantic
 import pytest
 
+from horay_async._protocol.wire.unknown import unknown_of
 from horay_async._user_code import UserCodeEnded
 from horay_async.errors import AnswerError, HorayError
 from horay_async.models.chat import ToolCall
@@ -584,15 +585,22 @@ async def test_approve_changes_the_call_and_returns_arguments(
         call.function.arguments = "{}"
         return next(returned)
 
+    signed = {"tool_calls": [{"index": 0, "extra_content": {"thought_signature": "s"}}]}
     fault_server.add(
-        calling(("weather", {"city": "Rome"}), ("weather", {"city": "Oslo"})), saying("Fine.")
+        calling(("weather", {"city": "Rome"}), ("weather", {"city": "Oslo"}), more=[signed]),
+        saying("Fine."),
     )
     async with connect() as client:
         run = client.chat.completions.run_tools(
             model="m", messages=QUESTION, tools=[weather], approve=approve
         )
-        results = [event.content async for event in run if isinstance(event, ToolResult)]
-    assert sorted(results) == ["No.", "sunny in Bern"]
+        results = {
+            event.content: event.tool_call async for event in run if isinstance(event, ToolResult)
+        }
+    assert results.keys() == {"No.", "sunny in Bern"}
+    ran = results["sunny in Bern"]
+    assert json.loads(ran.function.arguments) == {"city": "Bern"}
+    assert unknown_of(ran) == {"extra_content": {"thought_signature": "s"}}
 
 
 @pytest.mark.parametrize("value", [False, 1, 0, [], b"no"])
