@@ -329,10 +329,9 @@ class CompletionAccumulator(ChoiceAccumulator[CompletionChunk, Completion]):
 
     def drop_repeated(self, chunk_choice: CompletionChunkChoice, *, may_be_delta: bool) -> bool:
         pieces = self._choices[chunk_choice.index].text
-        so_far = "".join(pieces)
         # Others end with one more piece.
-        if len(pieces) > 1 and chunk_choice.text.startswith(so_far):
-            chunk_choice.text = chunk_choice.text[len(so_far) :]
+        if len(pieces) > 1 and _may_begin_with(chunk_choice.text, pieces):
+            chunk_choice.text = chunk_choice.text.removeprefix("".join(pieces))
         return True
 
     def _add_logprobs(self, choice: MergedChoice, more: CompletionLogprobs) -> None:
@@ -427,7 +426,11 @@ class ChatAccumulator(ChoiceAccumulator[ChatCompletionChunk, ChatCompletion]):
 
     def drop_repeated(self, chunk_choice: ChatChunkChoice, *, may_be_delta: bool) -> bool:
         choice, delta = self._choices[chunk_choice.index], chunk_choice.delta
-        if may_be_delta and not (len(choice.text) > 1 and delta.content == "".join(choice.text)):
+        if may_be_delta and not (
+            len(choice.text) > 1
+            and _may_begin_with(delta.content or "", choice.text)
+            and delta.content == "".join(choice.text)
+        ):
             return True
         for name, texts in (
             ("content", choice.text),
@@ -521,6 +524,13 @@ def _beyond(
     if whole and known == [each.token for each in whole[: len(known)]]:
         return whole[len(known) :]
     return whole
+
+
+def _may_begin_with(whole: str, pieces: list[str]) -> bool:
+    """Whether a text is as long as its pieces are at least: servers that end each piece as if it were the last one cost no more
+    time for each than the piece is long.
+    """
+    return len(whole) >= len(pieces)
 
 
 def _rest(whole: str, pieces: list[str]) -> str | None:

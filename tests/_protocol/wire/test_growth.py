@@ -65,6 +65,9 @@ STREAMS = {
     ),
     "reasoning under another name": "[event({'reasoning': 'a'})] * n",
     "messages in place of deltas": ("[event({'content': 'a'}).replace(b'delta', b'message')] * n"),
+    "messages in place of deltas, each with a finish reason": (
+        "[event({'content': 'a'}).replace(b'delta', b'message').replace(b'}}]', b'}, \"finish_reason\": \"stop\"}]')] * n * 5"
+    ),
     "fields that nobody knows": "[event({'content': 'a', f'x{i}': 1}) for i in range(n)]",
     "bytes one by one": "[bytes([b]) for b in event({'content': 'a' * 10 * n})]",
     "one event after another in one piece": "[event({'content': 'a'}) * n]",
