@@ -7,6 +7,7 @@ import textwrap
 
 import pytest
 
+from horay_async._transport.loops import NO_LOOP
 from tests.processes import printed_by, run_python, unmeasured
 
 PREAMBLE = """
@@ -86,6 +87,75 @@ def test_call_in_an_async_tool() -> None:
     """)
     assert "use AsyncHoray in hooks" in printed
     assert printed.splitlines()[-1] == "done"
+
+
+def test_call_beside_trio() -> None:
+    """A call made on trio's thread runs on asyncio all the same, and so does what it calls."""
+    printed = run("""
+        import anyio, trio
+        from horay_async import tool
+        from horay_async.testing import chat, respond, sse
+
+        question = [{"role": "user", "content": "?"}]
+
+        @tool
+        def weather(city: str) -> str:
+            "The weather."
+            return anyio.run(sunny, city)
+
+        async def sunny(city):
+            await anyio.sleep(0)
+            return f"sunny in {city}"
+
+        async def main():
+            with connect() as client:
+                server.add(chat("Hello"))
+                print(client.chat.completions.create(model="m", messages=question).choices[0].message.content)
+                call = {"index": 0, "id": "a", "function": {"name": "weather", "arguments": '{"city": "Rome"}'}}
+                choice = {"index": 0, "delta": {"tool_calls": [call]}, "finish_reason": "tool_calls"}
+                called = sse({"choices": [choice]}) + sse("[DONE]")
+                server.add(respond(called, content_type="text/event-stream"))
+                server.stream(["Fine."])
+                run = client.chat.completions.run_tools(model="m", messages=question, tools=[weather])
+                print([event.content for event in run if event.type == "tool_result"])
+        trio.run(main)
+    """)
+    assert printed == "Hello\n['sunny in Rome']\n"
+
+
+def test_asynchronous_client_under_trio() -> None:
+    """It says what it needs, whatever is asked of it."""
+    printed = run("""
+        import trio
+        from horay_async import AsyncHoray, BatchRequest, tool
+
+        @tool
+        def weather(city: str) -> str:
+            "The weather."
+            return "sunny"
+
+        async def refused(act):
+            try:
+                await act
+            except ConfigurationError as error:
+                print(error)
+
+        async def main():
+            client = AsyncHoray(server.api_key, base_url=server.base_url)
+            asked = {"model": "m", "messages": [{"role": "user", "content": "?"}]}
+            chat = client.chat.completions
+            batch = client.batch.run([BatchRequest.chat(**asked)])
+            inputs = ["a"] * 2049
+            for act in (
+                client.models.list(), chat.create(**asked), chat.create(**asked, stream=True), anext(aiter(batch)),
+                anext(aiter(chat.run_tools(**asked, tools=[weather]))), chat.stream(**asked).__aenter__(),
+                client.embeddings.create(model="m", input="a"), client.embeddings.create(model="m", input=inputs),
+                client.close(),
+            ):
+                await refused(act)
+        trio.run(main)
+    """)
+    assert printed.splitlines() == [NO_LOOP] * 9
 
 
 def test_close_on_the_loops_thread() -> None:

@@ -327,8 +327,12 @@ class LoopThread:
 
     def _start_calls(self, group: TaskGroup) -> None:
         """Starts each in its caller's context. Nothing of them is held afterwards."""
+        sniffio = sys.modules.get("sniffio")
         while not self._inbox.empty():
             context, call = self._inbox.get_nowait()
+            if sniffio is not None:
+                # Where trio called, its context says so, and anyio would believe it.
+                context.run(sniffio.current_async_library_cvar.set, None)
             context.run(group.start_soon, call.run)
 
     def _finish(self, failure: BaseException | None) -> None:

@@ -27,6 +27,7 @@ from horay_async._transport.connection_pool import ConnectionPool
 from horay_async._transport.failures import LIMITED, chain, map_exception, timed_out
 from horay_async._transport.headers import CommonHeaders, RequestHeaders
 from horay_async._transport.log import LOG
+from horay_async._transport.loops import running_loop
 from horay_async._transport.proxy import masking_proxy
 from horay_async._transport.response import RawResponse
 from horay_async._transport.sender import EVENT_STREAM, JSON, Sender
@@ -89,7 +90,7 @@ class Call:
         self._budget = budget
         self._clean = clean
         self._accept = EVENT_STREAM if stream else JSON
-        self._loop = asyncio.get_running_loop()
+        self._loop = running_loop()
         self._started = self._loop.time()
         total = request.timeouts.total
         # The parts of one call have one deadline.

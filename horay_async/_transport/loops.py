@@ -9,6 +9,8 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Generic, TypeVar
 
+from horay_async.errors import ConfigurationError
+
 T = TypeVar("T")
 
 _REGISTRY = "_horay_async_registry"
@@ -17,6 +19,20 @@ BLOCKED_THREAD: ContextVar[int | None] = ContextVar("BLOCKED_THREAD", default=No
 """The thread that waits for what runs here, by its ident, where a blocking client has started that: its event loop can't run
 meanwhile.
 """
+
+
+NO_LOOP = (
+    "no event loop of asyncio runs here: the asynchronous client needs one; elsewhere, as under trio, use Horay on another "
+    "thread"
+)
+
+
+def running_loop() -> asyncio.AbstractEventLoop:
+    """The event loop that runs in this thread. Raises `ConfigurationError` where none of asyncio's does."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError as error:
+        raise ConfigurationError(NO_LOOP) from error
 
 
 def runs_here(loop: asyncio.AbstractEventLoop) -> bool:

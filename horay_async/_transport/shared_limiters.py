@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
 from horay_async._transport.eviction import EvictionThreshold
-from horay_async._transport.loops import PerLoop
+from horay_async._transport.loops import PerLoop, running_loop
 from horay_async.options import ClientOptions, Limits
 
 if TYPE_CHECKING:
@@ -57,7 +56,7 @@ class SharedLimiters:
 
     def get(self, options: ClientOptions) -> RequestLimiter:
         """The running loop's limiter for a client with these options."""
-        loop = asyncio.get_running_loop()
+        loop = running_loop()
         limiters = self._loops.get_or_make(loop)
         key = (options.base_url, options.limits)
         limiter = limiters.get(key)
@@ -77,7 +76,7 @@ class SharedLimiters:
 
     def close(self) -> None:
         """Ends all waits, on every loop."""
-        here = asyncio.get_running_loop()
+        here = running_loop()
         for loop, limiters in self._loops.items():
             for limiter in list(limiters.values()):
                 if loop is here:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from horay_async._protocol.limits.concurrency import ConcurrencyLimit
 from horay_async._protocol.limits.overload_control import Permit
 from horay_async._transport.log import LOG
+from horay_async._transport.loops import running_loop
 from horay_async._transport.request_limiter import LimitedRequest
 from horay_async.batch.batch_limiter import BatchAttemptLimiter, Patience, batch_limiter_of, unbound
 from horay_async.batch.options import Settings
@@ -54,7 +54,7 @@ class RequestSender:
         rate_limiter: AnyRateLimiter | None = None,
         ends_with: Callable[[HorayError], bool] | None = None,
     ) -> None:
-        self._clock = asyncio.get_running_loop().time
+        self._clock = running_loop().time
         """Gives all times of a batch, in seconds."""
         self._began = self._clock()
         """When the batch began: what the server refused before is no reason to give up."""

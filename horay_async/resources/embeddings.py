@@ -64,9 +64,11 @@ class AsyncEmbeddings(Resource):
         """Sends a request for each of `inputs`. Raises what the first to fail raises, and what came of the others is in it."""
         import asyncio  # noqa: PLC0415 - here it is loaded, and `import horay_async` does without
 
+        from horay_async._transport.loops import running_loop  # noqa: PLC0415 - needs asyncio
+
         for part in inputs:  # before any is sent, and paid for
             encode({"input": part})
-        started = asyncio.get_running_loop().time()
+        started = running_loop().time()
         waiting: Iterator[tuple[int, Any]] = iter(enumerate(inputs))
         responses: dict[int, EmbeddingResponse] = {}
         drifts: list[DriftError | DriftWarning] = []

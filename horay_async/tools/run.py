@@ -18,7 +18,7 @@ from horay_async._protocol.wire.finish_reasons import CUT_REASONS
 from horay_async._protocol.wire.unknown import unknown_of
 from horay_async._suggestions import no_await
 from horay_async._transport.log import LOG
-from horay_async._transport.loops import finalize_on, runs_here
+from horay_async._transport.loops import finalize_on, running_loop, runs_here
 from horay_async.errors import AnswerError, APITimeoutError, HorayError
 from horay_async.models.chat import ChatChoice, ChatCompletion, ToolCall
 from horay_async.models.events import (
@@ -195,7 +195,7 @@ class AsyncToolRun(Readable[ToolRunEvent]):
             return self._items_or_error()
         self._reading = True
         if self._loop is None:
-            self._loop = asyncio.get_running_loop()
+            self._loop = running_loop()
             if self._total is not None:
                 self._deadline = self._loop.time() + self._total
             if self._telemetry is not None:
