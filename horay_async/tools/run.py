@@ -340,7 +340,7 @@ class AsyncToolRun(Readable[ToolRunEvent]):
                 names,
             )
         if ours:
-            from horay_async.tools._calls import ToolCaller  # noqa: PLC0415 - loads cattrs, for calls alone
+            from horay_async.tools._calls import ToolCaller  # noqa: PLC0415 - for calls alone
 
             if self._caller is None:
                 self._caller = ToolCaller(self._tools, self._approve, self._telemetry)

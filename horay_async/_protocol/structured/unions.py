@@ -91,20 +91,12 @@ def _first(pool: list[tuple[nodes.Node, Hook]], value: Any, expected: str) -> An
             try:
                 tried[key] = hook(value)
             except Exception as error:
-                if _is_too_deep(error):
-                    raise
+                if isinstance(error, RecursionError):
+                    raise  # no room on the stack, which says nothing of an option
                 tried[key] = FAILED  # classes raise whatever they like; the next may fit
         if tried[key] is not FAILED:
             return tried[key]
     raise InvalidValue(expected, value)
-
-
-def _is_too_deep(error: Exception) -> bool:
-    """Whether there was no room on the stack, which says nothing of an option."""
-    if isinstance(error, ExceptionGroup):  # cattrs' errors of a class's fields
-        group = cast("ExceptionGroup[Exception]", error)
-        return group.subgroup(RecursionError) is not None
-    return isinstance(error, RecursionError)
 
 
 def _tried(
