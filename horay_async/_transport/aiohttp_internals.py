@@ -341,9 +341,8 @@ class DirectSender:
         target = self._targets.get((url, tls))
         if target is None:
             target = _Target(url, self._session, tls)
-            if (
-                len(self._targets) >= MAX_TARGETS
-            ):  # URLs that came once are not to keep others out for ever
+            # URLs that came once are not to keep others out for ever.
+            if len(self._targets) >= MAX_TARGETS:
                 self._targets.clear()
             self._targets[url, tls] = target
         common, own = headers

@@ -23,7 +23,7 @@ from horay_async._protocol.wire.request import Request
 from horay_async._protocol.wire.size_limits import MAX_ERROR_BYTES, MAX_ERROR_SECONDS
 from horay_async._transport.aiohttp_internals import HTTPResponse
 from horay_async._transport.connection import PendingRequest
-from horay_async._transport.connection_pool import ConnectionPool
+from horay_async._transport.connection_pool import ConnectionPool, pool_key
 from horay_async._transport.failures import LIMITED, chain, map_exception, timed_out
 from horay_async._transport.headers import CommonHeaders, RequestHeaders
 from horay_async._transport.log import LOG
@@ -37,6 +37,7 @@ from horay_async.errors import (
     APITimeoutError,
     AuthenticationError,
     Clock,
+    Execution,
     HorayError,
 )
 from horay_async.models._base import Response
@@ -241,11 +242,10 @@ class Call:
         began = acquired = loop.time()
         attempt = Attempt(started=began - self._started)
         self.attempts.append(attempt)
-        sender, external = self._sender, self.request.external
+        sender = self._sender
         options, pools = sender.options, sender.pools
-        pool = pools.get(loop, options, sender, external=external) or await pools.create(
-            loop, options, sender, external=external
-        )
+        key = pool_key(loop, options, external=self.request.external)
+        pool = pools.get(key, sender) or await pools.create(key, sender)
         permit: AttemptPermit | None = None
         if self._limiter is not None:
             body, bulk = self.request.body, self.request.bulk
@@ -266,8 +266,8 @@ class Call:
                 raise
             acquired = loop.time()
         try:
-            key = None if self._keys is None else await self._provided_key(self._keys)
-            headers = sender.headers(self.request, self._accept, key)
+            api_key = None if self._keys is None else await self._provided_key(self._keys)
+            headers = sender.headers(self.request, self._accept, api_key)
             if self.observers is not None:
                 changed = headers.merged()
                 self.observers.on_attempt(len(self.attempts), changed)
@@ -287,7 +287,6 @@ class Call:
         response = RawResponse(
             raw,
             meta,
-            self.request,
             self._clean,
             pending,
             deadline=self._deadline,
@@ -308,23 +307,23 @@ class Call:
         queue, deadline = self.request.timeouts.queue, self._deadline
         if queue is None or (deadline is not None and deadline < queued_since + queue):
             return self._within_deadline(wait)
-        return self._wait_until(queued_since + queue, wait, "queue", queue, what)
+        return self._wait_until(queued_since + queue, wait, "queue", what)
 
     def _within_deadline(self, wait: Awaitable[T]) -> Awaitable[T]:
         """Waits until the deadline of the call, which the timeout `total` sets."""
         # Mostly there is none, and no more than needed is to be kept for each of thousands that wait.
         if self._deadline is None:
             return wait
-        return self._wait_until(self._deadline, wait, "total", self.request.timeouts.total)
+        return self._wait_until(self._deadline, wait, "total")
 
     async def _wait_until(
-        self, until: float, wait: Awaitable[T], clock: Clock, seconds: float | None, what: str = ""
+        self, until: float, wait: Awaitable[T], clock: Clock, what: str = ""
     ) -> T:
         try:
             async with asyncio.timeout_at(until):
                 return await wait
         except TimeoutError as error:
-            raise timed_out(clock, seconds, self.request.label, "not_sent", what=what) from error
+            raise timed_out(clock, self.request, "not_sent", what=what) from error
 
     async def _provided_key(self, keys: KeySource) -> Secret:
         """The key that a function provides: mostly the one of the calls before."""
@@ -366,10 +365,10 @@ class Call:
             if not pending.expired:
                 return raw, pending
             raw.close()  # in the same moment
-            failure = self._send_failure(TimeoutError(), pool, pending, interrupt)
+            failure = self._send_failure(TimeoutError(), pool, pending)
         except Exception as error:  # noqa: BLE001 - whatever the libraries beneath raise is mapped
             pending.abort()
-            failure = self._send_failure(error, pool, pending, interrupt)
+            failure = self._send_failure(error, pool, pending)
         except BaseException:
             pending.abort()
             raise
@@ -382,33 +381,20 @@ class Call:
             del failure  # it knows this frame
 
     def _send_failure(
-        self,
-        error: Exception,
-        pool: ConnectionPool,
-        pending: PendingRequest,
-        interrupt: asyncio.Timeout | None,
+        self, error: Exception, pool: ConnectionPool, pending: PendingRequest
     ) -> HorayError:
         """The error for an attempt that got no response."""
-        request, timeouts = self.request, self.request.timeouts
+        request = self.request
         # A caller's own session doesn't tell whether the request went out.
         sent = pending.sent if pool.owned else None
         clean = masking_proxy(self._clean, self._sender.proxy(self._sender.url(request.path)))
-        if pending.expired or (interrupt is not None and interrupt.expired()):
+        if pending.expired or (pending.interrupt is not None and pending.interrupt.expired()):
             clock: Clock = "first_byte" if pending.expired else "total"
-            seconds = timeouts.first_byte if pending.expired else timeouts.total
-            failure: HorayError = timed_out(
-                clock, seconds, request.label, "not_sent" if sent is False else "unknown"
-            )
+            execution: Execution = "not_sent" if sent is False else "unknown"
+            failure: HorayError = timed_out(clock, request, execution)
         else:
-            failure = map_exception(
-                error,
-                label=request.label,
-                clean=clean,
-                dispatched=sent,
-                connect=timeouts.connect,
-                closed=self._sender.pools.closed,
-                by_base_url=not request.external,
-            )
+            closed = self._sender.pools.closed
+            failure = map_exception(error, request, clean, dispatched=sent, closed=closed)
         return chain(failure, error, clean)
 
     def _read_head(self, raw: HTTPResponse, attempt: Attempt) -> ResponseMeta:

@@ -18,6 +18,7 @@ from typing import Any, Protocol, cast
 from weakref import WeakSet
 
 import aiohttp
+import attrs
 
 from horay_async._protocol.wire.request import Request
 from horay_async._transport import aiohttp_internals
@@ -253,43 +254,27 @@ class UnreadData:
         return self._quiet < self.QUIET_TURNS and self._turns < self.MAX_TURNS
 
 
+@attrs.define(eq=False)
 class PendingRequest:
-    """One request, from the search for a connection to its response's head.
+    """One request, from the search for a connection to its response's head."""
 
-    `interrupt` is what ends the wait where no connection is known that could be broken off: in a caller's own session.
-    """
-
-    __slots__ = (
-        "_interrupt",
-        "_loop",
-        "_timer",
-        "_unread",
-        "connection",
-        "dispatched_at",
-        "expired",
-        "number",
-        "request",
-        "sent",
-    )
-
-    def __init__(
-        self, request: Request, timer: DeadlineTimer, interrupt: asyncio.Timeout | None
-    ) -> None:
-        self.request: Request = request
-        self.connection: ConnectionProtocol | None = None
-        """Where the request is being written, from its dispatch on; None in a caller's own session."""
-        self.dispatched_at: float | None = None
-        """When that began, on the loop's clock."""
-        self.sent: bool = False
-        """Whether it was dispatched, or one that a redirect led from."""
-        self.number: int = 0
-        """Which of the connection's requests it is."""
-        self.expired: bool = False
-        """Whether the timeout for the first byte has passed."""
-        self._timer = timer
-        self._interrupt = interrupt
-        self._loop = timer.loop
-        self._unread: UnreadData | None = None  # from the moment on when the timeout has passed
+    request: Request
+    _timer: DeadlineTimer
+    interrupt: asyncio.Timeout | None
+    """What the deadline of the call ends the wait by; and the timeout for the first byte, where no connection is known that could be
+    broken off: in a caller's own session."""
+    connection: ConnectionProtocol | None = None
+    """Where the request is being written, from its dispatch on; None in a caller's own session."""
+    dispatched_at: float | None = None
+    """When that began, on the loop's clock."""
+    sent: bool = False
+    """Whether it was dispatched, or one that a redirect led from."""
+    number: int = 0
+    """Which of the connection's requests it is."""
+    expired: bool = False
+    """Whether the timeout for the first byte has passed."""
+    _unread: UnreadData | None = None
+    """Set when that has passed."""
 
     def before_connecting(self) -> None:
         """Raises where the request was sent before: aiohttp sends a GET once more by itself where its connection brought
@@ -303,7 +288,7 @@ class PendingRequest:
         self.connection = connection
         self.number = 0 if connection is None else connection.requests
         self.sent = True
-        self.dispatched_at = now = self._loop.time()
+        self.dispatched_at = now = self._timer.loop.time()
         first_byte = self.request.timeouts.first_byte
         if first_byte is not None:
             self._timer.add(self, now=now, due=now + first_byte)
@@ -316,22 +301,21 @@ class PendingRequest:
     def check_deadline(self, now: float) -> None:
         """The timeout has passed: unless the response is there already, the wait ends."""
         self._unread = UnreadData()
-        self._loop.call_soon(self._check_again)
+        self._timer.loop.call_soon(self._check_again)
 
     def _check_again(self) -> None:
         if self._unread is None:  # the head has come meanwhile
             return
         if self._unread.remains(self.connection):
-            self._loop.call_soon(self._check_again)
+            self._timer.loop.call_soon(self._check_again)
             return
         self.expired = True
         if self.connection is not None:
             self.abort()  # wakes who waits for the head
-        elif self._interrupt is not None:
-            with contextlib.suppress(
-                RuntimeError
-            ):  # the deadline ends the wait in this very moment
-                self._interrupt.reschedule(self._loop.time())
+        elif self.interrupt is not None:
+            # The deadline may end the wait in this very moment.
+            with contextlib.suppress(RuntimeError):
+                self.interrupt.reschedule(self._timer.loop.time())
 
     def end(self) -> None:
         """The response's head has come, or none will."""

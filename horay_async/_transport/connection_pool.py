@@ -20,7 +20,7 @@ import sys
 import warnings
 import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from weakref import WeakSet, WeakValueDictionary
 
 import aiohttp
@@ -35,6 +35,9 @@ from horay_async._transport.loops import PerLoop, call_soon, registry_of
 from horay_async._transport.open_files import connections_allowed, log_waiting
 from horay_async.errors import ConfigurationError
 from horay_async.options import ClientOptions
+
+if TYPE_CHECKING:
+    import ssl
 
 T = TypeVar("T")
 
@@ -80,17 +83,30 @@ class SlotsByLimit(dict[int, ConnectionSlots]):
         return self.setdefault(limit, ConnectionSlots(int(allowed), on_full=log_waiting))
 
 
-class ConnectionPool:
-    """The connections of one client on one event loop; those of `session`, where a caller gave one."""
+class PoolKey(NamedTuple):
+    """What the requests of a client that share a pool have in common."""
 
-    def __init__(
-        self,
-        session: aiohttp.ClientSession | None,
-        *,
-        tcp_keepalive: float | None,
-        group: _PoolsOfLoop,
-        key: tuple[object, ...],
-    ) -> None:
+    loop: int
+    """Their event loop, by its `id`, which no other has as long as there is a pool of it."""
+    session: aiohttp.ClientSession | None
+    """A caller's own."""
+    tcp_keepalive: float | None
+    ssl_context: ssl.SSLContext | None
+
+
+def pool_key(loop: asyncio.AbstractEventLoop, options: ClientOptions, *, external: bool) -> PoolKey:
+    """The key of a request's pool. A caller's own session can carry headers of its own, which are no business of `external`
+    hosts.
+    """
+    session = None if external else options.session
+    return PoolKey(id(loop), session, options.tcp_keepalive, options.ssl_context)
+
+
+class ConnectionPool:
+    """The connections of one client on one event loop; those of a caller's own session, where `key` has one."""
+
+    def __init__(self, key: PoolKey, group: _PoolsOfLoop) -> None:
+        session = key.session
         self.loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
         self.owned: bool = session is None
         """Whether the session was made here, and so is closed here."""
@@ -99,7 +115,7 @@ class ConnectionPool:
             None
             if session
             else Connector(
-                tcp_keepalive=tcp_keepalive,
+                tcp_keepalive=key.tcp_keepalive,
                 limit=0,
                 keepalive_timeout=KEEPALIVE_SECONDS,
                 ttl_dns_cache=DNS_CACHE_SECONDS,
@@ -124,8 +140,7 @@ class ConnectionPool:
         """
         self.group: _PoolsOfLoop = group
         """What it has in common with others, which they keep."""
-        self.key: tuple[object, ...] = key
-        """What `_key_of` returns for requests that are sent by it."""
+        self.key: PoolKey = key
         self.users: WeakSet[object] = WeakSet()
         """Who has sent by these connections and may do so again."""
         self.joined: float = -math.inf
@@ -238,59 +253,36 @@ class ConnectionPools:
         """Whether the client was closed: no request is sent any more."""
         self._made_at = made_at
         self._token = object()
-        self._pools: dict[
-            tuple[object, ...], weakref.ref[ConnectionPool]
-        ] = {}  # by what `_key_of` returns
-        # By the loop's `id`, which no other has as long as there is a pool of it.
+        self._pools: WeakValueDictionary[PoolKey, ConnectionPool] = WeakValueDictionary()
+        # By the loop's `id`, as in `PoolKey`.
         self._loops: WeakValueDictionary[int, _PoolsOfLoop] = WeakValueDictionary()
         self._waits: PerLoop[set[asyncio.Timeout]] = PerLoop(set)  # those that `close` ends
         _all.add(self)
 
-    def get(
-        self,
-        here: asyncio.AbstractEventLoop,
-        options: ClientOptions,
-        user: object,
-        *,
-        external: bool,
-    ) -> ConnectionPool | None:
-        """The pool of the running loop, `here`, for these options, if there is one. A caller's own session can carry headers of
-        its own, which are no business of `external` hosts. `user` keeps the pool, as long as it lives.
+    def get(self, key: PoolKey, user: object) -> ConnectionPool | None:
+        """The pool of the running loop that has this key, if there is one. `user` keeps the pool, as long as it lives.
 
         Raises `ConfigurationError` once the client is closed.
         """
         if self.closed:
             raise ConfigurationError(CLIENT_CLOSED)
-        known = self._pools.get(_key_of(here, options, external=external))
-        pool = None if known is None else known()
+        pool = self._pools.get(key)
         if pool is not None and user not in pool.users:
             pool.join(user)
         return pool
 
-    async def create(
-        self,
-        here: asyncio.AbstractEventLoop,
-        options: ClientOptions,
-        user: object,
-        *,
-        external: bool,
-    ) -> ConnectionPool:
-        """A new pool for the running loop, `here`."""
+    async def create(self, key: PoolKey, user: object) -> ConnectionPool:
+        """A new pool for the running loop."""
+        here = asyncio.get_running_loop()
         known = self._loops.get(id(here))
         if known is None:
             self._forget_closed_loops()
             known = self._loops[id(here)] = _PoolsOfLoop(self._token, here)
         elif known.pools >= known.eviction.at:
             self._close_unused(known, keep=MAX_UNUSED)
-        key = _key_of(here, options, external=external)
-        pool = ConnectionPool(
-            None if external else options.session,
-            tcp_keepalive=options.tcp_keepalive,
-            group=known,
-            key=key,
-        )
+        pool = ConnectionPool(key, known)
         pool.join(user)
-        self._pools[key] = weakref.ref(pool)
+        self._pools[key] = pool
         known.pools += 1
         await pool.start()
         if self.closed:  # by another thread, which may not have seen this one
@@ -314,11 +306,10 @@ class ConnectionPools:
         return [pool for pool in _live_pools() if pool.group.owner is self._token]
 
     def _forget_closed_loops(self) -> None:
-        for key, known in list(self._pools.items()):
+        for known in self._pools.valuerefs():
             pool = known()
-            if pool is None or pool.loop.is_closed():
-                self._pools.pop(key, None)  # another thread may have been first
             if pool is not None and pool.loop.is_closed():
+                self._pools.pop(pool.key, None)  # another thread may have been first
                 pool.close_nowait()
 
     def _close_unused(
@@ -393,14 +384,6 @@ class ConnectionPools:
                 source=self,
                 stacklevel=1,
             )
-
-
-def _key_of(
-    loop: asyncio.AbstractEventLoop, options: ClientOptions, *, external: bool
-) -> tuple[object, ...]:
-    """What the requests that share a pool have in common."""
-    session = None if external else options.session
-    return id(loop), session, options.tcp_keepalive, options.ssl_context
 
 
 def _look_later(pools: ConnectionPools, here: asyncio.AbstractEventLoop) -> None:

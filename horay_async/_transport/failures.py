@@ -8,6 +8,7 @@ import ssl
 import aiohttp
 
 from horay_async._protocol.wire.clean import Cleaner
+from horay_async._protocol.wire.request import Request
 from horay_async._transport.aiohttp_internals import (
     coding_complaint_of,
     complaint_of,
@@ -106,35 +107,28 @@ LIMITED = "the limits didn't let the request go within"
 """What is told of the timeout `queue` where no connection slot was waited for."""
 
 
-def timed_out(
-    clock: Clock, seconds: float | None, label: str, execution: Execution, *, what: str = ""
-) -> APIError:
+def timed_out(clock: Clock, request: Request, execution: Execution, *, what: str = "") -> APIError:
     """The error for a timeout that has passed; `what` didn't happen, if not what it is commonly for."""
+    seconds: float | None = getattr(request.timeouts, clock)
+    what = what or _TIMEOUT_MESSAGES[clock]
     return APITimeoutError(
-        f"{label}: {what or _TIMEOUT_MESSAGES[clock]} {seconds or 0:g} s (timeout {clock!r})",
+        f"{request.label}: {what} {seconds or 0:g} s (timeout {clock!r})",
         clock=clock,
         execution=execution,
     )
 
 
 def map_exception(
-    error: Exception,
-    *,
-    label: str,
-    clean: Cleaner,
-    dispatched: bool | None,
-    connect: float | None,
-    closed: bool,
-    by_base_url: bool = True,
+    error: Exception, request: Request, clean: Cleaner, *, dispatched: bool | None, closed: bool
 ) -> HorayError:
     """The error for a request that got no response.
 
-    `dispatched` says whether it went out; None where that isn't known, as in a caller's own session.
-    `connect` is that timeout, in seconds; `closed` says whether the client was closed meanwhile, `by_base_url` whether
-    the URL is below the client's `base_url`.
+    `dispatched` says whether it went out; None where that isn't known, as in a caller's own session. `closed` says whether the
+    client was closed meanwhile.
     """
     if closed:
         return ConfigurationError("the client was closed while the request was under way")
+    label = request.label
     sent = dispatched if dispatched is not None else not isinstance(error, _NEVER_SENT)
     execution: Execution = "unknown" if sent else "not_sent"
     if isinstance(error, RedirectError):
@@ -142,7 +136,7 @@ def map_exception(
     if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):
         return ConfigurationError(f"{label}: the URL can't be used: {clean(str(error))}")
     if isinstance(error, aiohttp.ConnectionTimeoutError):
-        return timed_out("connect", connect, label, execution)
+        return timed_out("connect", request, execution)
     if isinstance(error, RuntimeError | ValueError) and not isinstance(error, aiohttp.ClientError):
         # A header or method that can't be written, or a caller's own session that is closed, of another
         # loop, or set up with a password.
@@ -173,7 +167,7 @@ def map_exception(
         )
     what = clean(describe(error))
     if (
-        by_base_url
+        not request.external
         and isinstance(error, aiohttp.ClientConnectorError)
         and not isinstance(error, aiohttp.ClientProxyConnectionError)
     ):
@@ -192,9 +186,10 @@ def _distrust(error: aiohttp.ClientSSLError) -> str:
 
 
 def map_read_exception(
-    error: BaseException, *, label: str, clean: Cleaner, execution: Execution, closed: bool
+    error: BaseException, request: Request, clean: Cleaner, *, execution: Execution, closed: bool
 ) -> APIError:
     """The error for a response that broke off; `closed` says whether the client was closed meanwhile."""
+    label = request.label
     if closed:
         return APIConnectionError(
             f"the response to {label} broke off: the client was closed",

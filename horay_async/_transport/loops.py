@@ -56,6 +56,19 @@ def call_soon(
         (if_closed or call)()
 
 
+def call_on(
+    loop: asyncio.AbstractEventLoop,
+    call: Callable[[], object],
+    *,
+    if_closed: Callable[[], object] | None = None,
+) -> None:
+    """Calls `call` at once where `loop` runs here; else as `call_soon` does."""
+    if runs_here(loop):
+        call()
+    else:
+        call_soon(loop, call, if_closed=if_closed)
+
+
 def finalize_on(loop: asyncio.AbstractEventLoop | None, close: Callable[[], object]) -> None:
     """Calls `close`, which may be called in any thread, from a finalizer: on the next turn of `loop` where that runs here.
     The garbage collector can come between any two steps of what runs on the loop, and what it closes isn't to change that.
@@ -155,12 +168,9 @@ class _Kept(Generic[T]):
     def __init__(self, loop: asyncio.AbstractEventLoop, value: T) -> None:
         self.loop: weakref.ref[asyncio.AbstractEventLoop] = weakref.ref(loop)
         self.value: T = value
-        registry = registry_of(loop)
-        registry.add(self)
-        self._registry = weakref.ref(registry)
+        registry_of(loop).add(self)
 
     def forget(self) -> None:
         """Lets go of it, in any thread."""
-        registry = self._registry()
-        if registry is not None:
-            registry.discard(self)
+        if (loop := self.loop()) is not None:
+            registry_of(loop).discard(self)

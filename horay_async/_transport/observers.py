@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Generator, MutableMapping, Sequence
 from contextlib import ExitStack, contextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from horay_async._attempt import Attempt
 from horay_async._observer_defaults import LogOnce
 from horay_async._observers import CallEnded, CallObserver, CallStarted, Observer
 from horay_async._protocol.wire.request import Request
-from horay_async._transport.loops import runs_here
+from horay_async._transport.loops import call_on
 from horay_async.models._base import Response
 from horay_async.models.meta import ResponseMeta
 
@@ -94,16 +94,8 @@ class CallObservers:
         """The call is over, for the first time or once more. From any thread; the observers are told on the
         call's own loop while there is one.
         """
-        if not self._of_call:
-            return
-        if not runs_here(self._loop):
-            try:
-                self._loop.call_soon_threadsafe(self._end, call, error, response)
-            except RuntimeError:
-                pass  # it is closed, so nothing else of this call runs
-            else:
-                return
-        self._end(call, error, response)
+        if self._of_call:
+            call_on(self._loop, partial(self._end, call, error, response))
 
     def _begin(self) -> None:
         of_call: list[CallObserver] = []

@@ -13,7 +13,6 @@ from multidict import istr
 
 from horay_async._protocol.wire.clean import Cleaner
 from horay_async._protocol.wire.errors import ErrorContext
-from horay_async._protocol.wire.request import Request
 from horay_async._protocol.wire.size_limits import DRAIN_BYTES, DRAIN_SECONDS, MAX_PIECE_BYTES
 from horay_async._transport.aiohttp_internals import (
     HTTPResponse,
@@ -31,7 +30,7 @@ from horay_async._transport.connection import (
 from horay_async._transport.connection_pool import ConnectionPool
 from horay_async._transport.connection_slots import ConnectionSlots
 from horay_async._transport.failures import chain, map_read_exception, timed_out
-from horay_async._transport.loops import call_soon, runs_here
+from horay_async._transport.loops import call_on
 from horay_async.errors import APIError, Clock, Execution
 from horay_async.models.meta import ResponseMeta
 
@@ -60,7 +59,6 @@ class RawResponse:
         self,
         raw: HTTPResponse,
         meta: ResponseMeta,
-        request: Request,
         clean: Cleaner,
         pending: PendingRequest,
         *,
@@ -80,12 +78,10 @@ class RawResponse:
         self._raw = raw
         self.content: aiohttp.StreamReader = raw.content
         """The body, as aiohttp receives it."""
-        self._request = request
-        self._timeouts = request.timeouts
+        self._request = pending.request
         self._clean = clean
         self._deadline = deadline
         self._pool = pool
-        self._timer = pool.timer
         self._slots = slots
         self._permit = permit
         self.buffered: bytes = b""
@@ -96,13 +92,11 @@ class RawResponse:
         """Whether the connection is in the pool again, or closed."""
         self._watched = False  # once a timeout runs and the connection's loss is told to us
         self._expired: Clock | None = None  # the timeout that closed the connection
-        self._lost: BaseException | None = (
-            None  # what the connection was lost by, where its loss closed it
-        )
+        # What the connection was lost by, where its loss closed it.
+        self._lost: BaseException | None = None
         self._connection: ConnectionProtocol | None = None  # while the body isn't whole
-        self._unread: UnreadData | None = (
-            None  # while the idle timeout has passed, and data may still be there
-        )
+        # While the idle timeout has passed, and data may still be there.
+        self._unread: UnreadData | None = None
         connection = pending.connection
         if connection is not None and connection.unparsed is not None:
             pass  # the response was read apart from its connection, which is closed
@@ -288,12 +282,8 @@ class RawResponse:
 
     def close_soon(self) -> None:
         """The same from any thread: at once on the loop's own, else on its next turn."""
-        if self.finished:
-            return
-        if runs_here(self.loop):
-            self.close()
-        else:
-            call_soon(self.loop, self.close, if_closed=self._close_without_loop)
+        if not self.finished:
+            call_on(self.loop, self.close, if_closed=self._close_without_loop)
 
     def _close_without_loop(self) -> None:
         """Nothing can be closed on a loop that is closed, but its sockets go with what holds them."""
@@ -309,7 +299,7 @@ class RawResponse:
         self.finished = True
         self._unread = None
         if self._watched:
-            self._timer.discard(self)
+            self._pool.timer.discard(self)
         if self._connection is not None and self._connection.reader is self:
             self._connection.reader = FINISHED
         self._slots.release()
@@ -317,21 +307,19 @@ class RawResponse:
             self._permit.release(whole=self.content.is_eof())
 
     def _failure(self, error: Exception) -> APIError:
-        label, clean = self._request.label, self._clean
+        cause = self._lost or error
         if self._expired:
-            timeouts = self._timeouts
-            seconds = timeouts.total if self._expired == "total" else timeouts.idle
-            failure = timed_out(self._expired, seconds, label, self.execution)
+            failure = timed_out(self._expired, self._request, self.execution)
         else:
             failure = map_read_exception(
-                self._lost or error,
-                label=label,
-                clean=clean,
+                cause,
+                self._request,
+                self._clean,
                 execution=self.execution,
                 closed=self._pool.closed,
             )
         failure.request_id = self.meta.request_id
-        chain(failure, self._lost or error, clean)
+        chain(failure, cause, self._clean)
         return failure
 
     # The connection's loss
@@ -362,14 +350,14 @@ class RawResponse:
         self._watched = True
         now = self.loop.time()
         if (due := self._due(now)) is not None:
-            self._timer.add(self, now=now, due=due)
+            self._pool.timer.add(self, now=now, due=due)
         connection = self._connection
         if connection is not None and connection.lost:
             self.loop.call_soon(self.after_loss, None)  # told before the head was seen
 
     def _due(self, now: float) -> float | None:
         """When the earlier of the two timeouts has to be looked at."""
-        idle = self._timeouts.idle
+        idle = self._request.timeouts.idle
         if idle is None:
             return self._deadline
         # While nobody waits, the idle timeout doesn't run: look again after a whole period.
@@ -391,7 +379,7 @@ class RawResponse:
 
     def _is_idle(self, now: float) -> bool:
         """Whether somebody has waited for content for longer than allowed."""
-        idle, since = self._timeouts.idle, self.waiting_since
+        idle, since = self._request.timeouts.idle, self.waiting_since
         return idle is not None and since is not None and now >= since + idle
 
     def _check_again(self) -> None:
@@ -404,7 +392,7 @@ class RawResponse:
             return
         due = self.check_deadline(now)
         if due is not None:
-            self._timer.add(self, now=now, due=due)
+            self._pool.timer.add(self, now=now, due=due)
 
     def _expire(self, clock: Clock) -> None:
         self._expired = clock

@@ -171,34 +171,24 @@ class Sender:
         headers: CIMultiDict[str],
         session: aiohttp.ClientSession,
     ) -> HTTPResponse:
-        """Through the session, whose connector finds the request that waits in the task's context."""
+        """Through the session, whose connector finds the request that waits in the task's context. One to an external host may be
+        redirected; the caller's headers stay with the host they are meant for.
+        """
         token: Token[PendingRequest | None] = pending_request.set(pending)
         try:
-            if pending.request.external:
-                return await self._follow(pending, url, headers, session)
-            return await self._send_via_session(pending, url, headers, session)
+            for _ in range(MAX_REDIRECTS + 1):
+                raw = await self._send_via_session(pending, url, headers, session)
+                location = raw.headers.get("Location")
+                if not pending.request.external or raw.status not in REDIRECTS or not location:
+                    return raw
+                raw.close()
+                pending.redirected()
+                target = _redirect_target(url, location)
+                if target.origin() != url.origin():
+                    headers = _external_headers()
+                url = target
         finally:
             pending_request.reset(token)
-
-    async def _follow(
-        self,
-        pending: PendingRequest,
-        url: URL,
-        headers: CIMultiDict[str],
-        session: aiohttp.ClientSession,
-    ) -> HTTPResponse:
-        """Sends a request that may be redirected. The caller's headers stay with the host they are meant for."""
-        for _ in range(MAX_REDIRECTS + 1):
-            raw = await self._send_via_session(pending, url, headers, session)
-            location = raw.headers.get("Location")
-            if raw.status not in REDIRECTS or not location:
-                return raw
-            raw.close()
-            pending.redirected()
-            target = _redirect_target(url, location)
-            if target.origin() != url.origin():
-                headers = _external_headers()
-            url = target
         raise RedirectError("is redirected without end")
 
     async def _send_via_session(

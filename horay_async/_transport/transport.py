@@ -19,7 +19,6 @@ from horay_async.options import ClientOptions
 
 if TYPE_CHECKING:
     from horay_async._observers import Observer, TelemetryObserver
-    from horay_async._protocol.limits.attempt_limiter import AttemptLimiter
     from horay_async._transport.key_source import KeySource
     from horay_async._transport.request_limiter import RequestLimiter
 
@@ -48,7 +47,8 @@ class Transport:
             self._keys = (share and share._keys) or KeySource(key)  # noqa: SLF001 - see above
         own_header = any(name.lower() == "authorization" for name in options.default_headers)
         self._asked_keys = None if own_header else self._keys
-        self._clean = Cleaner(str(key)) if self._keys is None else self._keys.clean
+        self.clean: Cleaner = Cleaner(str(key)) if self._keys is None else self._keys.clean
+        """What masks the API keys that are sent."""
 
     def changed(self, options: ClientOptions) -> Transport:
         """A transport with other options on the same pools and budget."""
@@ -56,14 +56,17 @@ class Transport:
 
     def call(self, request: Request, *, stream: bool = False, started: float | None = None) -> Call:
         """A call, ready to run. It is a part of one that began at `started`, where that is given."""
+        limiter = request.limiter
+        if limiter is None and self.options.limits is not None and not request.external:
+            limiter = self.limiter()
         call = Call(
             request,
             self._sender,
             budget=self.budget,
             drift=self.drift,
-            clean=self._clean,
+            clean=self.clean,
             stream=stream,
-            limiter=request.limiter if self.options.limits is None else self._limiter_of(request),
+            limiter=limiter,
             started=started,
             keys=None if request.external else self._asked_keys,
         )
@@ -81,19 +84,10 @@ class Transport:
             )
         return call
 
-    @property
-    def clean(self) -> Cleaner:
-        """What masks the API keys that are sent."""
-        return self._clean
-
     def masked(self, body: bytes) -> bytes:
         """`body` as it was sent, but for the API key."""
         text = body.decode("utf-8", "surrogateescape")
-        return self._clean.mask(text).encode("utf-8", "surrogateescape")
-
-    def _limiter_of(self, request: Request) -> AttemptLimiter | None:
-        """Who lets the attempts of `request` go, where the client has limits."""
-        return request.limiter or (None if request.external else self.limiter())
+        return self.clean.mask(text).encode("utf-8", "surrogateescape")
 
     def limiter(self) -> RequestLimiter:
         """The running loop's limiter: shared by the copies that have the same limits, for the same server."""

@@ -193,7 +193,7 @@ async def test_all_keys_seen_are_masked(rotating: Rotating) -> None:
         for key in keys:
             rotating.valid = key
             await complete(client)
-        clean = client._transport._clean
+        clean = client._transport.clean
         assert not any(key in clean(f"see {key}") for key in keys)
         assert client._transport.masked(keys[0].encode()) == b"[API key]"
         left += ["key-number-last-secret"] * 2
