@@ -471,7 +471,7 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             "rpm",
             "float | None",
             "...",
-            "Most requests a minute, retries included; they go evenly spaced. AnyBatchLimiter of the client with the same `rpm` and `tpm` share them. The client's `limits` hold beside this and the others. None, the default, is no limit.",
+            "Most requests a minute, retries included; they go evenly spaced. Batches of the client with the same `rpm` and `tpm` share them. The client's `limits` hold beside this and the others. None, the default, is no limit.",
         ),
         (
             "tpm",

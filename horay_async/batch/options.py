@@ -21,7 +21,7 @@ class BatchOptions(TypedDict, total=False):
     responses get slower. What it found is shared by all batches of the client. Neither is bound by the
     client's `max_connections`; a session of the caller's is bound by its connector."""
     rpm: float | None
-    """Most requests a minute, retries included; they go evenly spaced. AnyBatchLimiter of the client with the same `rpm` and `tpm`
+    """Most requests a minute, retries included; they go evenly spaced. Batches of the client with the same `rpm` and `tpm`
     share them. The client's `limits` hold beside this and the others. None, the default, is no limit."""
     tpm: float | None
     """Most tokens a minute: estimated from a request's length and its `max_tokens`, and corrected by what

@@ -63,9 +63,9 @@ class AsyncBatch(Resource):
                 when the server refuses (429, 503) or its responses get slower. What it found is
                 shared by all batches of the client. Neither is bound by the client's
                 `max_connections`; a session of the caller's is bound by its connector.
-            rpm: Most requests a minute, retries included; they go evenly spaced. AnyBatchLimiter of
-                the client with the same `rpm` and `tpm` share them. The client's `limits` hold
-                beside this and the others. None, the default, is no limit.
+            rpm: Most requests a minute, retries included; they go evenly spaced. Batches of the
+                client with the same `rpm` and `tpm` share them. The client's `limits` hold beside
+                this and the others. None, the default, is no limit.
             tpm: Most tokens a minute: estimated from a request's length and its `max_tokens`, and
                 corrected by what its response reports. None, the default, is no limit.
             bulk: Whether the batch's requests give way to the client's other calls, where the
@@ -118,9 +118,9 @@ class AsyncBatch(Resource):
                 when the server refuses (429, 503) or its responses get slower. What it found is
                 shared by all batches of the client. Neither is bound by the client's
                 `max_connections`; a session of the caller's is bound by its connector.
-            rpm: Most requests a minute, retries included; they go evenly spaced. AnyBatchLimiter of
-                the client with the same `rpm` and `tpm` share them. The client's `limits` hold
-                beside this and the others. None, the default, is no limit.
+            rpm: Most requests a minute, retries included; they go evenly spaced. Batches of the
+                client with the same `rpm` and `tpm` share them. The client's `limits` hold beside
+                this and the others. None, the default, is no limit.
             tpm: Most tokens a minute: estimated from a request's length and its `max_tokens`, and
                 corrected by what its response reports. None, the default, is no limit.
             bulk: Whether the batch's requests give way to the client's other calls, where the
@@ -187,9 +187,9 @@ class AsyncBatch(Resource):
                 when the server refuses (429, 503) or its responses get slower. What it found is
                 shared by all batches of the client. Neither is bound by the client's
                 `max_connections`; a session of the caller's is bound by its connector.
-            rpm: Most requests a minute, retries included; they go evenly spaced. AnyBatchLimiter of
-                the client with the same `rpm` and `tpm` share them. The client's `limits` hold
-                beside this and the others. None, the default, is no limit.
+            rpm: Most requests a minute, retries included; they go evenly spaced. Batches of the
+                client with the same `rpm` and `tpm` share them. The client's `limits` hold beside
+                this and the others. None, the default, is no limit.
             tpm: Most tokens a minute: estimated from a request's length and its `max_tokens`, and
                 corrected by what its response reports. None, the default, is no limit.
             bulk: Whether the batch's requests give way to the client's other calls, where the

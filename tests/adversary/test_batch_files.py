@@ -1,4 +1,4 @@
-"""AnyBatchLimiter against servers that respond in odd ways: what was paid for is there once, whenever a run was killed."""
+"""Batches against servers that respond in odd ways: what was paid for is there once, whenever a run was killed."""
 
 from __future__ import annotations
 

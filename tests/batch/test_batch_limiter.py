@@ -93,7 +93,7 @@ def test_unused_rate_limiters_are_evicted() -> None:
 
 
 def test_rate_limiters() -> None:
-    """AnyBatchLimiter that ask for the same rate share it."""
+    """Batches that ask for the same rate share it."""
     batch_limiter = BatchLimiter(OPTIONS)
     rate_limiter = batch_limiter.rate_limiter(Settings.of(rpm=60))
     assert batch_limiter.rate_limiter(Settings.of(rpm=60)) is rate_limiter

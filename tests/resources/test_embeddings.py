@@ -412,7 +412,7 @@ def test_blocking(fault_server: FaultServer, connect_blocking: ConnectBlocking) 
 
 
 async def test_batch(fault_server: FaultServer, connect: Connect, tmp_path: Path) -> None:
-    """AnyBatchLimiter and their files take embeddings, and refuse a response that has too few vectors."""
+    """Batches and their files take embeddings, and refuse a response that has too few vectors."""
     fault_server.always(numbered)
     lines = [
         {

@@ -19,11 +19,11 @@ from horay_async.integrations.ray.worker import Worker
 from horay_async.options import ClientParams
 
 BATCHES = 16
-"""AnyBatchLimiter that a worker has under way, where the concurrency is found by itself: 1,024 rows by default. The
+"""Batches that a worker has under way, where the concurrency is found by itself: 1,024 rows by default. The
 end of one is no gap, since the others go on."""
 
 SPARE = 2
-"""AnyBatchLimiter that wait at a worker for one to end: enough to hide the way there."""
+"""Batches that wait at a worker for one to end: enough to hide the way there."""
 
 MEMORY = 160 * 2**20
 """Bytes that Ray reckons with for a worker: it was seen to take 120 MiB, most of it Ray and Arrow themselves."""
