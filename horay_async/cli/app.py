@@ -16,7 +16,7 @@ import horay_async
 from horay_async.cli import batch, chat, complete, image, listings, serving
 from horay_async.cli.doctor import doctor
 from horay_async.cli.errors import print_error, report_error
-from horay_async.cli.exit_codes import MEANINGS, ExitCode
+from horay_async.cli.exit_codes import ExitCode
 from horay_async.cli.interrupts import ended_as_interrupted, report_stopped
 from horay_async.cli.output import note, replace_missing
 from horay_async.cli.terminal import columns
@@ -61,9 +61,7 @@ class Commands(TyperGroup):
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
         with formatter.section("Exit status"):
-            formatter.write_dl(
-                [(str(int(status)), meaning) for status, meaning in MEANINGS.items()]
-            )
+            formatter.write_dl([(str(status.value), status.meaning) for status in ExitCode])
 
     def invoke(self, ctx: Any) -> Any:
         try:

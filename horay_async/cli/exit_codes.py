@@ -3,41 +3,41 @@
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Final
+from typing import Self
 
 import horay_async
 
 
 class ExitCode(IntEnum):
-    """The exit statuses of `horay`, as `MEANINGS` explains them."""
+    """The exit statuses of `horay`, each with what it tells."""
 
-    DONE = 0
-    FAILED = 1
-    USAGE = 2
-    PARTLY = 3
-    REFUSED = 4
-    UNREACHED = 5
-    BUSY = 6
-    BROKEN = 7
-    INTERRUPTED = 130
+    def __new__(cls, number: int, meaning: str) -> Self:
+        status = int.__new__(cls, number)
+        status._value_ = number
+        status.meaning = meaning
+        return status
+
+    meaning: str
+    """What it tells, as the help says it."""
+
+    DONE = 0, "all is done"
+    FAILED = 1, "the server turned the request down, or a file or the local model can't be used"
+    USAGE = 2, "the command line or a setting is wrong; nothing was sent"
+    PARTLY = (
+        3,
+        "batch: some requests failed, or the last line is unfinished; doctor: something is wrong",
+    )
+    REFUSED = 4, "the key is wrong, may not do this, or its balance is exhausted"
+    UNREACHED = 5, "the server couldn't be reached, or not in time"
+    BUSY = 6, "the server is at a limit or has a fault of its own: try again later"
+    BROKEN = (
+        7,
+        "the response was cut (not where -n asked for that), is empty, or isn't what the protocol says",
+    )
+    INTERRUPTED = 130, "stopped by Ctrl-C"
     """128 and the number of SIGINT, as shells count."""
-    PIPE = 141
+    PIPE = 141, "the reader of the output has gone"
     """128 and the number of SIGPIPE, as shells count."""
-
-
-MEANINGS: Final[dict[ExitCode, str]] = {
-    ExitCode.DONE: "all is done",
-    ExitCode.FAILED: "the server turned the request down, or a file or the local model can't be used",
-    ExitCode.USAGE: "the command line or a setting is wrong; nothing was sent",
-    ExitCode.PARTLY: "batch: some requests failed, or the last line is unfinished; doctor: something is wrong",
-    ExitCode.REFUSED: "the key is wrong, may not do this, or its balance is exhausted",
-    ExitCode.UNREACHED: "the server couldn't be reached, or not in time",
-    ExitCode.BUSY: "the server is at a limit or has a fault of its own: try again later",
-    ExitCode.BROKEN: "the response was cut (not where -n asked for that), is empty, or isn't what the protocol says",
-    ExitCode.INTERRUPTED: "stopped by Ctrl-C",
-    ExitCode.PIPE: "the reader of the output has gone",
-}
-"""ExitCode to meaning."""
 
 
 class CommandError(Exception):
