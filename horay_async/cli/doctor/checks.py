@@ -10,7 +10,7 @@ from typing import Final
 import horay_async
 from horay_async.cli.doctor import settings
 from horay_async.cli.doctor.clock import compare_clocks
-from horay_async.cli.doctor.findings import Finding, ok
+from horay_async.cli.doctor.findings import Finding
 from horay_async.cli.doctor.route import Route
 from horay_async.cli.doctor.service import check_service
 from horay_async.cli.options import Server
@@ -29,10 +29,8 @@ def run_checks(server: Server, model: str | None) -> Iterator[Finding]:
     yield address
     if address.state == "fault":
         return
-    proxy = settings.proxy_for(base_url, server)
-    if proxy is None:
-        yield ok("proxy", "none")
-    if found := settings.proxy_of_environment(base_url, server):
+    proxy, found = settings.proxy(base_url, server)
+    if found is not None:
         yield found
     route = Route(base_url, proxy)
     arrived = yield from route.check()
@@ -40,11 +38,7 @@ def run_checks(server: Server, model: str | None) -> Iterator[Finding]:
         return
     date = None
     if arrived and key.state == "ok":
-        patient = replace(
-            server,
-            timeout=server.timeout or DEADLINE,
-            retries=server.retries or 0,
-        )
+        patient = replace(server, timeout=server.timeout or DEADLINE, retries=server.retries or 0)
         with horay_async.Horay(server.api_key, **client_params(patient)) as client:
             date = yield from check_service(client, model, paid=not server.local)
     yield compare_clocks(date or route.date(), datetime.now(UTC))

@@ -50,9 +50,7 @@ def address(server: Server) -> tuple[Finding, str]:
     try:
         # The key is none of this check's business: any will do.
         options = horay_async.ClientOptions(
-            api_key="any",
-            base_url=server.base_url,
-            allow_insecure_http=server.allow_insecure_http,
+            api_key="any", base_url=server.base_url, allow_insecure_http=server.allow_insecure_http
         )
     except horay_async.ConfigurationError as error:
         return fault(
@@ -62,22 +60,16 @@ def address(server: Server) -> tuple[Finding, str]:
     return ok("address", options.base_url), options.base_url
 
 
-def proxy_of_environment(base_url: str, server: Server) -> Finding | None:
-    """What differs in scripts where the environment's proxy is used here; None where it isn't."""
-    if server.proxy or proxy_for(base_url, server) is None:
-        return None
-    return warning(
+def proxy(base_url: str, server: Server) -> tuple[str | None, Finding | None]:
+    """The URL of the proxy that requests go through, None where there is none; and what is to be said of it."""
+    if server.proxy:
+        return server.proxy, None
+    parts = urlsplit(base_url)
+    found = None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
+    if found is None:
+        return None, ok("proxy", "none")
+    return found, warning(
         "proxy",
         "it is the environment's; a client in Python doesn't use it by default",
         "In scripts, pass trust_env=True, or proxy=..., to Horay and AsyncHoray.",
     )
-
-
-def proxy_for(base_url: str, server: Server) -> str | None:
-    """The URL of the proxy that requests go through; None where there is none."""
-    if server.proxy:
-        return server.proxy
-    parts = urlsplit(base_url)
-    if proxy_bypass(parts.hostname or ""):
-        return None
-    return getproxies().get(parts.scheme)
