@@ -86,12 +86,6 @@ def batch(
     from horay_async.cli.progress import show_progress  # noqa: PLC0415 - loads rich
 
     progress = horay_async.BatchProgress()
-    options: horay_async.BatchOptions = {
-        "concurrency": "auto" if concurrency == "auto" else int(concurrency),
-        "rpm": rpm,
-        "tpm": tpm,
-        "fail_fast": fail_fast,
-    }
     typed = requests == STDIN and sys.stdin.isatty()
     if typed:
         note(f"type or paste the requests, one a line; {END_OF_INPUT} ends them")
@@ -101,9 +95,12 @@ def batch(
                 client.batch.run_file(
                     piped(requests),
                     results,
+                    concurrency="auto" if concurrency == "auto" else int(concurrency),
+                    rpm=rpm,
+                    tpm=tpm,
                     retry_failed=retry_failed,
+                    fail_fast=fail_fast,
                     progress=progress,
-                    **options,
                 )
         except KeyboardInterrupt:
             stopped = f"stopped with {_summary(progress)}; the same command goes on from there"

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import typer
 
@@ -162,7 +162,11 @@ def write_stream(events: Iterable[Any], said: list[str], *, markdown: bool = Fal
     On a terminal the reasoning before it is shown as well, dim. Raises `CommandError` where no choice comes.
     """
     plain, on_terminal = _Plain(), sys.stdout.isatty()
-    out = _markdown_writer() if markdown and _can_draw() else plain
+    out: Any = plain  # a MarkdownWriter has the same methods
+    if markdown and _can_draw():
+        from horay_async.cli.markdown import MarkdownWriter  # noqa: PLC0415 - loads rich
+
+        out = MarkdownWriter(sys.stdout)
     reasons, finished = False, list[str]()
     try:
         for event in events:
@@ -255,11 +259,6 @@ def _can_draw() -> bool:
     return sys.stdout.isatty() and not is_dumb()
 
 
-class _TextWriter(Protocol):
-    def write(self, text: str) -> None: ...
-    def end(self) -> None: ...
-
-
 class _Plain:
     """Writes just what comes, and a last line end."""
 
@@ -274,12 +273,6 @@ class _Plain:
     def end(self) -> None:
         if self._open:
             self.write("\n")
-
-
-def _markdown_writer() -> _TextWriter:
-    from horay_async.cli.markdown import MarkdownWriter  # noqa: PLC0415 - loads rich
-
-    return MarkdownWriter(sys.stdout)
 
 
 def _text_of(choice: horay_async.CompletionChoice | horay_async.ChatChoice) -> str:
