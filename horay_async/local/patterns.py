@@ -15,9 +15,21 @@ MAX_REPETITION: Final = 1000
 _CLASSES: Final = {"d": "0-9", "w": "A-Za-z0-9_", "s": " \\t\\n\\r"}
 _CONTROLS: Final = {"t": "\\t", "n": "\\n", "r": "\\r"}
 _PUNCTUATION: Final = frozenset(r"\^$.*+?()[]{}|/-\"'" + "&#%@!,:;<>=~`_ ")
-_CLASS: Final = re.compile(r"\[(?P<negated>\^?)(?P<inner>(?:\\.?|[^\\\]])*)(?P<end>\]?)", re.DOTALL)
 _IN_CLASS: Final = re.compile(r"\\(?P<letter>.?)|\[", re.DOTALL)
-_REPEATED: Final = re.compile(r"\{(\d{1,9})(?:(,)(\d{0,9}))?\}")
+_TOKEN: Final = re.compile(
+    r"""
+      (?P<special> \( \? (?!:) )
+    | (?P<open> \( (?:\?:)? )
+    | (?P<class> \[ (?P<negated>\^?) (?P<inner>(?:\\.?|[^\\\]])*) (?P<end>\]?) )
+    | \\ (?P<escaped> .? )
+    # Reluctance changes where a search stops, not what a whole text may be.
+    | (?P<repetition> [*+?] | \{ (?: (?P<low>\d{1,9}) (?:,(?P<high>\d{0,9}))? \} )? ) \??
+    | (?P<other> . )
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_END: Final = re.compile(r"(?<!\\)(?:\\\\)*\$\Z")
+"""A `$` at the end that isn't escaped."""
 
 
 class UnsupportedPattern(ValueError):
@@ -28,98 +40,70 @@ def anchored(pattern: str) -> str:
     """`pattern` as `^...$`, from what a grammar knows alone; raises `UnsupportedPattern`."""
     body = pattern.removeprefix("^")
     start = ".*" if body == pattern else ""
-    closed = body.endswith("$") and not _is_escaped(body, len(body) - 1)
+    closed = _END.search(body) is not None
     end = "" if closed else ".*"
-    parts: list[str] = []
-    if _translate(body.removesuffix("$") if closed else body, parts):
+    inner, branches = _translate(body.removesuffix("$") if closed else body)
+    if branches:
         # An anchor binds tighter than a branch: ^a|b$ is (^a)|(b$).
         if start != end:
             raise UnsupportedPattern("has an anchor in one of its branches alone")
         if not start:
             raise UnsupportedPattern("has an anchor in one of its branches alone; write ^(...)$")
-        parts = ["(", *parts, ")"]
-    return f"^{start}{''.join(parts)}{end}$"
+        inner = f"({inner})"
+    return f"^{start}{inner}{end}$"
 
 
-def _is_escaped(text: str, place: int) -> bool:
-    return (place - len(text[:place].rstrip("\\"))) % 2 == 1
-
-
-def _translate(body: str, parts: list[str]) -> bool:
-    """Append the translation of `body` to `parts`; whether it branches outside of any group."""
-    depth, place, branches, repeatable = 0, 0, False, False
-    while place < len(body):
-        character = body[place]
-        if character == "(":
-            place += _open_group(body, place)
-            parts.append("(")
+def _translate(body: str) -> tuple[str, bool]:
+    """The translation of `body`, and whether it branches outside of any group."""
+    parts: list[str] = []
+    depth, branches, repeatable = 0, False, False
+    for token in _TOKEN.finditer(body):
+        kind, text = token.lastgroup, token[0]
+        if kind == "special":
+            raise UnsupportedPattern("looks around, or has a group with a name or flags")
+        if kind == "open":
             depth += 1
-            repeatable = False
-            continue
-        if character in "*+?{":
-            place = _repeat(body, place, parts, repeatable=repeatable)
-            repeatable = False
-            continue
-        repeatable = True
-        if character == "[":
-            text, place = _class(body, place)
-            parts.append(text)
-            continue
-        if character == "\\":
-            parts.append(_escape(body, place))
-            place += 2
-            continue
-        if character == ")":
+            text = "("
+        elif kind == "repetition":
+            if not repeatable:
+                raise UnsupportedPattern("repeats nothing")
+            text = _repetition(token)
+        elif kind == "class":
+            text = _class(token)
+        elif kind == "escaped":
+            text = _escape(token["escaped"])
+        elif text == ")":
             depth -= 1
             if depth < 0:
                 raise UnsupportedPattern("closes a group that isn't open")
-        elif character == "|":
+        elif text == "|":
             branches = branches or depth == 0
-            repeatable = False
-        elif character in "^$":
-            raise UnsupportedPattern(f"has {character} in its middle")
-        elif character in "]}":
-            character = "\\" + character
-        parts.append(character)
-        place += 1
+        elif text in "^$":
+            raise UnsupportedPattern(f"has {text} in its middle")
+        elif text in "]}":
+            text = "\\" + text
+        parts.append(text)
+        repeatable = kind not in ("open", "repetition") and text != "|"
     if depth:
         raise UnsupportedPattern("leaves a group open")
-    return branches
+    return "".join(parts), branches
 
 
-def _open_group(body: str, place: int) -> int:
-    """How many characters open the group at `place`."""
-    if body.startswith("(?:", place):
-        return 3
-    if body.startswith("(?", place):
-        raise UnsupportedPattern("looks around, or has a group with a name or flags")
-    return 1
-
-
-def _repeat(body: str, place: int, parts: list[str], *, repeatable: bool) -> int:
-    """Append the repetition at `place`; the place after it."""
-    if not repeatable:
-        raise UnsupportedPattern("repeats nothing")
-    text = body[place]
+def _repetition(token: re.Match[str]) -> str:
+    text = token["repetition"]
     if text == "{":
-        found = _REPEATED.match(body, place)
-        if found is None:
-            raise UnsupportedPattern("has a { that begins no repetition; write \\{")
-        low, high = int(found[1]), int(found[3] or found[1])
-        if found[3] and low > high:
+        raise UnsupportedPattern("has a { that begins no repetition; write \\{")
+    if token["low"]:
+        low, high = int(token["low"]), int(token["high"] or token["low"])
+        if low > high:
             raise UnsupportedPattern(f"repeats at least {low} and at most {high} times")
-        if max(low, high) > MAX_REPETITION:
+        if high > MAX_REPETITION:
             raise UnsupportedPattern(f"repeats more than {MAX_REPETITION} times")
-        text = found[0]
-    parts.append(text)
-    place += len(text)
-    # Reluctance changes where a search stops, not what a whole text may be.
-    return place + 1 if body.startswith("?", place) else place
+    return text
 
 
-def _escape(body: str, place: int) -> str:
-    """The escape at `place`, outside of a class."""
-    letter = body[place + 1 : place + 2]
+def _escape(letter: str) -> str:
+    """An escape outside of a class."""
     if letter in _CLASSES:
         return f"[{_CLASSES[letter]}]"
     if letter.lower() in _CLASSES:
@@ -135,16 +119,13 @@ def _single(letter: str) -> str:
     raise UnsupportedPattern(f"has the escape \\{letter}")
 
 
-def _class(body: str, place: int) -> tuple[str, int]:
-    """The class at `place`, and the place after it."""
-    found = _CLASS.match(body, place)
-    assert found is not None
-    inner = _IN_CLASS.sub(_member, found["inner"])
-    if not found["end"]:
+def _class(token: re.Match[str]) -> str:
+    inner = _IN_CLASS.sub(_member, token["inner"])
+    if not token["end"]:
         raise UnsupportedPattern("leaves a class open")
     if not inner:
         raise UnsupportedPattern("has an empty class")
-    return f"[{found['negated']}{inner}]", found.end()
+    return f"[{token['negated']}{inner}]"
 
 
 def _member(found: re.Match[str]) -> str:
