@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Awaitable
 from typing import Any
 
 from horay_async._protocol.limits.concurrency import ConcurrencyLimit
@@ -31,7 +31,7 @@ class Worker:
         options: SealedOptions,
         rows: Rows | EmbeddingRows,
         settings: Settings,
-        limits: ClusterLimits | None,
+        limits: ClusterLimits,
     ) -> None:
         self._rows = rows
         self._settings = settings
@@ -39,8 +39,8 @@ class Worker:
         self._transport = Transport(options.open(), made_at=__name__)
         self._shared: tuple[ConcurrencyLimit, SlicedRateLimiter | None] | None = None
         self._running: dict[BatchRunner, BatchProgress] = {}
-        self._tasks: set[asyncio.Task[None]] = set()  # a loop holds its tasks weakly
-        self._listening: asyncio.Task[None] | None = None  # while something runs
+        self._tasks: set[asyncio.Future[None]] = set()  # a loop holds its tasks weakly
+        self._listening: asyncio.Future[None] | None = None  # while something runs
         self._pauses = 0  # of the cluster, as far as is known
 
     async def __call__(self, table: Table) -> Table:
@@ -78,13 +78,10 @@ class Worker:
 
     def _share(self) -> tuple[ConcurrencyLimit, SlicedRateLimiter | None]:
         """What the batches of this worker have in common; to be made on the loop that they run on."""
-        concurrency, limits = (
-            batch_limiter_of(self._transport).concurrency(self._settings),
-            self._limits,
-        )
-        if limits is not None:
-            batch_limiter_of(self._transport).limiter.on_pause = self._tell
-        if limits is None or (limits.rpm is None and limits.tpm is None):
+        batch_limiter, limits = batch_limiter_of(self._transport), self._limits
+        concurrency = batch_limiter.concurrency(self._settings)
+        batch_limiter.limiter.on_pause = self._tell
+        if limits.rpm is None and limits.tpm is None:
             return concurrency, None
         return concurrency, SlicedRateLimiter(
             limits.rpm, limits.tpm, ask=self._ask, unsent=self._unsent
@@ -102,7 +99,6 @@ class Worker:
         self._start(self._get(rate_limiter, seconds))
 
     async def _get(self, rate_limiter: SlicedRateLimiter, seconds: float) -> None:
-        assert self._limits is not None
         delay = await self._limits.limiter.take.remote(seconds)
         rate_limiter.add(delay, seconds, asyncio.get_running_loop().time())
         batch_limiter_of(self._transport).limiter.wake()
@@ -111,19 +107,14 @@ class Worker:
 
     def _tell(self, seconds: float) -> None:
         """Has the other workers pause too."""
-        self._start(self._send_pause(seconds))
-
-    async def _send_pause(self, seconds: float) -> None:
-        assert self._limits is not None
-        await self._limits.limiter.pause.remote(seconds)
+        self._start(self._limits.limiter.pause.remote(seconds))
 
     def _listen(self, concurrency: ConcurrencyLimit) -> None:
         """Pauses when another worker was asked to, as long as something runs."""
-        if self._limits is not None and (self._listening is None or self._listening.done()):
+        if self._listening is None or self._listening.done():
             self._listening = self._start(self._follow_pauses(concurrency))
 
     async def _follow_pauses(self, concurrency: ConcurrencyLimit) -> None:
-        assert self._limits is not None
         limiter = batch_limiter_of(self._transport).limiter
         while True:
             self._pauses, left = await self._limits.limiter.next_pause.remote(self._pauses)
@@ -131,14 +122,14 @@ class Worker:
                 limiter.overload.pause(left, concurrency, asyncio.get_running_loop().time())
                 limiter.wake()
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def _start(self, work: Awaitable[None]) -> asyncio.Future[None]:
         """Runs work that needs the limiter, beside the batches."""
-        task = asyncio.create_task(work)
+        task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
         return task
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _ended(self, task: asyncio.Future[None]) -> None:
         """Without a limiter nothing more can be sent."""
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:

@@ -14,13 +14,14 @@ import pytest
 pytest.importorskip("ray", reason="horay_async.integrations.ray needs the extra `ray`")
 
 from horay_async.batch.options import Settings
-from horay_async.integrations.ray import limiter
 from horay_async.integrations.ray.limiter import ClusterLimits
 from horay_async.integrations.ray.options import SealedOptions
 from horay_async.integrations.ray.rows import Rows
 from horay_async.integrations.ray.slices import Allotment
 from horay_async.integrations.ray.worker import Worker
 from horay_async.testing import FaultServer, Gate, completion, error, raw
+
+from .local_actor import LocalActor, unlimited
 
 pa: Any = import_module("pyarrow")
 
@@ -35,7 +36,7 @@ async def working(
 ) -> AsyncGenerator[Worker]:
     """A worker, which Ray would end together with its process."""
     options = SealedOptions(server.api_key, base_url=server.base_url)
-    worker = Worker(options, ROWS, settings, limits)
+    worker = Worker(options, ROWS, settings, limits or unlimited())
     yield worker
     await worker._transport.close()
 
@@ -104,15 +105,6 @@ async def test_lost_limiter_ends_the_batch(fault_server: FaultServer) -> None:
         with pytest.raises(ConnectionError, match="the limiter has gone"):
             await worker(table("a"))
     assert not fault_server.requests
-
-
-class LocalActor:
-    """The limiter without Ray: its methods are called as an actor's are."""
-
-    def __init__(self) -> None:
-        actor = limiter._Limiter()
-        for name in ("take", "pause", "next_pause"):
-            setattr(self, name, SimpleNamespace(remote=getattr(actor, name)))
 
 
 @pytest.mark.parametrize("rpm", [None, 60_000.0])

@@ -1,0 +1,22 @@
+"""The limiter of a cluster without Ray around it."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+from horay_async.integrations.ray import limiter
+from horay_async.integrations.ray.limiter import ClusterLimits
+
+
+class LocalActor:
+    """The limiter without Ray: its methods are called as an actor's are."""
+
+    def __init__(self) -> None:
+        actor = limiter._Limiter()
+        for name in ("take", "pause", "next_pause"):
+            setattr(self, name, SimpleNamespace(remote=getattr(actor, name)))
+
+
+def unlimited() -> ClusterLimits:
+    """What workers share where there are no rates."""
+    return ClusterLimits(rpm=None, tpm=None, limiter=LocalActor())
