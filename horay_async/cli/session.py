@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 
 import horay_async
 from horay_async.cli.exit_codes import CommandError, ExitCode
@@ -39,13 +40,7 @@ def open_server(server: Server) -> Generator[Server]:
                 local = stack.enter_context(LocalServer())
         except LocalServerError as error:
             raise CommandError(str(error)) from error
-        yield Server(
-            local=True,
-            base_url=local.base_url,
-            api_key=local.api_key,
-            timeout=server.timeout,
-            retries=server.retries,
-        )
+        yield replace(server, base_url=local.base_url, api_key=local.api_key, proxy=None)
 
 
 def client_params(server: Server) -> horay_async.ClientParams:

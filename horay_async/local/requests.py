@@ -32,7 +32,9 @@ DEFAULT_MAX_TOKENS: Final = 256
 SEEDS: Final = 2**32 - 1
 
 # Documented fields that go on under the same name, then llama.cpp's own that are worth having.
-_SAME: Final = ("temperature", "top_p", "top_k", "presence_penalty", "frequency_penalty")
+_SAME: Final = (
+    *("temperature", "top_p", "top_k", "presence_penalty", "frequency_penalty", "logit_bias"),
+)
 _LLAMA_OWN: Final = ("min_p", "typical_p", "repeat_last_n", "ignore_eos", "grammar")
 _CHAT_SAME: Final = (
     *("messages", "tools", "tool_choice", "parallel_tool_calls"),
@@ -140,8 +142,6 @@ def _sampling(given: Mapping[str, Any]) -> Json:
     job |= {name: given[name] for name in (*_SAME, *_LLAMA_OWN) if name in given}
     if "repetition_penalty" in given:
         job["repeat_penalty"] = given["repetition_penalty"]
-    if "logit_bias" in given:
-        job["logit_bias"] = given["logit_bias"]
     if "stop" in given:
         stop = given["stop"]
         job["stop"] = [stop] if isinstance(stop, str) else stop
