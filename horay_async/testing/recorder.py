@@ -99,7 +99,7 @@ class Recorder:
         self,
         condition: Callable[[], T | None],
         *,
-        timeout: float = PATIENCE,  # noqa: ASYNC109 - the error names what was waited for
+        timeout: float = PATIENCE,
         what: str = "the condition",
     ) -> T:
         """`wait`, awaited."""
@@ -112,10 +112,7 @@ class Recorder:
         return self.wait(self._having(count), timeout=timeout, what=f"request no. {count}")
 
     async def until_requests(
-        self,
-        count: int = 1,
-        *,
-        timeout: float = PATIENCE,  # noqa: ASYNC109 - as above
+        self, count: int = 1, *, timeout: float = PATIENCE
     ) -> tuple[Request, ...]:
         """`wait_for_requests`, awaited."""
         return await self.until(self._having(count), timeout=timeout, what=f"request no. {count}")
@@ -125,12 +122,7 @@ class Recorder:
         what = f"the end of connection no. {connection}"
         return self.wait(self._closed(connection), timeout=timeout, what=what)
 
-    async def until_closed(
-        self,
-        connection: int = 1,
-        *,
-        timeout: float = PATIENCE,  # noqa: ASYNC109 - as above
-    ) -> float:
+    async def until_closed(self, connection: int = 1, *, timeout: float = PATIENCE) -> float:
         """`wait_for_close`, awaited."""
         what = f"the end of connection no. {connection}"
         return await self.until(self._closed(connection), timeout=timeout, what=what)

@@ -47,7 +47,7 @@ class Watch:
     async def until(
         self,
         condition: Callable[[], T | None],
-        timeout: float | None,  # noqa: ASYNC109 - the error names what was waited for
+        timeout: float | None,
         what: str = "it",
     ) -> T:
         """`wait` for a caller on an event loop."""
