@@ -7,6 +7,7 @@ import json
 import re
 import struct
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Literal, Unpack
 from urllib.parse import unquote
 
@@ -86,14 +87,10 @@ def chat(
 def _whole(
     kind: Kind, texts: Sequence[str], model: str, finish_reason: str, options: MessageOptions
 ) -> ScriptedResponse:
-    choices: list[dict[str, Any]] = []
-    for index, text in enumerate(texts):
-        choice: dict[str, Any] = {"index": index, "finish_reason": finish_reason}
-        if kind == "completion":
-            choice |= {"text": text, "logprobs": None}
-        else:
-            choice["message"] = {"role": "assistant", "content": text}
-        choices.append(choice)
+    choices = [
+        _choice(kind, index, finish_reason, text, message={"role": "assistant", "content": text})
+        for index, text in enumerate(texts)
+    ]
     body = _opening(kind, model) | {"choices": choices, "usage": _usage(texts)}
     return json_response(body, **defaulted(options, name=kind))
 
@@ -118,11 +115,8 @@ def stream(
     numbers = range(choices)
 
     def chunk(index: int, text: str | None, reason: str | None = None) -> bytes:
-        choice: dict[str, Any] = {"index": index, "finish_reason": reason}
-        if kind == "completion":
-            choice |= {"text": text or "", "logprobs": None}
-        else:
-            choice["delta"] = {} if text is None else {"content": text}
+        delta = {} if text is None else {"content": text}
+        choice = _choice(kind, index, reason, text or "", delta=delta)
         return sse(opening | {"choices": [choice]})
 
     body: list[bytes | Step] = []
@@ -153,10 +147,7 @@ def sse(data: Any, event: str = "") -> bytes:
 
 def models(*names: str, **options: Unpack[MessageOptions]) -> ScriptedResponse:
     """`GET /models`: a text model and an image model, unless others are named."""
-    listed = [
-        {"id": name, "object": "model", "created": 0, "owned_by": ""}
-        for name in names or (MODEL, IMAGE_MODEL)
-    ]
+    listed = [_listed(name) for name in names or (MODEL, IMAGE_MODEL)]
     return json_response({"object": "list", "data": listed}, **defaulted(options, name="models"))
 
 
@@ -243,11 +234,9 @@ class Reply:
     """How the HTTP message is put together."""
 
     def __call__(self, request: Request) -> ScriptedResponse:
-        asked = _asked(request)
-        count = asked.get("n")
+        asked = _asked(request, MODEL)
+        count, model = asked.get("n"), asked["model"]
         choices = count if isinstance(count, int) else 1
-        named = asked.get("model")
-        model = named if isinstance(named, str) else MODEL
         kind: Kind = "chat" if request.path.startswith("/chat") else "completion"
         pieces = self.pieces
         options = _with_request_id(self.options, request)
@@ -285,8 +274,7 @@ def default(request: Request) -> ScriptedResponse:
             return _embedded(request, options)
         case "GET", path if path.startswith("/models/"):
             name = unquote(path.removeprefix("/models/"))
-            listed = {"id": name, "object": "model", "created": 0, "owned_by": ""}
-            return json_response(listed, **defaulted(options, name="model"))
+            return json_response(_listed(name), **defaulted(options, name="model"))
         case "GET", "/user/info":
             return user(**options)
         case "GET", path if path == PICTURE_PATH:
@@ -297,23 +285,21 @@ def default(request: Request) -> ScriptedResponse:
 
 def _embedded(request: Request, options: MessageOptions) -> ScriptedResponse:
     """A vector for each input, which tells it from others: the first number is its place."""
-    asked = _asked(request)
+    asked = _asked(request, EMBEDDING_MODEL)
     given = asked.get("input")
     items = given if is_array(given) else [given]
     count = 1 if items and isinstance(items[0], int) else len(items)
     form: Any = asked.get("encoding_format") or "float"
-    model = asked.get("model")
-    named = model if isinstance(model, str) else EMBEDDING_MODEL
     vectors = [(float(place), 0.5, -1.0) for place in range(count)]
-    return embeddings(*vectors, model=named, encoding_format=form, **options)
+    return embeddings(*vectors, model=asked["model"], encoding_format=form, **options)
 
 
-def _asked(request: Request) -> dict[str, Any]:
-    """The fields of the request's body; none where it isn't a JSON object."""
-    try:
-        return fields_of(request.json())
-    except ValueError:
-        return {}
+def _asked(request: Request, model: str) -> dict[str, Any]:
+    """The fields of the request's body, none where it isn't a JSON object; and `model`, where they name none."""
+    asked: dict[str, Any] = {}
+    with suppress(ValueError):
+        asked = fields_of(request.json())
+    return asked if isinstance(asked.get("model"), str) else asked | {"model": model}
 
 
 def _with_request_id(options: MessageOptions, request: Request) -> MessageOptions:
@@ -326,6 +312,19 @@ def _opening(kind: Kind, model: str, *, piece: str = "") -> dict[str, Any]:
     if kind == "chat":
         id_, named = "chatcmpl-test", f"chat.completion{piece}"
     return {"id": id_, "object": named, "created": CREATED, "model": model}
+
+
+def _choice(
+    kind: Kind, index: int, finish_reason: str | None, text: str, **chat: object
+) -> dict[str, Any]:
+    """A choice of a completion, with the text; or of a chat, with what `chat` has in its place."""
+    own = {"text": text, "logprobs": None} if kind == "completion" else chat
+    return {"index": index, "finish_reason": finish_reason, **own}
+
+
+def _listed(name: str) -> dict[str, Any]:
+    """A model as it is listed."""
+    return {"id": name, "object": "model", "created": 0, "owned_by": ""}
 
 
 def _usage(texts: Sequence[str]) -> dict[str, int]:

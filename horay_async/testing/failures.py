@@ -141,7 +141,8 @@ def error_event(
     `named`.
     """
     body = json.dumps({"error": {"message": message, "type": type, "code": code}})
-    return f"{'event: error' + chr(10) if named else ''}data: {body}\n\n".encode()
+    event = "event: error\n" if named else ""
+    return f"{event}data: {body}\n\n".encode()
 
 
 def pings(count: int = 1, gap: float = 0.0) -> list[bytes | Step]:
@@ -159,10 +160,7 @@ def redirect(
 
 def decompression_bomb(size: int, **options: Unpack[MessageOptions]) -> ScriptedResponse:
     """A JSON string of `size` spaces, compressed to about a thousandth, by gzip unless `coding` says otherwise."""
-    block = b" " * min(size, 2**20)
-    rest = size % len(block) if block else 0
-    blocks = [block] * (size // len(block) if block else 0)
-    return respond(
-        [b'"', *blocks, block[:rest], b'"'],
-        **defaulted(options, name="decompression_bomb", coding="gzip"),
-    )
+    block = b" " * 2**20
+    count, rest = divmod(size, len(block))
+    settled = defaulted(options, name="decompression_bomb", coding="gzip")
+    return respond([b'"', *[block] * count, block[:rest], b'"'], **settled)

@@ -281,10 +281,9 @@ def _structured(
 
         described = response_format(cls)["json_schema"]
         function = {"name": described["name"], "parameters": described["schema"]}
-    elif method == "json_schema":
-        function = convert_to_openai_function(schema, strict=strict)
     else:
-        function = convert_to_openai_function(schema)
+        held = strict if method == "json_schema" else None
+        function = convert_to_openai_function(schema, strict=held)
     if method == "json_schema":
         sent = {"name": function["name"], "schema": function["parameters"], "strict": strict}
         return {"response_format": {"type": "json_schema", "json_schema": sent}}, whole
