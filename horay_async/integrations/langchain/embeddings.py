@@ -52,13 +52,8 @@ class HorayEmbeddings(HasClients, Embeddings):
 
     def _sent(self, texts: list[str]) -> dict[str, Any]:
         """The parameters of one call."""
-        optional = {
-            "dimensions": self.dimensions,
-            "timeout": self.timeout,
-            "max_retries": self.max_retries,
-            "extra_body": self.extra_body or None,
-        }
-        given = {name: value for name, value in optional.items() if value is not None}
+        optional = ("dimensions", "timeout", "max_retries", "extra_body")
+        given = {name: value for name in optional if (value := getattr(self, name)) is not None}
         return {"model": self.model, "input": texts, **given}
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
