@@ -32,9 +32,8 @@ def resolved(path: Path) -> Path:
         raise OSError(kind, reason, str(path))
     real = path.resolve()
     if path.exists() and not (real.exists() and real.samefile(path)):
-        raise OSError(
-            errno.ENOENT, "Its name can't be told", str(path)
-        )  # as of one that was deleted
+        # As of one that was deleted.
+        raise OSError(errno.ENOENT, "Its name can't be told", str(path))
     return real
 
 
@@ -82,9 +81,8 @@ def _prefix(path: Path) -> str:
 
 def sync_folder(path: Path) -> None:
     """Waits until the disk knows of the names in the folder that `path` is in, where that can be had."""
-    with contextlib.suppress(
-        OSError
-    ):  # there is no such thing on Windows, nor on some file systems
+    # There is no such thing on Windows, nor on some file systems.
+    with contextlib.suppress(OSError):
         handle = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(handle)

@@ -204,10 +204,7 @@ class AsyncHoray:
         from horay_async._protocol.wire.json_decoder import JSONDecoder  # noqa: PLC0415 - needed here alone
 
         return await fetch(
-            self._transport,
-            request,
-            JSONDecoder(),
-            without_content=JSONDecoder.without_content,
+            self._transport, request, JSONDecoder(), without_content=JSONDecoder.without_content
         )
 
     async def close(self) -> None:
@@ -222,9 +219,7 @@ class AsyncHoray:
         await self.close()
 
     def __repr__(self) -> str:
-        if "_transport" not in vars(
-            self
-        ):  # a traceback with its local variables shows it all the same
+        if "_transport" not in vars(self):  # shown by a traceback with its local variables
             return f"{type(self).__name__}(its constructor has raised)"
         options = self.options
         return (

@@ -203,8 +203,7 @@ class ClientOptions(FrozenRecord):
     )
     """Sent with each request to the API. None unless given."""
     default_query: dict[str, str | int | float | bool] = attrs.field(
-        factory=dict[str, "str | int | float | bool"],
-        converter=dict,
+        factory=dict[str, "str | int | float | bool"], converter=dict
     )
     """Added to each URL's query. None unless given."""
     proxy: str | None = attrs.field(default=None, converter=check_proxy, repr=_without_password)
@@ -270,9 +269,8 @@ class ClientOptions(FrozenRecord):
     @classmethod
     def of(cls, api_key: str | KeyFunction | None, **params: Unpack[ClientParams]) -> ClientOptions:
         """The options from a client's arguments."""
-        if (
-            api_key is None
-        ):  # it may be there under another name, which says more than that there is none
+        if api_key is None:
+            # It may be there under another name, which says more than that there is none.
             _check_names(params, "api_key")
         key = _key(api_key)
         api_key = None  # masked from here on, also among the variables of a traceback

@@ -34,13 +34,7 @@ from horay_async.resources.embeddings import AsyncEmbeddings
 from horay_async.resources.images import AsyncImages
 from horay_async.resources.models import AsyncModels
 from horay_async.resources.user import AsyncUser
-from horay_async.streaming import (
-    READ_TO_END,
-    AsyncEventStream,
-    AsyncStream,
-    Select,
-    all_of,
-)
+from horay_async.streaming import READ_TO_END, AsyncEventStream, AsyncStream, Select, all_of
 from horay_async.tools.run import RUN_IS_OVER, AsyncToolRun
 
 __all__ = ["BatchRun", "EventStream", "Horay", "Stream", "ToolRun"]

@@ -87,10 +87,8 @@ async def _receive(call: Call, stream: bool, response: RawResponse) -> Response 
     if described is None and has_no_content(call.request.method, response.meta):
         return response  # whatever its head says of a type
     named_json = media in JSON_TYPES or media.endswith("+json")
-    if described is None and (
-        not named_json or path.endswith("/content")
-    ):  # a file may be anything
-        return response
+    if described is None and (not named_json or path.endswith("/content")):
+        return response  # a file may be anything
     into: BodyDecoder[Any] = JSONDecoder() if described is None else decoder(described.whole)
     decoded: Response = await decode_response(call, into, response)
     return decoded

@@ -174,9 +174,8 @@ class AsyncChatCompletions(Resource):
             params["stream_options"] = asked
         if params.get("n") not in (None, 1):
             raise TypeError("run_tools follows one choice: n can't be more than 1")
-        first = self._request(
-            CREATE, params
-        )  # complains here, where the mistake is, of what can't be sent
+        # Complains here, where the mistake is, of what can't be sent.
+        first = self._request(CREATE, params)
         timeouts = first.timeouts
 
         def ask(

@@ -78,10 +78,8 @@ class AsyncEmbeddings(Resource):
                 request = self._request(CREATE, {**prepared, "input": part}, part=at)
                 try:
                     responses[at] = await self._part(request, part, started)
-                except (
-                    DriftError,
-                    DriftWarning,
-                ) as error:  # its response is as usable as the others
+                except (DriftError, DriftWarning) as error:
+                    # Its response is as usable as the others.
                     drifts.append(error)
                     responses[at] = error.response
                 except APIError as error:

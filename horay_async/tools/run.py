@@ -28,13 +28,7 @@ from horay_async.models.events import (
     ToolResult,
     ToolRunEvent,
 )
-from horay_async.streaming import (
-    AsyncEventStream,
-    Readable,
-    interrupted,
-    no_end,
-    read_to_end,
-)
+from horay_async.streaming import AsyncEventStream, Readable, interrupted, no_end, read_to_end
 
 if TYPE_CHECKING:
     from horay_async._observers import RunObserver, TelemetryObserver
