@@ -177,6 +177,24 @@ class Response(Extensible):
         return markdown(self)
 
 
+@attrs.define(kw_only=True, eq=False, repr=False)
+class GeneratedResponse(Response):
+    """A response with choices, or one streamed chunk of it."""
+
+    __wire__: ClassVar[WireForm] = WireForm(
+        list_field="choices", required=("id", "object", "created", "model", "choices")
+    )
+
+    id: str = ""
+    """The server's name for this response."""
+    object: str = ""
+    """What kind of object it is, in the server's word."""
+    created: int = 0
+    """Unix time, in seconds."""
+    model: str = ""
+    """The model that was used."""
+
+
 def parse_json(data: bytes, decode: Callable[[bytes], Any] = msgspec.json.decode) -> Any:
     """`data`, JSON, as Python's own types, or what `decode` makes of it; a number beyond a float is infinite.
 

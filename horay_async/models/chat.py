@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 import attrs
 
 from horay_async._suggestions import no_attribute
-from horay_async.models._base import Extensible, Response, WireForm
+from horay_async.models._base import Extensible, GeneratedResponse, WireForm
 from horay_async.models.usage import Usage
 
 __all__ = [
@@ -152,23 +152,11 @@ class ChatChoice(Extensible):
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
-class ChatCompletion(Response):
+class ChatCompletion(GeneratedResponse):
     """A whole chat completion."""
 
-    __wire__: ClassVar[WireForm] = WireForm(
-        list_field="choices",
-        content_in="message",
-        required=("id", "object", "created", "model", "choices"),
-    )
+    __wire__: ClassVar[WireForm] = attrs.evolve(GeneratedResponse.__wire__, content_in="message")
 
-    id: str = ""
-    """The server's name for this response."""
-    object: str = ""
-    """What kind of object it is, in the server's word."""
-    created: int = 0
-    """Unix time, in seconds."""
-    model: str = ""
-    """The model that was used."""
     choices: list[ChatChoice] = attrs.field(factory=list[ChatChoice])
     """The choices, `n` of them."""
     usage: Usage | None = None

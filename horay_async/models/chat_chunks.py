@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 import attrs
 
 from horay_async._suggestions import no_attribute
-from horay_async.models._base import Extensible, Response, WireForm
+from horay_async.models._base import Extensible, GeneratedResponse, WireForm
 from horay_async.models.chat import ChatLogprobs
 from horay_async.models.usage import Usage
 
@@ -92,24 +92,13 @@ class ChatChunkChoice(Extensible):
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
-class ChatCompletionChunk(Response):
+class ChatCompletionChunk(GeneratedResponse):
     """One streamed piece of a chat completion."""
 
-    __wire__: ClassVar[WireForm] = WireForm(
-        list_field="choices",
-        allow_empty=True,
-        content_in="delta",
-        required=("id", "object", "created", "model", "choices"),
+    __wire__: ClassVar[WireForm] = attrs.evolve(
+        GeneratedResponse.__wire__, allow_empty=True, content_in="delta"
     )
 
-    id: str = ""
-    """The server's name for this response."""
-    object: str = ""
-    """What kind of object it is, in the server's word."""
-    created: int = 0
-    """Unix time, in seconds."""
-    model: str = ""
-    """The model that was used."""
     choices: list[ChatChunkChoice] = attrs.field(factory=list[ChatChunkChoice])
     """What has come of each choice; empty in a chunk that only reports the usage."""
     usage: Usage | None = None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Required
 import attrs
 
 from horay_async._suggestions import no_attribute
-from horay_async.models._base import Extensible, Response, WireForm
+from horay_async.models._base import Extensible, GeneratedResponse, WireForm
 from horay_async.models.sampling import SamplingParams
 from horay_async.models.usage import Usage
 
@@ -91,23 +91,11 @@ class PromptEcho(Extensible):
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
-class Completion(Response):
+class Completion(GeneratedResponse):
     """A whole text completion."""
 
-    __wire__: ClassVar[WireForm] = WireForm(
-        list_field="choices",
-        content_in="text",
-        required=("id", "object", "created", "model", "choices"),
-    )
+    __wire__: ClassVar[WireForm] = attrs.evolve(GeneratedResponse.__wire__, content_in="text")
 
-    id: str = ""
-    """The server's name for this response."""
-    object: str = ""
-    """What kind of object it is, in the server's word."""
-    created: int = 0
-    """Unix time, in seconds."""
-    model: str = ""
-    """The model that was used."""
     choices: list[CompletionChoice] = attrs.field(factory=list[CompletionChoice])
     """The choices, `n` of them to each prompt."""
     prompt: list[PromptEcho] | None = None
@@ -147,24 +135,13 @@ class CompletionChunkChoice(Extensible):
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
-class CompletionChunk(Response):
+class CompletionChunk(GeneratedResponse):
     """One streamed piece of a completion."""
 
-    __wire__: ClassVar[WireForm] = WireForm(
-        list_field="choices",
-        allow_empty=True,
-        content_in="text",
-        required=("id", "object", "created", "model", "choices"),
+    __wire__: ClassVar[WireForm] = attrs.evolve(
+        GeneratedResponse.__wire__, allow_empty=True, content_in="text"
     )
 
-    id: str = ""
-    """The server's name for this response."""
-    object: str = ""
-    """What kind of object it is, in the server's word."""
-    created: int = 0
-    """Unix time, in seconds."""
-    model: str = ""
-    """The model that was used."""
     choices: list[CompletionChunkChoice] = attrs.field(factory=list[CompletionChunkChoice])
     """What has come of each choice; empty in a chunk that only reports the usage."""
     prompt: list[PromptEcho] | None = None
