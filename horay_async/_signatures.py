@@ -32,21 +32,20 @@ def with_signatures(cls: C) -> C:
         function = given.__func__ if isinstance(given, staticmethod) else given
         if isinstance(function, FunctionType) and f"{cls.__name__}.{name}" in METHODS:
             key = f"{cls.__name__}.{name}"
-            _sign(function, partial(_signature, function, key))
+            sign: Any = function
+            sign.__signature__ = LazySignature(partial(_signature, function, key))
             resolvable(function)
             if function.__doc__:  # gone with -OO
                 function.__doc__ = _docstring(function.__doc__, key)
     return resolvable(cls)
 
 
-def blocking_form(function: Callable[..., Any], method: Callable[..., Any], names: Names) -> None:
+def blocking_form(function: Any, method: Callable[..., Any], names: Names) -> None:
     """Gives a blocking method the signature and docstring of an asynchronous one."""
     function.__doc__ = method.__doc__
 
     def make() -> Signature:
-        signature: Signature = getattr(method, "__signature__", None) or Signature.from_callable(
-            method
-        )
+        signature = Signature.from_callable(method)
         returned = signature.return_annotation
         if isinstance(returned, str):
             blocking = names()
@@ -55,10 +54,6 @@ def blocking_form(function: Callable[..., Any], method: Callable[..., Any], name
             )
         return signature.replace(return_annotation=returned)
 
-    _sign(function, make)
-
-
-def _sign(function: Any, make: Callable[[], Signature]) -> None:
     function.__signature__ = LazySignature(make)
 
 

@@ -42,21 +42,19 @@ def fields_of(raw: bytes) -> dict[str, bytes]:
     at. Of a field that comes twice the last counts. Raises `ValueError` for what is no object, and `UnfinishedError` for the
     beginning of one.
     """
-    fields: dict[str, bytes] = {}
-    _read(raw, fields)
-    return fields
+    return dict(_fields(raw))
 
 
 def first_fields_of(raw: bytes) -> dict[str, bytes]:
     """The fields of a JSON object that may be cut off or broken, up to where it is."""
     fields: dict[str, bytes] = {}
     with contextlib.suppress(ValueError):
-        _read(raw, fields)
+        fields.update(_fields(raw))
     return fields
 
 
-def _read(raw: bytes, fields: dict[str, bytes]) -> None:
-    """Sets the fields one by one, up to where `ValueError` is raised."""
+def _fields(raw: bytes) -> Iterator[tuple[str, bytes]]:
+    """The fields one by one, up to where `ValueError` is raised."""
     tokens = _tokens(raw)
     _expect(next(tokens)[2], b"{")
     mark = b","
@@ -75,7 +73,7 @@ def _read(raw: bytes, fields: dict[str, bytes]) -> None:
             raise _misplaced(token, "a value is missing")
         mark = next(tokens)[2]
         if name is not None and mark in (b",", b"}", b""):
-            fields[name] = raw[start:end]
+            yield name, raw[start:end]
         if mark == b",":
             token = next(tokens)[2]
     _expect(mark, b"}")

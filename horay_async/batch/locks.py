@@ -125,11 +125,10 @@ class FileLock:
     def _close(self) -> None:
         if self.handle >= 0:
             _unlock(self.handle)
-            os.close(self.handle)
-            self.handle = -1
+        self.forget()
 
     def forget(self) -> None:
-        """Closes the file in a process that was forked, without unlocking it: the lock is the parent's."""
+        """Closes the file without unlocking it: in a process that was forked, the lock is the parent's."""
         if self.handle >= 0:
             os.close(self.handle)
             self.handle = -1

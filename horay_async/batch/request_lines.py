@@ -44,9 +44,6 @@ class _Fields(msgspec.Struct):
 class ResultLineError(ValueError):
     """A line is a result, not a request, so the file isn't one of requests."""
 
-    def __init__(self) -> None:
-        super().__init__("it is a result")
-
 
 _fields = msgspec.json.Decoder(_Fields).decode
 _any = msgspec.json.Decoder().decode
@@ -65,7 +62,7 @@ def parse_request_line(raw: bytes) -> RequestLine:
             raise ValueError(str(error)) from error
         return RequestLine(custom_id, problem=f"the line can't be read: {error}")
     if fields.is_result:
-        raise ResultLineError
+        raise ResultLineError("it is a result")
     try:
         return RequestLine(fields.custom_id, _any(fields.method), _any(fields.url), fields.body)
     except UNREADABLE as error:

@@ -57,13 +57,9 @@ class SetAside:
 
     def pop_passed(self, *, reached: bool) -> list[WorkItem]:
         """Gives out those whose error another request got past: they are to be sent again."""
-        passed: list[WorkItem] = []
-        for one in self.pop_all():
-            if self._is_passed(one.error, reached):
-                passed.append(one.work)
-            else:
-                self.unfinished.append(one)
-        return passed
+        waiting = self.pop_all()
+        self.unfinished = [one for one in waiting if not self._is_passed(one.error, reached)]
+        return [one.work for one in waiting if self._is_passed(one.error, reached)]
 
     def pop_all(self) -> list[Unfinished]:
         """Gives out all, to become results with their errors."""

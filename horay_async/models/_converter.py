@@ -25,6 +25,8 @@ Hook = Callable[[Any, Any], Any]
 
 _NOTHING: Any = object()
 
+_converter = cattrs.Converter(detailed_validation=False)
+
 
 def structure_leniently(data: object, into: type[M]) -> M:
     """`data`, a decoded JSON value, as an instance of `into`.
@@ -88,6 +90,11 @@ def _unread(value: Any, _: Any) -> msgspec.Raw:
     return msgspec.Raw(msgspec.json.encode(value))
 
 
+def _is_list(type_: Any) -> bool:
+    return get_origin(type_) is list
+
+
+@_converter.register_structure_hook_factory(_is_list)
 def _list_hook(type_: Any) -> Hook:
     """Reads a list entry by entry.
 
@@ -116,6 +123,11 @@ def _list_hook(type_: Any) -> Hook:
     return hook
 
 
+def _is_dict(type_: Any) -> bool:
+    return get_origin(type_) is dict
+
+
+@_converter.register_structure_hook_factory(_is_dict)
 def _dict_hook(type_: Any) -> Hook:
     """Reads an object of names that differ, such as tokens, entry by entry. An unreadable entry is left out; where all are, so is
     the object.
@@ -136,6 +148,7 @@ def _dict_hook(type_: Any) -> Hook:
     return hook
 
 
+@_converter.register_structure_hook_factory(is_model)
 def _model_hook(type_: Any) -> Hook:
     """Reads an object field by field; one that can't be read keeps its default."""
     fields = sent_fields(type_)
@@ -156,26 +169,9 @@ def _model_hook(type_: Any) -> Hook:
     return hook
 
 
-def _is_list(type_: Any) -> bool:
-    return get_origin(type_) is list
-
-
-def _is_dict(type_: Any) -> bool:
-    return get_origin(type_) is dict
-
-
-def _make_converter() -> cattrs.Converter:
-    converter = cattrs.Converter(detailed_validation=False)
-    converter.register_structure_hook(str, _read_text)
-    converter.register_structure_hook(int, _integer)
-    converter.register_structure_hook(float, _number)
-    converter.register_structure_hook(bool, _boolean)
-    converter.register_structure_hook(Decimal, _money)
-    converter.register_structure_hook(msgspec.Raw, _unread)
-    converter.register_structure_hook_factory(_is_list, _list_hook)
-    converter.register_structure_hook_factory(_is_dict, _dict_hook)
-    converter.register_structure_hook_factory(is_model, _model_hook)
-    return converter
-
-
-_converter = _make_converter()
+_converter.register_structure_hook(str, _read_text)
+_converter.register_structure_hook(int, _integer)
+_converter.register_structure_hook(float, _number)
+_converter.register_structure_hook(bool, _boolean)
+_converter.register_structure_hook(Decimal, _money)
+_converter.register_structure_hook(msgspec.Raw, _unread)

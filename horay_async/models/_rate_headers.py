@@ -50,36 +50,35 @@ def parse_rate_limits(headers: Mapping[str, str], *, now: float) -> RateLimits:
     return RateLimits(
         requests=_merged(
             _spelled(sent, "x-ratelimit-", "-requests", date, now),
-            drafted.get("requests"),
+            drafted.get("requests", RateLimit()),
             _spelled(sent, "ratelimit-", "", date, now),
             _spelled(sent, "x-ratelimit-", "", date, now),
         ),
-        tokens=_merged(_spelled(sent, "x-ratelimit-", "-tokens", date, now), drafted.get("tokens")),
+        tokens=_merged(
+            _spelled(sent, "x-ratelimit-", "-tokens", date, now),
+            drafted.get("tokens", RateLimit()),
+        ),
     )
 
 
-def _merged(*found: RateLimit | None) -> RateLimit:
+def _merged(*found: RateLimit) -> RateLimit:
     """The first of each part that is known."""
     limit = remaining = reset = None
     for each in found:
-        if each is not None:
-            limit = each.limit if limit is None else limit
-            remaining = each.remaining if remaining is None else remaining
-            reset = each.reset if reset is None else reset
+        limit = each.limit if limit is None else limit
+        remaining = each.remaining if remaining is None else remaining
+        reset = each.reset if reset is None else reset
     return RateLimit(limit=limit, remaining=remaining, reset=reset)
 
 
 def _spelled(
     sent: Mapping[str, str], before: str, behind: str, date: str | None, now: float
-) -> RateLimit | None:
-    """A limit of which each part has a header of its own, with its name between two texts; None where none was sent."""
-    limit = sent.get(f"{before}limit{behind}")
-    remaining = sent.get(f"{before}remaining{behind}")
-    reset = sent.get(f"{before}reset{behind}")
-    if limit is None and remaining is None and reset is None:
-        return None
+) -> RateLimit:
+    """A limit of which each part has a header of its own, with its name between two texts."""
     return RateLimit(
-        limit=_count(limit), remaining=_count(remaining), reset=_reset(reset, date, now)
+        limit=_count(sent.get(f"{before}limit{behind}")),
+        remaining=_count(sent.get(f"{before}remaining{behind}")),
+        reset=_reset(sent.get(f"{before}reset{behind}"), date, now),
     )
 
 
@@ -161,13 +160,9 @@ def _left(limit: RateLimit) -> int:
 
 def _kind(name: str, unit: str | None) -> str:
     """What a policy counts: by its unit `qu`, else by its name."""
-    if unit is not None:
-        return {"requests": "requests", "request": "requests"}.get(unit, _tokens_or(unit, unit))
-    return _tokens_or(name, "requests")
-
-
-def _tokens_or(text: str, other: str) -> str:
-    return "tokens" if "token" in text.lower() else other
+    if "token" in (name if unit is None else unit).lower():
+        return "tokens"
+    return "requests" if unit in (None, "request") else unit
 
 
 def _items(header: str | None) -> list[tuple[str, dict[str, str]]]:

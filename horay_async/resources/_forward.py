@@ -172,17 +172,13 @@ class ForwardedStream:
             self._ended = True
             return [b"data: [DONE]\n\n"] if self._described else []
         if self._described:
-            return [b"data: %b\n\n" % b"\n\ndata: ".join([_raw(chunk) for chunk in chunks])]
+            lines = [chunk._raw.replace(b"\n", b"\ndata: ") for chunk in chunks]
+            return [b"data: %b\n\n" % b"\n\ndata: ".join(lines)]
         return [b"".join(map(_written, chunks))]
 
     def _close_nowait(self) -> None:
         """Closes the connection, unless the stream was read to its end; from any thread."""
         self._stream._close_nowait()
-
-
-def _raw(chunk: Response) -> bytes:
-    raw = chunk._raw
-    return raw if b"\n" not in raw else raw.replace(b"\n", b"\ndata: ")
 
 
 def _written(event: ServerSentEvent) -> bytes:

@@ -243,7 +243,9 @@ def _by_name(given: Sequence[Any]) -> dict[str, Tool[..., Any]]:
 
     whole = cast("object", given)
     if isinstance(whole, Mapping | str) or not isinstance(whole, Iterable):
-        raise TypeError(f"tools must be a list of tools, not a value of type {_kind(given)}")
+        raise TypeError(
+            f"tools must be a list of tools, not a value of type {type(given).__qualname__}"
+        )
     found: dict[str, Tool[..., Any]] = {}
     for place, tool in enumerate(cast("Sequence[object]", given)):
         if isinstance(tool, Tool):
@@ -252,14 +254,10 @@ def _by_name(given: Sequence[Any]) -> dict[str, Tool[..., Any]]:
                 raise TypeError(f"two tools are named {made.name}")
         elif not isinstance(tool, Mapping):
             wrong = about_field("tools", given) or (
-                f"tools[{place}] is a value of type {_kind(tool)}: a tool is a function with @tool, or in JSON"
+                f"tools[{place}] is a value of type {type(tool).__qualname__}: a tool is a function with @tool, or in JSON"
             )
             raise TypeError(f"tools can't be sent as JSON: {wrong}")
     return found
-
-
-def _kind(value: object) -> str:
-    return type(value).__qualname__
 
 
 def _name(tool: Mapping[str, Any]) -> str:
