@@ -159,7 +159,7 @@ class AsyncChatCompletions(Resource):
         if positional:
             raise by_position(self.run_tools, positional)
         from horay_async.tools.define import Tool  # noqa: PLC0415 - needed here alone
-        from horay_async.tools.run import AsyncToolRun  # noqa: PLC0415 - needed here alone
+        from horay_async.tools.run import AsyncToolRun, RunSettings  # noqa: PLC0415 - needed here alone
 
         if max_rounds < 1:
             raise TypeError(f"max_rounds must be at least 1, not {max_rounds}")
@@ -189,18 +189,18 @@ class AsyncChatCompletions(Resource):
             return self._typed_events(CREATE, sent, part=number if number > 1 else None)
 
         telemetry = self._transport.telemetry
-        return AsyncToolRun(
-            ask,
-            params["messages"],
-            tools,
+        settings = RunSettings(
+            ask=ask,
+            tools=tools,
             left_to_caller=frozenset(_name(tool) for tool in given if not isinstance(tool, Tool)),
             approve=approve,
             max_rounds=max_rounds,
             max_total_tokens=max_total_tokens,
-            total=timeouts.total,
+            seconds=timeouts.total,
             telemetry=telemetry,
-            first_body=None if telemetry is None else first.body,
         )
+        body = None if telemetry is None else first.body
+        return AsyncToolRun(settings, params["messages"], body)
 
 
 def parser_of(params: dict[str, Any]) -> partial[ParsedCompletion[Any]]:

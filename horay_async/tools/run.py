@@ -12,6 +12,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, cast
 
+import attrs
+
 from horay_async._json import fields_of
 from horay_async._protocol.limits.token_estimate import are_believable
 from horay_async._protocol.wire.finish_reasons import CUT_REASONS
@@ -52,6 +54,23 @@ Ask = Callable[[Sequence[Any], int, float | None], AsyncEventStream[ChatEvent, C
 """Makes the request of a round from the conversation, the round's number and the seconds left."""
 
 
+@attrs.frozen(kw_only=True)
+class RunSettings:
+    """What holds for all rounds of a run."""
+
+    ask: Ask
+    tools: Mapping[str, Tool[..., Any]]
+    """Those that can be run, by name."""
+    left_to_caller: frozenset[str]
+    """Names of tools that have no function here."""
+    approve: Approve | None
+    max_rounds: int
+    max_total_tokens: int | None
+    seconds: float | None
+    """For the whole run."""
+    telemetry: TelemetryObserver | None
+
+
 class AsyncToolRun(Readable[ToolRunEvent]):
     """A conversation in which the model calls tools until it responds without.
 
@@ -71,31 +90,11 @@ class AsyncToolRun(Readable[ToolRunEvent]):
     _read_to_end = RUN_IS_OVER
 
     def __init__(
-        self,
-        ask: Ask,
-        messages: Sequence[Any],
-        tools: Mapping[str, Tool[..., Any]],
-        *,
-        left_to_caller: frozenset[str],
-        approve: Approve | None,
-        max_rounds: int,
-        max_total_tokens: int | None,
-        total: float | None,
-        telemetry: TelemetryObserver | None,
-        first_body: bytes | None,
+        self, settings: RunSettings, messages: Sequence[Any], first_body: bytes | None
     ) -> None:
         super().__init__()
-        self._ask = ask
+        self._settings = settings
         self._messages = list(messages)
-        self._tools = tools
-        self._left_to_caller = left_to_caller
-        """Names of tools that have no function here."""
-        self._approve = approve
-        self._max_rounds = max_rounds
-        self._max_total_tokens = max_total_tokens
-        self._total = total
-        """Seconds for the whole run."""
-        self._telemetry = telemetry
         self._first_body = first_body
         """What the first request sends; for telemetry alone."""
         self._observer: RunObserver | None = None
@@ -132,13 +131,9 @@ class AsyncToolRun(Readable[ToolRunEvent]):
         """Whether the run is over when they are: the model also called a tool that has no function here."""
 
     def __repr__(self) -> str:
-        state = (
-            "over"
-            if self._next is None
-            else f"in round {self._round}"
-            if self._round
-            else "not begun"
-        )
+        state = f"in round {self._round}" if self._round else "not begun"
+        if self._next is None:
+            state = "over"
         return f"<{type(self).__name__}: {state}>"
 
     @property
@@ -190,10 +185,10 @@ class AsyncToolRun(Readable[ToolRunEvent]):
         self._reading = True
         if self._loop is None:
             self._loop = running_loop()
-            if self._total is not None:
-                self._deadline = self._loop.time() + self._total
-            if self._telemetry is not None:
-                self._observe_start(self._telemetry)
+            if self._settings.seconds is not None:
+                self._deadline = self._loop.time() + self._settings.seconds
+            if self._settings.telemetry is not None:
+                self._observe_start(self._settings.telemetry)
         try:
             step = self._next
             while step is not None:
@@ -257,7 +252,7 @@ class AsyncToolRun(Readable[ToolRunEvent]):
             if not (isinstance(error, TimeoutError) and limit.expired()):
                 raise
             raise APITimeoutError(
-                f"the run of tools wasn't over after {self._total:g} s",
+                f"the run of tools wasn't over after {self._settings.seconds:g} s",
                 clock="total",
                 execution="executed",
             ) from error
@@ -273,14 +268,14 @@ class AsyncToolRun(Readable[ToolRunEvent]):
     # The steps, each of which names the next one.
 
     async def _begin(self) -> Events:
-        if self._round == self._max_rounds:
+        if self._round == self._settings.max_rounds:
             raise AnswerError(
-                f"the model still asks for tools after {self._max_rounds} rounds",
+                f"the model still asks for tools after {self._round} rounds",
                 reason="rounds",
                 completion=self._response,
             )
         self._check_tokens()
-        for tool in self._tools.values():
+        for tool in self._settings.tools.values():
             if tool._check is not None:
                 tool._check()
         self._round += 1
@@ -289,7 +284,7 @@ class AsyncToolRun(Readable[ToolRunEvent]):
 
     async def _send(self) -> Events:
         self._inference_calls += 1
-        stream = self._ask(self._messages, self._round, self._left())
+        stream = self._settings.ask(self._messages, self._round, self._left())
         self._stream = await stream.__aenter__()
         self._next = self._read
         return []
@@ -322,22 +317,20 @@ class AsyncToolRun(Readable[ToolRunEvent]):
         calls = self._with_own_ids(calls)
         if calls:
             choice.message.tool_calls = calls
-        others = {
-            call.id: name for call in calls if (name := _name_of(call)) in self._left_to_caller
-        }
-        ours = [call for call in calls if call.id not in others]
-        if others:
-            names = ", ".join(sorted(set(others.values())))
+        left = self._settings.left_to_caller
+        ours = [call for call in calls if _name_of(call) not in left]
+        if len(ours) < len(calls):
             LOG.warning(
                 "the run of tools ends here: the model called %s, which was given without a function; run it "
                 "yourself and go on from `run.messages`, or give run_tools a tool that can be run",
-                names,
+                ", ".join(sorted(left.intersection(map(_name_of, calls)))),
             )
         if ours:
             from horay_async.tools._calls import ToolCaller  # noqa: PLC0415 - for calls alone
 
             if self._caller is None:
-                self._caller = ToolCaller(self._tools, self._approve, self._telemetry)
+                settings = self._settings
+                self._caller = ToolCaller(settings.tools, settings.approve, settings.telemetry)
             self._tasks = {asyncio.create_task(self._caller.run(call)): call for call in ours}
             for task in self._tasks:
                 task.add_done_callback(_look_at)
@@ -372,14 +365,12 @@ class AsyncToolRun(Readable[ToolRunEvent]):
 
     def _check_tokens(self) -> None:
         """Raises `AnswerError` where another round would go beyond `max_total_tokens`."""
-        if self._max_total_tokens is None:
+        most = self._settings.max_total_tokens
+        if most is None or (self._tokens is not None and self._tokens < most):
             return
-        if self._tokens is None:
-            problem = "the server doesn't tell its tokens, so that max_total_tokens can't be held"
-        elif self._tokens >= self._max_total_tokens:
-            problem = f"the model still asks for tools after {self._tokens:,} tokens of {self._max_total_tokens:,}"
-        else:
-            return
+        problem = "the server doesn't tell its tokens, so that max_total_tokens can't be held"
+        if self._tokens is not None:
+            problem = f"the model still asks for tools after {self._tokens:,} tokens of {most:,}"
         raise AnswerError(problem, reason="tokens", completion=self._response)
 
     async def _await_tools(self) -> Events:
