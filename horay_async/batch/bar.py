@@ -1,4 +1,4 @@
-"""A progress bar for a batch, drawn by rich in a terminal or a notebook."""
+"""A progress bar for a batch, drawn by rich in a terminal or a notebook. Loaded for a bar alone: rich is an optional library."""
 
 from __future__ import annotations
 
@@ -8,64 +8,49 @@ import sys
 import threading
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import IO, TYPE_CHECKING, cast
+from typing import IO, cast
 
-from horay_async._extras import missing_extra
+import attrs
+from rich import progress as rich
+from rich.cells import cell_len
+from rich.console import Console, RenderableType
+from rich.table import Column
+from rich.text import Text
+
 from horay_async.batch.results import BatchProgress, ShowProgress
-
-if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
-    from rich.progress import Progress
-    from rich.text import Text
 
 SHORTEST = 4
 """Columns of a bar that shows something."""
 
 
+@attrs.define(eq=False)
 class ProgressBar:
     """Shows how far a batch has come, from `start` to `stop`, on standard error; in a notebook, on standard output.
 
     It stays when the batch is over, unless it is `transient`. One that is `counted` shows nothing until the total is known.
-    Raises `ImportError` that says what to install where
-    there is no rich, which is imported only here.
     """
 
-    def __init__(
-        self,
-        progress: BatchProgress,
-        show: ShowProgress,
-        *,
-        transient: bool = False,
-        counted: bool = False,
-    ) -> None:
-        if problem := missing_extra("progress=True", "cli", "rich"):
-            raise ImportError(problem)
-        self._progress = progress
-        self._show = show
-        self._transient = transient
-        self._counted = counted
-        self._drawn: Progress | None = None
-        self._lock = threading.Lock()  # a batch that is dropped may be stopped by another thread
+    _progress: BatchProgress
+    _show: ShowProgress
+    _transient: bool = attrs.field(default=False, kw_only=True, alias="transient")
+    _counted: bool = attrs.field(default=False, kw_only=True, alias="counted")
+    _drawn: _Bar | None = attrs.field(default=None, init=False)
+    _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False)
+    """A batch that is dropped may be stopped by another thread."""
 
     def start(self) -> None:
         """Begins to draw, unless there is nowhere to draw to."""
-        from rich.console import Console  # noqa: PLC0415 - an optional library
-
-        class LastingConsole(Console):
-            def on_broken_pipe(self) -> None:  # rich would end the process
-                self.quiet = True
-
-        console = LastingConsole(
+        console = _LastingConsole(
             stderr=True, force_terminal=True if self._show == "always" else None
         )
         if console.is_jupyter:
             # rich's own way asks for ipywidgets. A line that is drawn anew needs nothing, and stays in a stored
             # notebook; on standard output, since notebooks show the other as a failure.
-            console = LastingConsole(
+            console = _LastingConsole(
                 file=cast("IO[str]", _NotebookOutput()), force_jupyter=False, force_terminal=True
             )
         if console.is_terminal:
-            self._drawn = _made(
+            self._drawn = _Bar(
                 self._progress, console, transient=self._transient, counted=self._counted
             )
             # A terminal that is gone is no end of a batch.
@@ -79,6 +64,11 @@ class ProgressBar:
         if drawn is not None:
             with contextlib.suppress(OSError, ValueError):
                 drawn.stop()
+
+
+class _LastingConsole(Console):
+    def on_broken_pipe(self) -> None:  # rich would end the process
+        self.quiet = True
 
 
 class _NotebookOutput:
@@ -99,63 +89,64 @@ class _NotebookOutput:
         self._output.flush()
 
 
-def _made(progress: BatchProgress, console: Console, *, transient: bool, counted: bool) -> Progress:
-    from rich import progress as rich  # noqa: PLC0415 - as above
-    from rich.cells import cell_len  # noqa: PLC0415 - as above
-    from rich.table import Column  # noqa: PLC0415 - as above
+class _TimeLeft(rich.TimeRemainingColumn):
+    """Tells the time left from the time that has passed."""
 
-    class Bar(rich.Progress):
-        """Looks at the batch whenever rich draws, ten times a second."""
+    def render(self, task: rich.Task) -> Text:
+        return super().render(task).append(" left")
 
-        def get_renderables(self) -> Iterable[RenderableType]:
-            if counted and progress.total is None:
-                return
-            for task in self.tasks:  # none yet when rich asks first
-                self.update(  # from which rich learns the speed, and so the time left
-                    task.id,
-                    total=progress.total,
-                    completed=progress.skipped + progress.done + progress.failed,
-                )
-                failed = f"{progress.skipped_failed + progress.failed:,} failed"
-                told = f"{progress.total_tokens:,} tokens"
-                if seconds := progress.seconds_unreached:
-                    told = f"server unreachable for {timedelta(seconds=round(seconds))}"
-                self._fit(task, [f"{failed}, {told}", failed])
-            yield self.make_tasks_table(self.tasks)
 
-        def _fit(self, task: rich.Task, texts: list[str]) -> None:
-            """Leaves out what a narrow terminal has no room for: how far it is comes first, what failed second."""
-            left = console.width - cell_len(str(count.render(task)))
-            text = next((text for text in texts if cell_len(text) < left), "")
-            shown: list[rich.ProgressColumn] = [count]
-            if text:
-                self.update(task.id, text=text)
-                shown.append(told)
-                left -= cell_len(text) + 1
-            # One time alone, so that nobody takes one for the other.
-            time = elapsed if progress.total is None else remaining
-            needed = cell_len(str(time.render(task))) + 1
-            if needed <= left:
-                shown.append(time)
-                left -= needed
-            self.columns = (line, *shown) if left > SHORTEST else tuple(shown)
+class _Bar(rich.Progress):
+    """Looks at the batch whenever rich draws, ten times a second."""
 
-    class TimeLeft(rich.TimeRemainingColumn):
-        """Tells the time left from the time that has passed."""
+    def __init__(
+        self, batch: BatchProgress, console: Console, *, transient: bool, counted: bool
+    ) -> None:
+        self._batch = batch
+        self._counted = counted
+        self._line = rich.BarColumn()
+        self._count = rich.MofNCompleteColumn(table_column=Column(no_wrap=True))
+        self._told = rich.TextColumn("{task.fields[text]}")
+        self._elapsed = rich.TimeElapsedColumn(table_column=Column(no_wrap=True))
+        self._remaining = _TimeLeft(table_column=Column(no_wrap=True))
+        super().__init__(
+            console=console,
+            transient=transient,
+            # What is printed meanwhile goes above the bar; but what goes into a file or a pipe goes there.
+            redirect_stdout=sys.stdout.isatty() or isinstance(console.file, _NotebookOutput),
+        )
+        self.add_task("batch", total=None, text="")
 
-        def render(self, task: rich.Task) -> Text:
-            return super().render(task).append(" left")
+    def get_renderables(self) -> Iterable[RenderableType]:
+        batch = self._batch
+        if self._counted and batch.total is None:
+            return
+        for task in self.tasks:  # none yet when rich asks first
+            self.update(  # from which rich learns the speed, and so the time left
+                task.id,
+                total=batch.total,
+                completed=batch.skipped + batch.done + batch.failed,
+            )
+            failed = f"{batch.skipped_failed + batch.failed:,} failed"
+            told = f"{batch.total_tokens:,} tokens"
+            if seconds := batch.seconds_unreached:
+                told = f"server unreachable for {timedelta(seconds=round(seconds))}"
+            self._fit(task, [f"{failed}, {told}", failed])
+        yield self.make_tasks_table(self.tasks)
 
-    line = rich.BarColumn()
-    count = rich.MofNCompleteColumn(table_column=Column(no_wrap=True))
-    told = rich.TextColumn("{task.fields[text]}")
-    elapsed = rich.TimeElapsedColumn(table_column=Column(no_wrap=True))
-    remaining = TimeLeft(table_column=Column(no_wrap=True))
-    bar = Bar(
-        console=console,
-        transient=transient,
-        # What is printed meanwhile goes above the bar; but what goes into a file or a pipe goes there.
-        redirect_stdout=sys.stdout.isatty() or isinstance(console.file, _NotebookOutput),
-    )
-    bar.add_task("batch", total=None, text="")
-    return bar
+    def _fit(self, task: rich.Task, texts: list[str]) -> None:
+        """Leaves out what a narrow terminal has no room for: how far it is comes first, what failed second."""
+        left = self.console.width - cell_len(str(self._count.render(task)))
+        text = next((text for text in texts if cell_len(text) < left), "")
+        shown: list[rich.ProgressColumn] = [self._count]
+        if text:
+            self.update(task.id, text=text)
+            shown.append(self._told)
+            left -= cell_len(text) + 1
+        # One time alone, so that nobody takes one for the other.
+        time = self._elapsed if self._batch.total is None else self._remaining
+        needed = cell_len(str(time.render(task))) + 1
+        if needed <= left:
+            shown.append(time)
+            left -= needed
+        self.columns = (self._line, *shown) if left > SHORTEST else tuple(shown)

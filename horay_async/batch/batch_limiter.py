@@ -178,23 +178,19 @@ class Patience(NamedTuple):
         return self.since + self.seconds
 
 
+@attrs.define(eq=False)
 class BatchAttemptLimiter:
     """Admits the attempts of one request of a batch: the first one is admitted already, those after it wait as that did.
     During the back-off between them others are sent in its place.
     """
 
-    __slots__ = ("_admitted", "_batch_limiter", "_patience", "_succeeds", "_used", "gave_up")
-
-    def __init__(
-        self, batch_limiter: BatchLimiter, admitted: LimitedRequest, patience: Patience
-    ) -> None:
-        self.gave_up: bool = False
-        """Whether a retry couldn't be sent within the patience."""
-        self._batch_limiter = batch_limiter
-        self._admitted = admitted  # for the newest attempt
-        self._patience = patience
-        self._used = False  # whether the first attempt was made
-        self._succeeds = False  # whether the newest one has a response with a status of success
+    _batch_limiter: BatchLimiter
+    _admitted: LimitedRequest  # for the newest attempt
+    _patience: Patience
+    _used: bool = False  # whether the first attempt was made
+    _succeeds: bool = False  # whether the newest one has a response with a status of success
+    gave_up: bool = False
+    """Whether a retry couldn't be sent within the patience."""
 
     @property
     def permit(self) -> Permit:

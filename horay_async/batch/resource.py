@@ -7,6 +7,7 @@ from collections.abc import AsyncIterable, Iterable, Mapping, Sized
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar, Unpack, cast, overload
 
+from horay_async._extras import missing_extra
 from horay_async.batch.batch_request import BatchRequest
 from horay_async.batch.options import BatchOptions, Settings, check_interval
 from horay_async.batch.outcomes import is_refused_key
@@ -33,6 +34,8 @@ def bar_for(progress: BatchProgress, show: ShowProgress) -> ProgressBar | None:
         return None
     if show is not True and show != "always":
         raise ConfigurationError(_no_bar(show))
+    if problem := missing_extra("progress=True", "cli", "rich"):
+        raise ImportError(problem)
     from horay_async.batch.bar import ProgressBar  # noqa: PLC0415 - what only a bar needs
 
     return ProgressBar(progress, show)
