@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from copy import copy, deepcopy
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import attrs
@@ -22,7 +23,7 @@ from horay_async.errors import AnswerError
 from horay_async.models.chat import ToolCall
 from horay_async.models.events import ToolResult
 from horay_async.models.messages import ImagePart, TextPart, ToolMessage
-from horay_async.tools._tool_threads import call_to_its_end, call_user_code, message_of
+from horay_async.tools._tool_threads import call_user_code, message_of
 from horay_async.tools.define import Approve, Tool
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class ToolCaller:
             async with self._asking:
                 # A copy: the message that it is a part of says what the model has asked for.
                 asked = deepcopy(call)
-                approved = await call_user_code(self.approve, asked)
+                approved = await call_user_code(partial(self.approve, asked))
             if isinstance(approved, str):
                 return ToolResult(call, well_formed(approved))
             if isinstance(approved, Mapping):
@@ -126,7 +127,8 @@ async def _run(call: ToolCall, tool: Tool[..., Any], arguments: Any) -> ToolResu
             value: Any = arguments  # the tool is the class
         else:
             args, kwargs = tool.signature.bound(arguments)
-            value = await call_to_its_end(function, *args, **kwargs)
+            call_tool = partial(function, *args, **kwargs)
+            value = await call_user_code(call_tool, to_its_end=True)
         parts = _parts(value)
         content = contain(_result_text, value) if parts is None else _text_of(parts)
     except Exception as error:  # noqa: BLE001 - a tool may raise anything; the model is to know

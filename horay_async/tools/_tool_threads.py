@@ -20,27 +20,17 @@ CLEANUP = 1.0
 """Seconds that a cancelled coroutine has to clean up before it isn't waited for any longer."""
 
 
-async def call_user_code(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-    """What `function` returns, plain or asynchronous.
+async def call_user_code(function: Callable[[], Any], *, to_its_end: bool = False) -> Any:
+    """What `function` returns, plain or asynchronous; one with arguments comes as a `partial`.
 
     Raises what it raises, but `UserCodeEnded` for what isn't an `Exception`; `KeyboardInterrupt` passes from
     a coroutine in the main thread, where it is the user's. Cancelling this cancels a coroutine; a thread
-    can't be stopped, and is left to itself.
+    can't be stopped, and is left to itself. With `to_its_end`, a coroutine that is cancelled, and brings a result or an error
+    of its own all the same, is waited for however long that takes, and this returns or raises that.
     """
-    return await _call(lambda: function(*args, **kwargs), function, to_its_end=False)
-
-
-async def call_to_its_end(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-    """The same; but a coroutine that is cancelled, and brings a result or an error of its own all the same, is waited for
-    however long that takes, and this returns or raises that.
-    """
-    return await _call(lambda: function(*args, **kwargs), function, to_its_end=True)
-
-
-async def _call(call: Callable[[], Any], function: Callable[..., Any], *, to_its_end: bool) -> Any:
     if inspect.iscoroutinefunction(function):
-        return await _in_task(call(), to_its_end=to_its_end)
-    value = await _in_thread(call)
+        return await _in_task(function(), to_its_end=to_its_end)
+    value = await _in_thread(function)
     return await _in_task(value, to_its_end=to_its_end) if inspect.isawaitable(value) else value
 
 

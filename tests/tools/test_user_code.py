@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -249,10 +250,10 @@ async def test_nested_runs() -> None:
     def nest(left: int) -> int:
         if left == 0:
             return 0
-        inner = asyncio.run_coroutine_threadsafe(call_user_code(nested, left - 1), loop)
+        inner = asyncio.run_coroutine_threadsafe(call_user_code(partial(nested, left - 1)), loop)
         return 1 + int(inner.result())
 
-    assert await call_user_code(nested, depth) == depth
+    assert await call_user_code(partial(nested, depth)) == depth
 
 
 async def test_closing_waits_for_no_thread(fault_server: FaultServer, connect: Connect) -> None:
