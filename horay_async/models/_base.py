@@ -9,7 +9,7 @@ import attrs
 import msgspec
 
 from horay_async._record import Record
-from horay_async._suggestions import no_item
+from horay_async._suggestions import ATTRIBUTES, no_attribute, no_item
 from horay_async.errors import APIResponseError, DriftKind
 from horay_async.models._dump import dump, to_text
 from horay_async.models.meta import ResponseMeta
@@ -52,6 +52,15 @@ class Model(Record):
 
     if not TYPE_CHECKING:
         __getitem__ = no_item
+
+    @classmethod
+    def __attrs_init_subclass__(cls) -> None:
+        super().__attrs_init_subclass__()
+        made: Any = cls
+        if (
+            cls.__name__ in ATTRIBUTES
+        ):  # others do without, since Python also calls it for an empty slot
+            made.__getattr__ = no_attribute
 
     def model_dump(
         self, *, mode: Literal["python", "json"] = "python", exclude_none: bool = False

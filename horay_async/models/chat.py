@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import attrs
 
-from horay_async._suggestions import no_attribute
 from horay_async.models._base import Extensible, GeneratedResponse, WireForm
 from horay_async.models.usage import Usage
 
@@ -79,9 +78,6 @@ class ChatMessage(Message):
     def __attrs_pre_init__(self) -> None:
         self.content = self.refusal = self.reasoning_content = self.tool_calls = None
 
-    if not TYPE_CHECKING:
-        __getattr__ = no_attribute
-
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class TopLogprob(Extensible):
@@ -147,9 +143,6 @@ class ChatChoice(Extensible):
     def __attrs_pre_init__(self) -> None:
         self.logprobs = None
 
-    if not TYPE_CHECKING:
-        __getattr__ = no_attribute
-
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class ChatCompletion(GeneratedResponse):
@@ -168,6 +161,3 @@ class ChatCompletion(GeneratedResponse):
 
     def __attrs_pre_init__(self) -> None:
         self.usage = self.system_fingerprint = self.service_tier = None
-
-    if not TYPE_CHECKING:
-        __getattr__ = no_attribute

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import attrs
 
-from horay_async._suggestions import no_attribute
 from horay_async.models._base import Extensible, GeneratedResponse, WireForm
 from horay_async.models.chat import ChatLogprobs
 from horay_async.models.usage import Usage
@@ -86,9 +85,6 @@ class ChatChunkChoice(Extensible):
 
     def __attrs_pre_init__(self) -> None:
         self.finish_reason = self.logprobs = None
-
-    if not TYPE_CHECKING:
-        __getattr__ = no_attribute
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)

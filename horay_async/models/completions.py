@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Required
+from typing import Any, ClassVar, Required
 
 import attrs
 
-from horay_async._suggestions import no_attribute
 from horay_async.models._base import Extensible, GeneratedResponse, WireForm
 from horay_async.models.sampling import SamplingParams
 from horay_async.models.usage import Usage
@@ -73,9 +72,6 @@ class CompletionChoice(Extensible):
     def __attrs_pre_init__(self) -> None:
         self.logprobs = None
 
-    if not TYPE_CHECKING:
-        __getattr__ = no_attribute
-
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class PromptEcho(Extensible):
@@ -108,9 +104,6 @@ class Completion(GeneratedResponse):
     def __attrs_pre_init__(self) -> None:
         self.prompt = self.usage = self.system_fingerprint = None
 
-    if not TYPE_CHECKING:
-        __getattr__ = no_attribute
-
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class CompletionChunkChoice(Extensible):
@@ -129,9 +122,6 @@ class CompletionChunkChoice(Extensible):
 
     def __attrs_pre_init__(self) -> None:
         self.finish_reason = self.logprobs = self.delta = None
-
-    if not TYPE_CHECKING:
-        __getattr__ = no_attribute
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)

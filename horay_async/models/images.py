@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal, Required
+from typing import ClassVar, Literal, Required
 
 import attrs
 
-from horay_async._suggestions import no_attribute
 from horay_async.models._base import Model, Response, WireForm
 from horay_async.models._base64 import SCHEMES, data_url
 from horay_async.models.options import CallOptions
@@ -71,6 +70,3 @@ class ImageResponse(Response):
     """The seed that was used."""
     model: str | None = None
     """The model that drew, where the server names it."""
-
-    if not TYPE_CHECKING:
-        __getattr__ = no_attribute
