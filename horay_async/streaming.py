@@ -427,12 +427,11 @@ def _unstreamed(body: bytes, whole: type[Response] | None, meta: ResponseMeta) -
     if whole is None:
         return None
     try:
-        made: Response = decoder(whole).decode(body)
+        made: Response | None = decoder(whole).decode(body)
     except (InvalidBody, ErrorInBody) as error:
-        if error.response is None:
-            return None
         made = error.response
-    made.meta = meta
+    if made is not None:
+        made.meta = meta
     return made
 
 

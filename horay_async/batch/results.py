@@ -138,9 +138,8 @@ class BatchProgress(Record):
 
     def restart(self) -> None:
         """Forgets an earlier run, and starts the clock."""
-        fresh = BatchProgress()
-        for field in attrs.fields(BatchProgress):
-            setattr(self, field.name, getattr(fresh, field.name))
+        for name, fresh in attrs.asdict(BatchProgress(), recurse=False).items():
+            setattr(self, name, fresh)
         self.start()
 
     def end(self) -> None:

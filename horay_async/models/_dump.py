@@ -22,10 +22,7 @@ def dump(
     """
     inner = partial(dump, mode=mode, exclude_none=exclude_none, unknown=unknown)
     if attrs.has(value.__class__):
-        fields = {
-            field.name: getattr(value, field.name)
-            for field in attrs.fields(cast(Any, value.__class__))
-        }
+        fields = attrs.asdict(value, recurse=False)
         if unknown:
             fields |= getattr(value, "_unknown", {})
         return {

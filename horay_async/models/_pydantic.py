@@ -34,8 +34,7 @@ def schema(cls: type[Any], handler: GetCoreSchemaHandler) -> CoreSchema:
             [core_schema.is_instance_schema(cls), made], mode="left_to_right"
         ),
         serialization=core_schema.plain_serializer_function_ser_schema(
-            lambda value: {field.name: getattr(value, field.name) for field in fields},
-            return_schema=known,
+            lambda value: attrs.asdict(value, recurse=False), return_schema=known
         ),
         ref=f"{cls.__module__}.{cls.__qualname__}:{id(cls)}",
     )

@@ -55,7 +55,7 @@ class ResponseMeta(Record):
         return parse_rate_limits(self.headers, now=time.time())
 
     def __getstate__(self) -> tuple[None, dict[str, Any]]:
-        fields = {field.name: getattr(self, field.name) for field in attrs.fields(type(self))}
+        fields = attrs.asdict(self, recurse=False)
         # The response's headers are a view, which can't be pickled; a copy of them can.
         fields["headers"] = getattr(self.headers, "copy", lambda: dict(self.headers))()
         return None, fields

@@ -123,12 +123,10 @@ class ForwardedBody:
         response.waiting_since = response.loop.time()
         try:
             piece = await response.next_piece()
-        except APIError as error:
-            self._failure = error
-            self._call.fail(error)
-            self._call.end(error)
-            raise
         except BaseException as error:
+            if isinstance(error, APIError):
+                self._failure = error
+                self._call.fail(error)
             self._call.end(error)
             raise
         finally:
