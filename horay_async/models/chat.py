@@ -80,23 +80,8 @@ class ChatMessage(Message):
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
-class TopLogprob(Extensible):
-    """One alternative at a token's place."""
-
-    __wire__: ClassVar[WireForm] = WireForm(required=("token", "logprob"))
-    _as_sent: ClassVar[bool] = True
-
-    token: str = ""
-    """The token's text."""
-    logprob: float = UNLIKELY
-    """Natural logarithm of its probability; -9999.0 where it is very small, or the server sent no number."""
-    bytes: list[int] | None = None
-    """Its bytes in UTF-8, as a token may be a part of a character."""
-
-
-@attrs.define(kw_only=True, eq=False, repr=False)
-class TokenLogprob(Extensible):
-    """A sampled token and its log probability."""
+class Logprob(Extensible):
+    """A token and its log probability."""
 
     __wire__: ClassVar[WireForm] = WireForm(required=("token", "logprob"))
     _as_sent: ClassVar[bool] = True
@@ -107,6 +92,17 @@ class TokenLogprob(Extensible):
     """Natural logarithm of its probability; -9999.0 where it is very small, or the server sent no number."""
     bytes: list[int] | None = None
     """The token's UTF-8 bytes: a character can be spread over several tokens."""
+
+
+@attrs.define(kw_only=True, eq=False, repr=False)
+class TopLogprob(Logprob):
+    """One alternative at a token's place."""
+
+
+@attrs.define(kw_only=True, eq=False, repr=False)
+class TokenLogprob(Logprob):
+    """A sampled token and its log probability."""
+
     top_logprobs: list[TopLogprob] = attrs.field(factory=list[TopLogprob])
     """The likeliest tokens in its place, as many as were asked for."""
 

@@ -48,11 +48,17 @@ class Event(Record):
 
 
 @attrs.define(eq=False, repr=False)
-class TextDelta(Event):
-    """New text of a choice."""
+class ChoiceEvent(Event):
+    """Something that happened to one choice."""
 
     index: int
     """The choice's number."""
+
+
+@attrs.define(eq=False, repr=False)
+class TextDelta(ChoiceEvent):
+    """New text of a choice."""
+
     text: str
     """The piece."""
     type: Literal["text"] = "text"
@@ -60,11 +66,9 @@ class TextDelta(Event):
 
 
 @attrs.define(eq=False, repr=False)
-class ReasoningDelta(Event):
+class ReasoningDelta(ChoiceEvent):
     """New reasoning of a choice."""
 
-    index: int
-    """The choice's number."""
     text: str
     """The piece."""
     type: Literal["reasoning"] = "reasoning"
@@ -72,11 +76,9 @@ class ReasoningDelta(Event):
 
 
 @attrs.define(eq=False, repr=False)
-class RefusalDelta(Event):
+class RefusalDelta(ChoiceEvent):
     """New text of a choice in which the model declines."""
 
-    index: int
-    """The choice's number."""
     text: str
     """The piece."""
     type: Literal["refusal"] = "refusal"
@@ -84,11 +86,9 @@ class RefusalDelta(Event):
 
 
 @attrs.define(eq=False, repr=False)
-class ToolCallStarted(Event):
+class ToolCallStarted(ChoiceEvent):
     """The model begins to ask for a tool call."""
 
-    index: int
-    """The choice's number."""
     tool_index: int
     """The call's number within the choice."""
     id: str
@@ -100,11 +100,9 @@ class ToolCallStarted(Event):
 
 
 @attrs.define(eq=False, repr=False)
-class ToolCallArgumentsDelta(Event):
+class ToolCallArgumentsDelta(ChoiceEvent):
     """New text of a tool call's arguments."""
 
-    index: int
-    """The choice's number."""
     tool_index: int
     """The call's number within the choice."""
     arguments: str
@@ -114,11 +112,9 @@ class ToolCallArgumentsDelta(Event):
 
 
 @attrs.define(eq=False, repr=False)
-class ToolCallDone(Event):
+class ToolCallDone(ChoiceEvent):
     """A tool call is whole. Comes when its choice finishes, until when more may follow; where its arguments aren't whole then, at the end of the stream."""
 
-    index: int
-    """The choice's number."""
     tool_index: int
     """The call's number within the choice."""
     tool_call: ToolCall
@@ -128,11 +124,9 @@ class ToolCallDone(Event):
 
 
 @attrs.define(eq=False, repr=False)
-class ChoiceFinished(Event):
+class ChoiceFinished(ChoiceEvent):
     """A choice is whole."""
 
-    index: int
-    """The choice's number."""
     finish_reason: str | None
     """Why: `stop`, `length`, `tool_calls` ...; None where the server didn't say, and just ended the stream."""
     type: Literal["finished"] = "finished"
@@ -155,11 +149,9 @@ class _HasValue(Protocol):
 
 
 @attrs.define(eq=False, repr=False)
-class PartialObject(Event):
+class PartialObject(ChoiceEvent):
     """The object that a choice's text is becoming has grown."""
 
-    index: int
-    """The choice's number."""
     _draft: _HasValue = attrs.field(repr=False)
     type: Literal["partial"] = "partial"
     """What tells this event from the others."""
@@ -177,11 +169,9 @@ class PartialObject(Event):
 
 
 @attrs.define(eq=False, repr=False)
-class AnswerParsed(Event, Generic[T]):
+class AnswerParsed(ChoiceEvent, Generic[T]):
     """A choice's text is whole, and fits the class."""
 
-    index: int
-    """The choice's number."""
     parsed: T
     """The instance."""
     type: Literal["parsed"] = "parsed"
