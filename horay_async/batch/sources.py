@@ -111,23 +111,19 @@ class _AsyncSource(Source):
         self, items: AsyncIterable[Any], prepare: Prepare, changed: Callable[[], None]
     ) -> None:
         super().__init__()
-        self._ready: deque[Any] = deque()
+        # The task holds one more while it waits for room.
+        self._ready: asyncio.Queue[Any] = asyncio.Queue(MAX_PREFETCHED - 1)
         """Items that were read ahead, prepared."""
         self._prepare = prepare
         self._changed = changed
-        self._room = asyncio.Event()
-        """Whether more may be read ahead."""
-        self._room.set()
         self._error: BaseException | None = None
         """What the iterable raised after those items."""
         self._task = asyncio.create_task(self._read(aiter(items)))
         self._task.add_done_callback(lambda _: changed())
 
     def _poll(self) -> Any:
-        if self._ready:
-            item = self._ready.popleft()
-            self._room.set()
-            return item
+        if not self._ready.empty():
+            return self._ready.get_nowait()
         if not self._task.done():
             return PENDING
         if self._error is not None:
@@ -135,17 +131,13 @@ class _AsyncSource(Source):
         return self._task.result()
 
     def stop(self) -> None:
-        self._ready.clear()
         self._task.cancel()
 
     async def _read(self, items: AsyncIterator[Any]) -> object:
         try:
             async for item in items:
-                self._ready.append(self._prepare(item))
+                await self._ready.put(self._prepare(item))
                 self._changed()
-                if len(self._ready) >= MAX_PREFETCHED:
-                    self._room.clear()
-                    await self._room.wait()
         except (asyncio.CancelledError, KeyboardInterrupt):
             raise
         except BaseException as error:  # noqa: BLE001 - not raised in this task: a `SystemExit` would end the loop

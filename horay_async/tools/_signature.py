@@ -73,7 +73,7 @@ def signature_of(function: Callable[..., Any], name: str) -> Signature:
         hint: Any = hints[parameter.name]
         default: dict[str, Any] = {}
         if parameter.default is not parameter.empty:
-            default = {"default_factory": partial(_same, parameter.default)}
+            default = {"default_factory": lambda value=parameter.default: value}
             if not admits_null(hint):
                 hint, default = hint | None, {"default": None}
                 nulled[parameter.name] = parameter.default
@@ -94,10 +94,6 @@ def signature_of(function: Callable[..., Any], name: str) -> Signature:
         text=docs.text,
         parameters=parameters,
     )
-
-
-def _same(value: Any) -> Any:
-    return value
 
 
 def _hints(function: Callable[..., Any], name: str) -> dict[str, Any]:
