@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -79,14 +79,12 @@ class ResultFile:
         """
         handle, size = self._lock.handle, self._kept()
         zeros = memoryview(bytes(ROOM))
-        try:
+        with self._failing():
             try:
                 while zeros:
                     zeros = zeros[os.write(handle, zeros) :]
             finally:
                 os.ftruncate(handle, size)
-        except OSError as error:
-            raise self._failure(error) from error
 
     def append(self, results: Iterable[BatchResult[Any]]) -> None:
         """Writes a line for each result. Raises `BatchFileError` where there is no room, and the file then ends in
@@ -98,18 +96,19 @@ class ResultFile:
             return
         handle, written = self._lock.handle, 0
         size = self._kept()
-        try:
-            if size > self._size and not self._ends_in_a_line(size):  # others have written to it
-                data = b"\n" + data
-            while written < len(data):
-                written += os.write(handle, memoryview(data)[written:])
-        except OSError as error:
-            begun = written - (data.rfind(b"\n", 0, written) + 1)  # bytes of a line that has no end
-            if begun:
-                with contextlib.suppress(OSError):  # the next start cuts it off as well
-                    os.ftruncate(handle, os.fstat(handle).st_size - begun)
-            self._size = size + written - begun
-            raise self._failure(error) from error
+        with self._failing():
+            try:
+                if size > self._size and not self._ends_in_a_line(size):  # others have written
+                    data = b"\n" + data
+                while written < len(data):
+                    written += os.write(handle, memoryview(data)[written:])
+            except OSError:
+                begun = written - (data.rfind(b"\n", 0, written) + 1)  # of a line without an end
+                if begun:
+                    with contextlib.suppress(OSError):  # the next start cuts it off as well
+                        os.ftruncate(handle, os.fstat(handle).st_size - begun)
+                self._size = size + written - begun
+                raise
         self._size = size + written
         self._unsynced = True
 
@@ -120,10 +119,8 @@ class ResultFile:
         self._kept()
         if self._unsynced:
             self._unsynced = False
-            try:
+            with self._failing():
                 os.fsync(self._lock.handle)
-            except OSError as error:
-                raise self._failure(error) from error
 
     def close(self) -> None:
         """Closes the file. Closing twice is fine."""
@@ -135,11 +132,9 @@ class ResultFile:
 
     def _kept(self) -> int:
         """The file's size. Raises `BatchFileError` where the file doesn't hold any more what was written to it."""
-        try:
+        with self._failing():
             found = os.fstat(self._lock.handle)
             named = self._lock.is_named()
-        except OSError as error:
-            raise self._failure(error) from error
         if not named:
             raise self._lost(
                 "it was removed meanwhile, or renamed, or another file was put in its place"
@@ -156,12 +151,17 @@ class ResultFile:
             path=str(self._path),
         )
 
-    def _failure(self, error: OSError) -> BatchFileError:
-        return BatchFileError(
-            f"{self._path}: can't be written: {error.strerror}. What it holds is whole: start again to go "
-            "on from there",
-            path=str(self._path),
-        )
+    @contextlib.contextmanager
+    def _failing(self) -> Generator[None]:
+        """Raises `BatchFileError` in the place of `OSError`."""
+        try:
+            yield
+        except OSError as error:
+            raise BatchFileError(
+                f"{self._path}: can't be written: {error.strerror}. What it holds is whole: start again to go "
+                "on from there",
+                path=str(self._path),
+            ) from error
 
     def _scan(self, ids: IdTable, *, retry_failed: bool) -> tuple[FinishedCounts, int]:
         """Marks what is finished; returns how many of the listed ids are, and how many failures to drop."""
@@ -238,10 +238,8 @@ class ResultFile:
                 "out of it: remove those names, or write to a copy",
                 path=str(self._path),
             )
-        try:
+        with self._failing():
             self._lock.rewrite(raw for raw in self._lines() if not _has_failed(raw, ids))
-        except OSError as error:
-            raise self._failure(error) from error
 
 
 def _result_line(raw: bytes) -> ResultLine | None:
