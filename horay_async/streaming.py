@@ -84,7 +84,26 @@ Select = Callable[[Iterator[Any] | None], Iterator[ItemT]]
 """Makes the items of a loop from the chunks that are ready; from None, what is left to hand out at the end."""
 
 
-class Readable(ABC, Generic[ItemT]):
+class AsyncReadable(ABC):
+    """What is read with `async for`, best within an `async with` block, which closes it."""
+
+    if not TYPE_CHECKING:
+        __getitem__ = no_item
+        __enter__ = ONLY_ASYNC
+        __reduce__ = no_copy
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Ends it, unless it is over. Closing twice is fine."""
+
+
+class Readable(AsyncReadable, Generic[ItemT]):
     """What one task at a time reads list by list: a stream of chunks, or a run of tools.
 
     Reading on returns what is ready, else raises the failure that has ended it, else that it was closed.
@@ -106,22 +125,9 @@ class Readable(ABC, Generic[ItemT]):
 
     if not TYPE_CHECKING:
         __getattr__ = no_attribute
-        __getitem__ = no_item
-        __enter__ = ONLY_ASYNC
-        __reduce__ = no_copy
 
     def __aiter__(self) -> AsyncIterator[ItemT]:
         return StreamIterator(self, all_of)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
-
-    @abstractmethod
-    async def close(self) -> None:
-        """Ends it, unless it is over. Closing twice is fine."""
 
     @abstractmethod
     def _close_nowait(self) -> None:
@@ -142,8 +148,7 @@ class Readable(ABC, Generic[ItemT]):
     def _items_or_error(self) -> bool:
         """What `_wait_for_items` comes to where there is nothing to read, or not here and now."""
         if self._failure is not None or self._exhausted:
-            if items := list(self._ready):  # what `final` has read, where a loop goes on
-                self._ready = iter(items)
+            if self._have_ready():  # what `final` has read, where a loop goes on
                 return True
             if self._failure is not None:
                 raise self._failure
@@ -506,7 +511,7 @@ async def read_to_end(stream: Readable[Any]) -> None:
             stream._ready = iter(left)
 
 
-class AsyncEventStream(Generic[EventT, ResponseT]):
+class AsyncEventStream(AsyncReadable, Generic[EventT, ResponseT]):
     """What happens while a response is generated, event by event, and the whole response at the end.
 
     To be used in a `with` block, which sends the request on entry and closes the connection on exit,
@@ -530,10 +535,7 @@ class AsyncEventStream(Generic[EventT, ResponseT]):
 
     if not TYPE_CHECKING:
         __getattr__ = no_attribute
-        __getitem__ = no_item
         __await__ = no_await
-        __reduce__ = no_copy
-        __enter__ = ONLY_ASYNC
 
     @property
     def chunks(self) -> AsyncStream[Any]:
@@ -561,9 +563,6 @@ class AsyncEventStream(Generic[EventT, ResponseT]):
             raise HorayError("the stream was used already: make a new one for each request")
         self._stream = await self._start()
         return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
 
     def __aiter__(self) -> AsyncIterator[EventT]:
         return StreamIterator(self.chunks, self._events_of)

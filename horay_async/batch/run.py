@@ -10,13 +10,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 from weakref import WeakSet
 
-from horay_async._suggestions import ONLY_ASYNC, no_await, no_copy, no_item
+from horay_async._suggestions import no_await, no_copy
 from horay_async._transport.loops import this_task
 from horay_async.batch.results import BatchProgress, BatchResult
 from horay_async.batch.runner import BATCH_CLOSED, BatchRunner
 from horay_async.errors import HorayError
 from horay_async.models._base import Response
-from horay_async.streaming import no_end
+from horay_async.streaming import AsyncReadable, no_end
 
 READ_TO_END = "the results of the batch were read to their end: keep them in a list"
 """What a loop says that begins after that."""
@@ -25,7 +25,7 @@ T = TypeVar("T")
 ResponseT_co = TypeVar("ResponseT_co", bound=Response, covariant=True)
 
 
-class AsyncBatchRun(Generic[ResponseT_co]):
+class AsyncBatchRun(AsyncReadable, Generic[ResponseT_co]):
     """The results of a batch, in the order in which they come, or that of the requests with `ordered`.
 
     Iterate over it: that starts the batch, and leaving the loop early cancels what is under way. The
@@ -50,10 +50,7 @@ class AsyncBatchRun(Generic[ResponseT_co]):
         self._progress = progress
 
     if not TYPE_CHECKING:
-        __getitem__ = no_item
         __await__ = no_await
-        __enter__ = ONLY_ASYNC
-        __reduce__ = no_copy
 
     def __repr__(self) -> str:
         so_far = self._progress
@@ -102,12 +99,6 @@ class AsyncBatchRun(Generic[ResponseT_co]):
         self._close_nowait()
         if self._runner is not None:
             await self._runner.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
 
     def __del__(self) -> None:
         if self._runner is not None:
