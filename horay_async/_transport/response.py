@@ -84,10 +84,9 @@ class RawResponse:
         self._pool = pool
         self._slots = slots
         self._permit = permit
-        self.buffered: bytes = b""
-        """What had come with the last piece and is more than it holds: the next one is there without waiting."""
-        # The body: `buffered`, from `_offset` on, then what is still in `content`, then what the server will send.
-        self._offset = 0
+        self.buffered: bytearray = bytearray()
+        """What had come with the last piece and is more than it holds: the next one is there without waiting. What is in
+        `content` comes after it."""
         self.finished: bool = False
         """Whether the connection is in the pool again, or closed."""
         self._watched = False  # once a timeout runs and the connection's loss is told to us
@@ -160,8 +159,7 @@ class RawResponse:
             and (piece := await self.next_piece())
         ):
             begun += piece
-        self.buffered = begun + self.buffered[self._offset :]
-        self._offset = 0
+        self.buffered[:0] = begun
         self.waiting_since = None
         return begun
 
@@ -222,27 +220,21 @@ class RawResponse:
         """
         if self._deadline is None or self.loop.time() < self._deadline:
             return
-        self.buffered = b""
-        self._offset = 0
+        self.buffered.clear()
         self._expire("total")
         raise self._failure(TimeoutError())
 
     def _next_of_buffered(self) -> bytes:
-        end = self._offset + MAX_PIECE_BYTES
-        piece = self.buffered[self._offset : end]
-        self._offset = end
-        if end >= len(self.buffered):
-            self.buffered = b""
-            self._offset = 0
+        piece = bytes(self.buffered[:MAX_PIECE_BYTES])
+        del self.buffered[:MAX_PIECE_BYTES]
         return piece
 
     async def drain(self) -> None:
         """Reads the last few bytes, so that the connection can be used again; closes it if they don't
         come soon.
         """
-        read = len(self.buffered) - self._offset
-        self.buffered = b""
-        self._offset = 0
+        read = len(self.buffered)
+        self.buffered.clear()
         try:
             async with asyncio.timeout(DRAIN_SECONDS):
                 while read <= DRAIN_BYTES and (piece := await self.content.readany()):
@@ -328,11 +320,8 @@ class RawResponse:
         """Keeps what has come and wasn't read: aiohttp's reader hides it behind the error."""
         content = self.content
         if not self.finished and content.exception() is None and not content.is_eof():
-            try:
-                self.buffered = self.buffered[self._offset :] + content.read_nowait()
-                self._offset = 0
-            except RuntimeError:  # somebody waits for data: there is none
-                pass
+            with suppress(RuntimeError):  # somebody waits for data: there is none
+                self.buffered += content.read_nowait()
 
     def after_loss(self, error: BaseException | None) -> None:
         """Wakes the reader where aiohttp doesn't: after bytes in the middle that aren't HTTP."""
