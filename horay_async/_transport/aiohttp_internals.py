@@ -19,6 +19,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from horay_async._first_use import MadeOnce
 from horay_async._protocol.wire.size_limits import MAX_HEADER_BYTES, MAX_HEADERS
+from horay_async._transport.eviction import keep
 from horay_async._transport.headers import CommonHeaders, RequestHeaders
 from horay_async._transport.loops import call_soon
 
@@ -209,9 +210,6 @@ MAX_DIRECT_BYTES = 2**15
 """Of a request that is sent this way: half of what an idle connection takes before it asks for a pause, so that
 it is written at once. A larger one has to be written beside the reading of the response, which can come early."""
 
-MAX_TARGETS = 64
-"""URLs of which it is kept what requests to them have in common: more than a program uses again and again."""
-
 
 def _is_own(method: object) -> bool:
     """Whether a method is aiohttp's own, and not one that a recorder or mock has put in its place: maybe before this
@@ -297,10 +295,7 @@ class _Target:
         headers.update(common.headers)
         headers.popall("Content-Length", None)
         made = self.serialize(self.line, headers).removesuffix(b"\r\n\r\n")
-        if len(common.as_bytes) >= MAX_TARGETS:
-            common.as_bytes.clear()
-        common.as_bytes[self.address] = made
-        return made
+        return keep(common.as_bytes, self.address, made)
 
 
 class DirectSender:
@@ -340,11 +335,7 @@ class DirectSender:
             raise RuntimeError("Session is closed")
         target = self._targets.get((url, tls))
         if target is None:
-            target = _Target(url, self._session, tls)
-            # URLs that came once are not to keep others out for ever.
-            if len(self._targets) >= MAX_TARGETS:
-                self._targets.clear()
-            self._targets[url, tls] = target
+            target = keep(self._targets, (url, tls), _Target(url, self._session, tls))
         common, own = headers
         own = {**own, "Content-Length": str(len(body))}
         try:

@@ -73,10 +73,7 @@ class SlotsByLimit(dict[int, ConnectionSlots]):
         self._eviction = EvictionThreshold(MAX_LIMITS)
 
     def __missing__(self, limit: int) -> ConnectionSlots:
-        if len(self) >= self._eviction.at:
-            for other in [other for other, slots in self.items() if not slots.in_use]:
-                del self[other]
-            self._eviction.evicted(len(self))
+        self._eviction.evict(self, lambda _, slots: not slots.in_use)
         allowed = connections_allowed(self._loop)
         if limit <= allowed:
             return self.setdefault(limit, ConnectionSlots(limit))

@@ -1,6 +1,26 @@
-"""When the unused entries of a cache are evicted: as new ones come, and not with each of them."""
+"""What caches forget."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+KeyT = TypeVar("KeyT")
+ValueT = TypeVar("ValueT")
+
+MAX_KEPT = 64
+"""URLs, paths, hosts and timeouts of which something is kept that takes long to make: more than a program uses again and
+again."""
+
+
+def keep(cache: dict[KeyT, ValueT], key: KeyT, value: ValueT) -> ValueT:
+    """Puts a value into a cache, and returns it. A full cache is emptied before: keys that come once are neither to fill the
+    memory nor to keep others out. Several threads may use it.
+    """
+    if len(cache) >= MAX_KEPT:
+        cache.clear()
+    cache[key] = value
+    return value
 
 
 class EvictionThreshold:
@@ -16,6 +36,13 @@ class EvictionThreshold:
     def __init__(self, least: int) -> None:
         self._least = least
         self.at: int = least
+
+    def evict(self, cache: dict[KeyT, ValueT], is_unused: Callable[[KeyT, ValueT], bool]) -> None:
+        """Before a new entry comes into `cache`: evicts the unused ones, if it is time."""
+        if len(cache) >= self.at:
+            for key in [key for key, value in cache.items() if is_unused(key, value)]:
+                del cache[key]
+            self.evicted(len(cache))
 
     def evicted(self, left: int) -> None:
         """The unused entries were evicted; so many are `left`."""

@@ -7,7 +7,7 @@ import platform
 from collections.abc import Coroutine
 from contextvars import Token
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any
 
 import aiohttp
 from multidict import CIMultiDict
@@ -19,6 +19,7 @@ from horay_async._protocol.wire.request import Request
 from horay_async._transport.aiohttp_internals import HTTPResponse, response_before_error
 from horay_async._transport.connection import PendingRequest, pending_request
 from horay_async._transport.connection_pool import ConnectionPool, ConnectionPools
+from horay_async._transport.eviction import MAX_KEPT, keep
 from horay_async._transport.failures import RedirectError
 from horay_async._transport.headers import CommonHeaders, RequestHeaders
 from horay_async._transport.proxy import proxy_from_environment, with_auth_apart
@@ -32,13 +33,6 @@ EVENT_STREAM = "text/event-stream"
 USER_AGENT = (
     f"horay-async/{__version__} python/{platform.python_version()} aiohttp/{aiohttp.__version__}"
 )
-
-KeyT = TypeVar("KeyT")
-ValueT = TypeVar("ValueT")
-
-MAX_KEPT = 64
-"""Paths, hosts and timeouts of which something is kept that takes long to make: more than a program uses again and
-again."""
 
 MAX_AT_A_STRETCH = 2**20
 """Bytes of a body that aiohttp writes without a break; its own limit for that."""
@@ -99,7 +93,7 @@ class Sender:
                 return URL(path, encoded=True)
             url = URL(self.options.base_url + path, encoded=True)
             if "?" not in path:
-                _keep(self._urls, path, url)
+                keep(self._urls, path, url)
         return url
 
     def headers(self, request: Request, accept: str, key: Secret | None = None) -> RequestHeaders:
@@ -138,9 +132,7 @@ class Sender:
         try:
             return self._proxies[origin]
         except KeyError:
-            proxy = proxy_from_environment(origin)
-        _keep(self._proxies, origin, proxy)
-        return proxy
+            return keep(self._proxies, origin, proxy_from_environment(origin))
 
     def send(
         self, pending: PendingRequest, headers: RequestHeaders, pool: ConnectionPool
@@ -225,15 +217,6 @@ class Sender:
             if response is None:
                 raise
             return response
-
-
-def _keep(cache: dict[KeyT, ValueT], key: KeyT, value: ValueT) -> None:
-    """Puts a value into a cache that is emptied when it is full: keys that come once are neither to fill the memory nor
-    to keep others out. Several threads may use it.
-    """
-    if len(cache) >= MAX_KEPT:
-        cache.clear()
-    cache[key] = value
 
 
 @lru_cache(maxsize=MAX_KEPT)

@@ -63,16 +63,12 @@ class SharedLimiters:
         if limiter is None:
             from horay_async._transport.request_limiter import RequestLimiter  # noqa: PLC0415 - for limits and batches alone
 
-            if len(limiters) >= limiters.eviction.at:
-                self._forget_unused(limiters, loop.time())
+            now = loop.time()
+            limiters.eviction.evict(
+                limiters, lambda key, limiter: key not in self._members and limiter.is_idle(now)
+            )
             limiter = limiters[key] = RequestLimiter(options)
         return limiter
-
-    def _forget_unused(self, limiters: LimitersOfLoop, now: float) -> None:
-        for key, limiter in list(limiters.items()):
-            if key not in self._members and limiter.is_idle(now):
-                del limiters[key]
-        limiters.eviction.evicted(len(limiters))
 
     def close(self) -> None:
         """Ends all waits, on every loop."""

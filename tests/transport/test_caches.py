@@ -11,7 +11,7 @@ from yarl import URL
 
 from horay_async import Timeouts
 from horay_async._transport import aiohttp_internals
-from horay_async._transport.sender import MAX_KEPT
+from horay_async._transport.eviction import MAX_KEPT
 from horay_async.testing import FaultServer, json_response
 from tests.growth import assert_linear
 
@@ -92,7 +92,7 @@ async def test_urls_that_come_once(
     monkeypatch.setattr(aiohttp_internals, "_Target", Target)
     fault_server.always(json_response({}))
     async with connect() as client:
-        for number in range(2 * aiohttp_internals.MAX_TARGETS):
+        for number in range(2 * MAX_KEPT):
             await client.request("POST", f"/once/{number}", body={})
         made.clear()
         for _ in range(5):
