@@ -134,21 +134,17 @@ class RequestLimiter:
     def acquire_nowait(self, body: bytes | None, *, bulk: bool) -> CallAttemptPermit | None:
         """Admits a call's attempt where it needn't wait. Raises `ConfigurationError` once the client is closed."""
         size = size_of(body)
-        request = LimitedRequest(self.tokens_of(size), self._concurrency, bulk=bulk)
+        request = LimitedRequest(self.estimate.of(size), self._concurrency, bulk=bulk)
         return CallAttemptPermit(self, request, size) if self.admit_nowait(request) else None
 
     async def acquire(self, body: bytes | None, *, bulk: bool) -> CallAttemptPermit:
         """Waits until a call's attempt is admitted. Raises `ConfigurationError` once the client is closed."""
         size = size_of(body)
-        request = LimitedRequest(self.tokens_of(size), self._concurrency, bulk=bulk)
+        request = LimitedRequest(self.estimate.of(size), self._concurrency, bulk=bulk)
         await self.admit(request)
         return CallAttemptPermit(self, request, size)
 
     # For batches too
-
-    def tokens_of(self, size: RequestSize) -> float:
-        """What a request will take, as far as can be known."""
-        return self.estimate.of(size.length, size.max_tokens, size.choices)
 
     def admit_nowait(self, request: LimitedRequest) -> bool:
         """Admits a request where nobody waits and it needn't wait either; returns whether it did."""
@@ -193,20 +189,18 @@ class RequestLimiter:
 
     def correct(self, tokens: float, rate_limiter: AnyRateLimiter | None, now: float) -> None:
         """Counts tokens in addition, negative for less."""
-        if self._rate_limiter is not None:
-            self._rate_limiter.correct(tokens, now)
-        if rate_limiter is not None:
-            rate_limiter.correct(tokens, now)
+        for limiter in filter(None, (self._rate_limiter, rate_limiter)):
+            limiter.correct(tokens, now)
 
     def learn(self, size: RequestSize, response: object) -> int | None:
         """The tokens that a response says it took, which later estimates build on; None where it doesn't say, or what
         can't be.
         """
         prompt, completion, total = tokens_used(response)
-        most = self.estimate.most(size.length, size.max_tokens, size.choices)
+        most = self.estimate.most(size)
         if not total or not are_believable(prompt, completion, total, most=most):
             return None
-        self.estimate.learn(size.length, size.choices, prompt=prompt, completion=completion)
+        self.estimate.learn(size, prompt=prompt, completion=completion)
         return int(total)
 
     def refused(self, permit: Permit, now: float, *, retry_after: float | None) -> None:
@@ -321,16 +315,12 @@ class RequestLimiter:
 
     def _count(self, request: LimitedRequest, now: float) -> None:
         """Counts a request that is admitted."""
-        if self._rate_limiter is not None:
-            self._rate_limiter.take(request.tokens, now)
-        request.windows = self._windows.take(request.tokens)
-        concurrency, rate_limiter = request.concurrency, request.rate_limiter
-        if rate_limiter is not None:
+        for rate_limiter in filter(None, (self._rate_limiter, request.rate_limiter)):
             rate_limiter.take(request.tokens, now)
-        adaptive = rate_limiter is not None or concurrency is self.auto
-        request.permit = self.overload.admit(
-            concurrency, now, adaptive=adaptive, probe=request.probe
-        )
+        request.windows = self._windows.take(request.tokens)
+        concurrency, probe = request.concurrency, request.probe
+        adaptive = request.rate_limiter is not None or concurrency is self.auto
+        request.permit = self.overload.admit(concurrency, now, adaptive=adaptive, probe=probe)
 
     def _give_up(self, waiter: _Waiter) -> None:
         """Somebody waits no more: the next in queue may have been held back by it."""

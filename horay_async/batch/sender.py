@@ -92,7 +92,7 @@ class RequestSender:
         server won't take it within the time that it has: see `unsent`.
         """
         settings, rate_limiter = self.settings, self._rate_limiter
-        work.tokens = self._batch_limiter.limiter.tokens_of(work.size)
+        work.tokens = self._batch_limiter.limiter.estimate.of(work.size)
         request = LimitedRequest(work.tokens, self.concurrency, rate_limiter, bulk=settings.bulk)
         since = self._clock() if work.put_off_since is None else work.put_off_since
         patience = Patience(self._began, since, settings.give_up_after)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from horay_async._protocol.limits.request_size import RequestSize
+
 MAX_TOKENS = 10_000_000
 """Of one request, its prompt and its responses: the longest context of a model that is served."""
 
@@ -37,20 +39,21 @@ class TokenEstimate:
         self._per_byte = self.TOKENS_PER_BYTE
         self._per_choice = self.COMPLETION_TOKENS
 
-    def of(self, size: int, most: int | None, choices: int) -> float:
-        """Tokens of a request with a body of `size` bytes, for `choices` of `most` tokens each; None is
-        no maximum.
-        """
+    def of(self, size: RequestSize) -> float:
+        """Tokens of a request."""
+        most = size.max_tokens
         per_choice = self._per_choice if most is None else min(most, MAX_COMPLETION_TOKENS)
-        return min(MAX_TOKENS, size * self._per_byte + per_choice * min(choices, MAX_CHOICES))
+        choices = min(size.choices, MAX_CHOICES)
+        return min(MAX_TOKENS, size.length * self._per_byte + per_choice * choices)
 
     @staticmethod
-    def most(size: int, most: int | None, choices: int) -> int:
-        """Tokens that such a request can have taken; what a server reports beyond it isn't believed."""
-        per_choice = MAX_COMPLETION_TOKENS if most is None else max(most, MAX_COMPLETION_TOKENS)
-        return min(MAX_TOKENS, size + MAX_LINKED_TOKENS + per_choice * min(choices, MAX_CHOICES))
+    def most(size: RequestSize) -> int:
+        """Tokens that a request can have taken; what a server reports beyond it isn't believed."""
+        per_choice = max(size.max_tokens or 0, MAX_COMPLETION_TOKENS)
+        choices = min(size.choices, MAX_CHOICES)
+        return min(MAX_TOKENS, size.length + MAX_LINKED_TOKENS + per_choice * choices)
 
-    def learn(self, size: int, choices: int, *, prompt: int, completion: int) -> None:
-        """Takes in the token counts of a response."""
-        self._per_byte += self.WEIGHT * (prompt / max(1, size) - self._per_byte)
-        self._per_choice += self.WEIGHT * (completion / max(1, choices) - self._per_choice)
+    def learn(self, size: RequestSize, *, prompt: int, completion: int) -> None:
+        """Takes in the token counts of a response to a request."""
+        self._per_byte += self.WEIGHT * (prompt / max(1, size.length) - self._per_byte)
+        self._per_choice += self.WEIGHT * (completion / max(1, size.choices) - self._per_choice)
