@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -66,7 +67,7 @@ class TypedAccumulator(Accumulator[ChatCompletionChunk, ParsedCompletion[T]]):
         self._into = into
         self._tools = tools
         self._merged = ChatAccumulator()
-        self._drafts: dict[int, _Draft] = {}
+        self._drafts: defaultdict[int, _Draft] = defaultdict(_Draft)
         self._whole: dict[int, ParsedChoice[T]] = {}
         self._meta: ResponseMeta | None = None
         """How the response came about: chunks that came over the wire tell."""
@@ -117,9 +118,8 @@ class TypedAccumulator(Accumulator[ChatCompletionChunk, ParsedCompletion[T]]):
         elif isinstance(event, ChoiceFinished):
             draft = self._open(event.index)
             draft.end = event
-            with suppress(
-                AnswerError
-            ):  # raised at the end: the rest, other choices and the usage may come behind it
+            # Raised at the end: the rest, other choices and the usage may come behind it.
+            with suppress(AnswerError):
                 self._parse(draft, event, events)
             events.append(event)
         else:
@@ -155,8 +155,6 @@ class TypedAccumulator(Accumulator[ChatCompletionChunk, ParsedCompletion[T]]):
 
     def _open(self, index: int) -> _Draft:
         """The draft of a choice that goes on."""
-        draft = self._drafts.get(index)
-        if draft is None:
-            draft = self._drafts[index] = _Draft()
+        draft = self._drafts[index]
         draft.is_open = True
         return draft

@@ -40,9 +40,8 @@ class PartialJSON:
         self._keys: list[str] = []
         """The key that waits for its value, of each open container; empty for arrays."""
         self._read: State = self._before
-        self._otherwise: State = (
-            self._prose
-        )  # where no object or array begins; in a block nothing is read then
+        self._otherwise: State = self._prose
+        """Reads where no object or array begins; in a block nothing does."""
         self._raw: list[str] = []
         """The pieces of the line, string, number or word that is open; of a value's string, those that aren't decoded."""
         self._text = ""

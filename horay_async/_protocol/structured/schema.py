@@ -244,9 +244,8 @@ def _noted(form: Json, description: str | None) -> Json:
         return form
     # Beside a reference the strict form allows nothing else.
     rest = {"anyOf": [form]} if "$ref" in form else form
-    return (
-        {"description": description} | rest | {"description": description}
-    )  # first, whatever stood there
+    # First, whatever stood there.
+    return {"description": description} | rest | {"description": description}
 
 
 def _constrained(form: Json, constraints: Iterable[Constraint], node: nodes.Constrained) -> Json:

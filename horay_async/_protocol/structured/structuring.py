@@ -124,14 +124,14 @@ class _Hooks:
             def hook(value: Any) -> Any:
                 if not is_object(value):
                     raise InvalidValue(f"an object ({named(shape.hint)})", value)
-                return _instance(shape.cls, fields, value)
+                return _make_instance(shape.cls, fields, value)
 
             self._records[shape] = hook
             fields += [(member, self.of(member.node)) for member in shape.members]
         return self._records[shape]
 
 
-def _instance(cls: type[Any], fields: list[tuple[nodes.Member, Hook]], value: Json) -> Any:
+def _make_instance(cls: type[Any], fields: list[tuple[nodes.Member, Hook]], value: Json) -> Any:
     """The instance of `cls` that an object becomes. Raises `NestedMismatches` with the mismatches of all its fields, or what the
     class itself raises.
     """

@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from datetime import date, datetime, time
 from decimal import Decimal
 from types import NoneType
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from horay_async._json import is_object
@@ -43,19 +43,15 @@ def union_hook(node: nodes.Options, hooks: list[Hook]) -> Hook:
     """The hook of a union from those of its options."""
     options = list(zip(node.options, hooks, strict=True))
     table = {kind: _tried(kind, options) for kind in TRIED}
-    records = [each for each in options if isinstance(each[0], nodes.ClassNode)]
+    records = [option for option in node.options if isinstance(option, nodes.ClassNode)]
     filled = [each for each in options if each[0].hint is not NoneType]
     expected = " or ".join(named(option.hint) for option in node.options)
 
     def hook(value: Any) -> Any:
         pool = table[type(value)]
         if is_object(value) and records:
-            likely = _meant(value, [cast(nodes.ClassNode, node) for node, _ in records])
-            pool = [
-                each
-                for each in pool
-                if each[0] in likely or not isinstance(each[0], nodes.ClassNode)
-            ]
+            unlikely = set(records).difference(_meant(value, records))
+            pool = [each for each in pool if each[0] not in unlikely]
         if not pool and len(filled) == 1:
             pool = filled  # says what is wrong with its own message
         if len(pool) == 1:
