@@ -306,21 +306,18 @@ class AsyncStream(Readable[ChunkT]):
                 self._call.fail(error)
             self._end(error)
             raise
-        except ConfigurationError as error:
-            if error.args != (CLIENT_CLOSED,):
-                self._failure = error
-            else:  # told to a retry, since the connection was closed with the client
-                self._failure = HorayError(CLIENT_CLOSED_UNREAD)
-            self._end(error)
-            self._close_nowait()
-            raise self._failure from None
         except BaseException as error:
-            if isinstance(error, HorayError | DriftWarning):
+            client_closed = isinstance(error, ConfigurationError) and error.args == (CLIENT_CLOSED,)
+            if client_closed:  # told to a retry, since the connection was closed with the client
+                self._failure = HorayError(CLIENT_CLOSED_UNREAD)
+            elif isinstance(error, HorayError | DriftWarning):
                 self._failure = error
             else:
                 self._failure, self._interrupted_by = interrupted(error), type(error)
             self._end(error)
             self._close_nowait()
+            if client_closed:
+                raise self._failure from None
             if isinstance(error, StopAsyncIteration):
                 raise no_end(error) from error
             raise
