@@ -165,14 +165,18 @@ class RequestLimiter:
         self._serial += 1
         admitted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         waiter = _Waiter(request, self._serial, admitted)
-        self._queues.setdefault(_queue_key(request), deque()).append(waiter)
+        key = (request.bulk, request.concurrency, request.rate_limiter, request.probe)
+        queue = self._queues.setdefault(key, deque())
+        queue.append(waiter)
         try:
             self.wake()
             await admitted
         except BaseException:
-            with contextlib.suppress(RuntimeError):  # no loop runs any more, so nobody waits
+            # No loop runs any more, so nobody waits; or the queue has let go of it.
+            with contextlib.suppress(RuntimeError, ValueError):
                 if admitted.cancelled() or not admitted.done():
-                    self._give_up(waiter)
+                    queue.remove(waiter)
+                    self.wake()  # it may have held back the next one
                 elif admitted.exception() is None:  # admitted in the same moment
                     self.give_back(request)
             raise
@@ -227,9 +231,9 @@ class RequestLimiter:
             return
         loop = asyncio.get_running_loop()
         now = loop.time()
-        while (delay := self._admit_next(now)) <= TICK:
-            if not self._queues:
-                return
+        delay = 0.0
+        while delay <= TICK:
+            delay = self._admit_next(now)
         if delay < FOREVER:
             self._timer = loop.call_later(delay, self.wake)
 
@@ -258,7 +262,8 @@ class RequestLimiter:
     def _admit_next(self, now: float) -> float:
         """Admits the next one, if one may be sent now: then 0, else the seconds until one may."""
         soonest = FOREVER
-        heads = sorted(filter(None, map(self._head, list(self._queues))), key=_priority)
+        heads = list(filter(None, map(self._head, list(self._queues))))
+        heads.sort(key=lambda waiter: (waiter.request.bulk, waiter.serial))
         held = False  # whether a call waits for what everybody has to wait for
         for waiter in heads:
             request = waiter.request
@@ -267,16 +272,17 @@ class RequestLimiter:
             shared = self._shared_wait(request.tokens, now)
             delay = max(shared, self._own_wait(request, now))
             if delay <= TICK:
-                self._dequeue(waiter)
                 self._count(request, now)
-                waiter.admitted.set_result(None)
+                waiter.admitted.set_result(None)  # by which it leaves its queue, see `_head`
                 return 0.0
             held |= shared > TICK
             soonest = min(soonest, delay)
         return soonest
 
     def _head(self, key: tuple[object, ...]) -> _Waiter | None:
-        """The first of a queue that still waits: one that was cancelled may not have heard of it yet."""
+        """The first of a queue that still waits. Those before it leave the queue: they are admitted, or were cancelled and may not
+        have heard of it yet.
+        """
         queue = self._queues[key]
         while queue and queue[0].admitted.done():
             queue.popleft()
@@ -322,30 +328,8 @@ class RequestLimiter:
         adaptive = request.rate_limiter is not None or concurrency is self.auto
         request.permit = self.overload.admit(concurrency, now, adaptive=adaptive, probe=probe)
 
-    def _give_up(self, waiter: _Waiter) -> None:
-        """Somebody waits no more: the next in queue may have been held back by it."""
-        with contextlib.suppress(KeyError, ValueError):  # the client was closed
-            self._dequeue(waiter)
-            self.wake()
-
-    def _dequeue(self, waiter: _Waiter) -> None:
-        request = waiter.request
-        key = _queue_key(request)
-        queue = self._queues[key]
-        queue.remove(waiter)
-        if not queue:
-            del self._queues[key]
-
 
 FOREVER = float("inf")
-
-
-def _queue_key(request: LimitedRequest) -> tuple[object, ...]:
-    return request.bulk, request.concurrency, request.rate_limiter, request.probe
-
-
-def _priority(waiter: _Waiter) -> tuple[bool, int]:
-    return waiter.request.bulk, waiter.serial
 
 
 class CallAttemptPermit:
