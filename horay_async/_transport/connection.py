@@ -14,7 +14,7 @@ import select
 import socket
 from contextvars import ContextVar
 from functools import partial
-from typing import Any, Protocol, cast
+from typing import Any, cast
 from weakref import WeakSet
 
 import aiohttp
@@ -29,49 +29,23 @@ from horay_async._transport.loops import registry_of
 from horay_async._transport.tcp_keepalive import make_socket
 
 
-class Reader(Protocol):
-    """Who reads the response on a connection."""
+class Reader:
+    """Who reads the response on a connection. This one has read it: it takes the place of another on an idle connection, which is
+    to keep no response alive.
+    """
 
-    @property
-    def content(self) -> Body:
-        """The body, as aiohttp receives it."""
-        ...
-
-    def before_loss(self) -> None:
-        """The connection is lost; what aiohttp has received can still be read."""
-        ...
-
-    def after_loss(self, error: BaseException | None) -> None:
-        """aiohttp knows of the loss; `error` is what it may say of the reason."""
-        ...
-
-
-class Body(Protocol):
-    """As much of aiohttp's stream reader as a connection looks at."""
-
-    def is_eof(self) -> bool:
-        """Whether the last byte has come."""
-        ...
-
-
-class Finished:
-    """Takes a reader's place on an idle connection, which is to keep no response alive."""
-
-    @property
-    def content(self) -> Finished:
-        return self
-
-    def is_eof(self) -> bool:
+    def is_whole(self) -> bool:
+        """Whether the last byte of the body has come."""
         return True
 
     def before_loss(self) -> None:
-        pass
+        """The connection is lost; what aiohttp has received can still be read."""
 
     def after_loss(self, error: BaseException | None) -> None:
-        pass
+        """aiohttp knows of the loss; `error` is what it may say of the reason."""
 
 
-FINISHED = Finished()
+FINISHED = Reader()
 
 CLOSED_HERE = "the connection was closed on this side"
 
@@ -153,7 +127,7 @@ class ConnectionProtocol(asyncio.Protocol):
             if not aiohttp_internals.ENABLED and len(data) > 1:
                 self.inner.data_received(data[:-1])
                 data = data[-1:]
-            if reader.content.is_eof():
+            if reader.is_whole():
                 self._unrequested = True
             self.inner.data_received(data)
             return

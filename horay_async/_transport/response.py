@@ -25,6 +25,7 @@ from horay_async._transport.connection import (
     FINISHED,
     ConnectionProtocol,
     PendingRequest,
+    Reader,
     UnreadData,
 )
 from horay_async._transport.connection_pool import ConnectionPool
@@ -48,7 +49,7 @@ def _media_type(header: str) -> str:
     return header.partition(";")[0].strip().lower()
 
 
-class RawResponse:
+class RawResponse(Reader):
     """A response whose head has come.
 
     `deadline` is that of the call, on the loop's clock. Its slot among `slots` and its `permit` are released when the
@@ -315,6 +316,9 @@ class RawResponse:
         return failure
 
     # The connection's loss
+
+    def is_whole(self) -> bool:
+        return self.content.is_eof()
 
     def before_loss(self) -> None:
         """Keeps what has come and wasn't read: aiohttp's reader hides it behind the error."""
