@@ -6,31 +6,14 @@ Pydantic's classes are told by their own attributes, so that nothing here import
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Generic, Protocol, TypeVar, cast, get_args, get_origin, get_type_hints
 
 import attrs
 
 from horay_async._class_docs import ClassDoc
+from horay_async._protocol.structured import nodes
 from horay_async._protocol.structured.constraints import Constraint, constraints_of_validator
-
-
-@attrs.frozen(kw_only=True)
-class Field:
-    """One field that a class's constructor takes."""
-
-    name: str
-    """The attribute's name."""
-    parameter: str
-    """What the constructor calls it; attrs lets that differ."""
-    hint: Any
-    """Its type hint, with type variables replaced by what the class and its bases were given."""
-    description: str | None
-    """From `metadata={"description": ...}`."""
-    constraints: tuple[Constraint, ...]
-    """What the validators of an attrs class ask for."""
-    optional: bool
-    """Whether it has a default."""
 
 
 def is_pydantic(hint: Any) -> bool:
@@ -56,29 +39,31 @@ def own_docstring(cls: type[Any]) -> str:
     return text if isinstance(text, str) and not text.startswith(f"{cls.__name__}(") else ""
 
 
-def record_fields(hint: Any) -> list[Field]:
+def members_of(
+    hint: Any, described: Mapping[str, str], parse: Callable[[str, Any], nodes.Node]
+) -> Iterator[nodes.Member]:
     """The fields of an attrs class or a dataclass that its constructor takes, in order.
+
+    `described` is what its docstring says of them. `parse` makes a node of a field's name and its type hint, in which type
+    variables are replaced by what the class and its bases were given.
 
     Raises `TypeError` for an annotation that can't be resolved.
     """
     cls: Any = get_origin(hint) or hint
     hints, given, is_attrs = _hints(cls), dict(_bindings(hint)), attrs.has(cls)
     # `dataclasses.fields` leaves out what is for the constructor alone.
-    found = attrs.fields(cls) if is_attrs else cls.__dataclass_fields__.values()
-    return [
-        Field(
-            name=field.name,
-            parameter=field.alias if is_attrs else field.name,
-            hint=filled(
-                hints.get(field.name, field.type or Any), given.get(_owner(cls, field.name), {})
-            ),
-            description=_description(field.metadata),
-            constraints=_constraints(field) if is_attrs else (),
-            optional=_has_default(field),
-        )
-        for field in found
-        if field.init and not _is_class_variable(field)
-    ]
+    for field in attrs.fields(cls) if is_attrs else cls.__dataclass_fields__.values():
+        name: str = field.name
+        if field.init and not _is_class_variable(field):
+            own_hint = hints.get(name, field.type or Any)
+            yield nodes.Member(
+                name=name,
+                parameter=field.alias if is_attrs else name,
+                node=parse(name, filled(own_hint, given.get(_owner(cls, name), {}))),
+                description=_description(field.metadata) or described.get(name),
+                constraints=_constraints(field) if is_attrs else (),
+                optional=_has_default(field),
+            )
 
 
 def _constraints(field: Any) -> tuple[Constraint, ...]:

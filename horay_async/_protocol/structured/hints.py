@@ -22,8 +22,8 @@ from horay_async._protocol.structured.classes import (
     filled,
     is_pydantic,
     is_record,
+    members_of,
     own_docstring,
-    record_fields,
 )
 from horay_async._protocol.structured.constraints import Constraint, constraints_of
 from horay_async._protocol.structured.docstrings import parse_docstring
@@ -149,17 +149,11 @@ class _Parser:
             )
         docs = parse_docstring(own_docstring(cls))
         shape = self._shapes[hint] = nodes.Shape(hint=hint, cls=cls, text=docs.text)
-        shape.members = tuple(
-            nodes.Member(
-                name=field.name,
-                parameter=field.parameter,
-                node=self.parse(field.hint, f"{path}.{field.name}", hint),
-                description=field.description or docs.arguments.get(field.name),
-                constraints=field.constraints,
-                optional=field.optional,
-            )
-            for field in record_fields(hint)
-        )
+
+        def parse(name: str, of: Any) -> nodes.Node:
+            return self.parse(of, f"{path}.{name}", hint)
+
+        shape.members = tuple(members_of(hint, docs.arguments, parse))
         return shape
 
 

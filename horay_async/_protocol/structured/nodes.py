@@ -96,12 +96,12 @@ class Member:
     name: str
     """The property's name, which is the attribute's."""
     parameter: str
-    """What the class's constructor calls it."""
+    """What the class's constructor calls it; attrs lets that differ."""
     node: Node
     description: str | None
     """From `metadata={"description": ...}`, else from the class's docstring."""
     constraints: tuple[Constraint, ...]
-    """Those of the class's own validators, which check them."""
+    """Those of the validators of an attrs class, which check them."""
     optional: bool
     """Whether the class can be made without it."""
 
