@@ -62,11 +62,8 @@ class _Hooks:
 
     def of(self, node: nodes.Node) -> Hook:
         """The hook of any node."""
-        return HOOKS[type(node)](self, node)
-
-    def _constrained(self, node: nodes.Constrained, hook: Hook) -> Hook:
-        """`hook`, and then the node's constraints."""
-        if not node.constraints:
+        hook = HOOKS[type(node)](self, node)
+        if not isinstance(node, nodes.Constrained) or not node.constraints:
             return hook
 
         def checked(value: Any) -> Any:
@@ -79,9 +76,6 @@ class _Hooks:
 
         return checked
 
-    def scalar(self, node: nodes.Scalar) -> Hook:
-        return self._constrained(node, SCALARS[node.hint])
-
     def array(self, node: nodes.Array) -> Hook:
         item, into = self.of(node.item), node.into
 
@@ -90,7 +84,7 @@ class _Hooks:
                 raise InvalidValue("an array", value)
             return into(_each((n, entry, item) for n, entry in enumerate(value)))
 
-        return self._constrained(node, hook)
+        return hook
 
     def fixed_array(self, node: nodes.FixedArray) -> Hook:
         hooks = [self.of(item) for item in node.items]
@@ -111,7 +105,7 @@ class _Hooks:
             items = _each((name, entry, item) for name, entry in value.items())
             return dict(zip(value, items, strict=True))
 
-        return self._constrained(node, hook)
+        return hook
 
     def union(self, node: nodes.Options) -> Hook:
         return union_hook(node, [self.of(option) for option in node.options])
@@ -170,7 +164,7 @@ def _each(entries: Iterable[tuple[Any, Any, Hook]]) -> list[Any]:
 
 HOOKS: dict[type[nodes.Node], Callable[[_Hooks, Any], Hook]] = {
     nodes.Anything: lambda _hooks, _node: anything,
-    nodes.Scalar: _Hooks.scalar,
+    nodes.Scalar: lambda _hooks, node: SCALARS[node.hint],
     nodes.Choice: lambda _hooks, node: choice_hook(node.values),
     nodes.Array: _Hooks.array,
     nodes.FixedArray: _Hooks.fixed_array,
