@@ -28,7 +28,6 @@ from horay_async._transport.failures import LIMITED, chain, map_exception, timed
 from horay_async._transport.headers import CommonHeaders, RequestHeaders
 from horay_async._transport.log import LOG
 from horay_async._transport.loops import running_loop
-from horay_async._transport.proxy import masking_proxy
 from horay_async._transport.response import RawResponse
 from horay_async._transport.sender import EVENT_STREAM, JSON, Sender
 from horay_async.errors import (
@@ -278,7 +277,8 @@ class Call:
             if permit is not None:
                 _give_up(permit, error)
             raise
-        meta = self._read_head(raw, attempt)
+        clean = sender.masking(self._clean, self.request)
+        meta = self._read_head(raw, attempt, clean)
         meta.queue = acquired - began
         meta.connect = max(0.0, (pending.dispatched_at or acquired) - acquired)
         meta.first_byte = loop.time() - began
@@ -287,7 +287,7 @@ class Call:
         response = RawResponse(
             raw,
             meta,
-            self._clean,
+            clean,
             pending,
             deadline=self._deadline,
             pool=pool,
@@ -387,7 +387,7 @@ class Call:
         request = self.request
         # A caller's own session doesn't tell whether the request went out.
         sent = pending.sent if pool.owned else None
-        clean = masking_proxy(self._clean, self._sender.proxy(self._sender.url(request.path)))
+        clean = self._sender.masking(self._clean, request)
         if pending.expired or (pending.interrupt is not None and pending.interrupt.expired()):
             clock: Clock = "first_byte" if pending.expired else "total"
             execution: Execution = "not_sent" if sent is False else "unknown"
@@ -397,9 +397,9 @@ class Call:
             failure = map_exception(error, request, clean, dispatched=sent, closed=closed)
         return chain(failure, error, clean)
 
-    def _read_head(self, raw: HTTPResponse, attempt: Attempt) -> ResponseMeta:
+    def _read_head(self, raw: HTTPResponse, attempt: Attempt, clean: Cleaner) -> ResponseMeta:
         """What the response's head says, cleaned: from here on, none of its texts has to be looked at again."""
-        headers, clean = raw.headers, self._clean
+        headers = raw.headers
         together = " ".join(headers.values())
         if clean(together) != together:
             headers = CIMultiDictProxy(
@@ -438,7 +438,8 @@ class Call:
             pass  # the status is what counts; its explanation broke off, or takes too long
         self.error_body = body
         options = self._sender.options
-        own_header = any(name.lower() == "authorization" for name in options.default_headers)
+        names = (*options.default_headers, *self.request.headers)
+        own_header = any(name.lower() == "authorization" for name in names)
         return status_error(
             raw.reason or "",
             response.meta.headers,

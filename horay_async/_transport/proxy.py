@@ -12,7 +12,6 @@ from yarl import URL
 
 from horay_async._checks import is_loopback
 from horay_async._keys import Secret
-from horay_async._protocol.wire.clean import Cleaner
 from horay_async.options import netrc_file
 
 
@@ -64,14 +63,16 @@ def with_auth_apart(proxy: str | URL | None) -> tuple[URL | None, dict[str, str]
     url = URL(proxy)
     if url.user is None and url.password is None:
         return url, None
-    account = f"{url.user or ''}:{url.password or ''}".encode("latin1")  # as aiohttp does by itself
-    header = _Account(f"Basic {b64encode(account).decode()}")
-    return url.with_user(None), {"Authorization": header}
+    return url.with_user(None), {"Authorization": _Account(f"Basic {_account(url)}")}
 
 
-def masking_proxy(clean: Cleaner, proxy: str | URL | None) -> Cleaner:
-    """`clean`, which masks the password of `proxy` too, as it is and as a URL spells it."""
-    password = None if proxy is None else URL(proxy).password
-    if not password:
-        return clean
-    return clean.masking(password, quote(password, safe=""), unquote(password))
+def proxy_secrets(proxy: str | URL | None) -> tuple[str, ...]:
+    """The password of `proxy`, as it is, as a URL spells it and as a header does."""
+    if proxy is None or not (password := URL(proxy).password):
+        return ()
+    return password, quote(password, safe=""), unquote(password), _account(URL(proxy))
+
+
+def _account(proxy: URL) -> str:
+    """User and password as aiohttp sends them by itself."""
+    return b64encode(f"{proxy.user or ''}:{proxy.password or ''}".encode("latin1")).decode()

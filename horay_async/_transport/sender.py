@@ -8,13 +8,14 @@ from collections.abc import Coroutine
 from contextvars import Token
 from functools import lru_cache
 from typing import Any
+from urllib.parse import parse_qsl
 
 import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
 
 from horay_async._keys import Secret, copied_keys
-from horay_async._protocol.wire.clean import MASK
+from horay_async._protocol.wire.clean import MASK, Cleaner, secrets_of
 from horay_async._protocol.wire.request import Request
 from horay_async._transport.aiohttp_internals import HTTPResponse, response_before_error
 from horay_async._transport.connection import PendingRequest, pending_request
@@ -22,7 +23,7 @@ from horay_async._transport.connection_pool import ConnectionPool, ConnectionPoo
 from horay_async._transport.eviction import MAX_KEPT, keep
 from horay_async._transport.failures import RedirectError
 from horay_async._transport.headers import CommonHeaders, RequestHeaders
-from horay_async._transport.proxy import proxy_from_environment, with_auth_apart
+from horay_async._transport.proxy import proxy_from_environment, proxy_secrets, with_auth_apart
 from horay_async._transport.shared_limiters import Membership
 from horay_async._version import __version__
 from horay_async.options import ClientOptions
@@ -84,6 +85,11 @@ class Sender:
             }
         )
         self._headers.update(options.default_headers)
+        self._secrets: tuple[str, ...] = (
+            *secrets_of([*options.default_headers.items(), *options.default_query.items()]),
+            *proxy_secrets(options.proxy),
+        )
+        """What each request is sent with that is secret beside the key; proxies that the environment names are added."""
 
     def url(self, path: str) -> URL:
         """The URL of a path; those without a query are kept, since making one costs as much as sending."""
@@ -132,7 +138,17 @@ class Sender:
         try:
             return self._proxies[origin]
         except KeyError:
-            return keep(self._proxies, origin, proxy_from_environment(origin))
+            proxy = proxy_from_environment(origin)
+        self._secrets = tuple(dict.fromkeys((*self._secrets, *proxy_secrets(proxy))))
+        return keep(self._proxies, origin, proxy)
+
+    def masking(self, clean: Cleaner, request: Request) -> Cleaner:
+        """`clean`, which masks as well what else is secret of what `request` is sent with: in headers, the query and the proxy's URL."""
+        secrets, own = self._secrets, request.headers
+        if "?" in request.path or len(own) > ("Idempotency-Key" in own):
+            query = parse_qsl(request.path.partition("?")[2])
+            secrets = (*secrets, *secrets_of([*own.items(), *query]))
+        return clean.masking(*secrets)
 
     def send(
         self, pending: PendingRequest, headers: RequestHeaders, pool: ConnectionPool

@@ -23,7 +23,7 @@ from horay_async import (
     RateLimitError,
     RetryPolicy,
 )
-from horay_async.testing import error
+from horay_async.testing import FaultServer, Request, ScriptedResponse, error, respond
 
 from .scripted import ScriptedServer, scripted, whole
 from .tunnel import Tunnel, tunnel
@@ -228,6 +228,60 @@ async def test_password_of_a_proxy(connect: Connect, status: bytes) -> None:
     assert "Basic" in proxy.heads[0]
     basic = base64.b64encode(b"someone:hunter/22").decode()
     assert_clean(sinks(raised.value), "hunter", "someone", basic)
+
+
+TENANT = "sk-tenant-0123456789"
+
+
+@pytest.mark.parametrize(
+    ("options", "call"),
+    [
+        ({}, {"extra_headers": {"Authorization": f"Bearer {TENANT}"}}),
+        ({}, {"extra_headers": {"api-key": TENANT}}),
+        ({}, {"extra_headers": {"Cookie": f"a=b; session={TENANT}"}}),
+        ({}, {"extra_query": {"key": TENANT}}),
+        ({"default_headers": {"X-Api-Key": TENANT}}, {}),
+        ({"default_query": {"sig": TENANT}}, {}),
+        ({"proxy": f"http://us%C3%A9r:{TENANT}@{{}}"}, {}),
+    ],
+    ids=str,
+)
+async def test_other_secrets_that_a_server_repeats(
+    fault_server: FaultServer, connect: Connect, options: Any, call: Any
+) -> None:
+    """What headers, the query or the proxy have of secrets is in no error, as the key isn't."""
+
+    def repeat(request: Request) -> ScriptedResponse:
+        sent = [*request.headers.values(), request.target]
+        return respond(json.dumps({"error": {"message": " ".join(sent)}}), status=400)
+
+    fault_server.add(repeat)
+    if "proxy" in options:
+        place = fault_server.origin.removeprefix("http://")
+        options = {"proxy": options["proxy"].format(place)}
+        options |= {"base_url": "http://api.example/v1", "allow_insecure_http": True}
+    async with connect(**options) as client:
+        with pytest.raises(APIError, match="API key") as raised:
+            await client.request("POST", "/x", body={}, **call)
+    basic = base64.b64encode(f"usér:{TENANT}".encode("latin1")).decode()
+    assert_clean(sinks(raised.value), TENANT, basic)
+
+
+async def test_password_of_the_environments_proxy_that_it_repeats(
+    fault_server: FaultServer, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The proxy's own error page is clean, too."""
+    fault_server.add(lambda asked: respond(asked.headers["Proxy-Authorization"], status=403))
+    for name in ("HTTP_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, fault_server.origin.replace("//", f"//user:{TENANT}@"))
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    async with connect(
+        base_url="http://api.example/v1", allow_insecure_http=True, trust_env=True
+    ) as client:
+        with pytest.raises(APIError, match="API key") as raised:
+            await client.models.list()
+    assert_clean(sinks(raised.value), base64.b64encode(f"user:{TENANT}".encode()).decode())
 
 
 async def test_remote_proxy_of_the_environment_gets_no_key(

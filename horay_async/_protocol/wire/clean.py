@@ -25,6 +25,14 @@ from horay_async._keys import SHORTEST_SECRET
 MASK = "[API key]"
 """What stands wherever a server echoed a secret."""
 
+SECRET_NAMES = (
+    r"(?i)authoriz|cookie|credential|passw|secret|signature|(?:^|[-_])(?:auth|sig|token)$|key$"
+)
+"""How headers and parts of a query are called that hold secrets: `X-Api-Key`, `key` of Gemini's URLs, `sig` of Azure's."""
+
+NO_SECRETS = frozenset({"idempotency-key"})
+"""Those that don't all the same."""
+
 # Hardly any text has something of these: `re` compiles them when they are first searched for.
 _ESCAPE = (
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor moves
@@ -79,6 +87,17 @@ class Cleaner:
     def json(self, value: Any) -> Any:
         """A decoded JSON value with every text in it cleaned. Raises `RecursionError` as decoding does."""
         return with_texts(value, self)
+
+
+def secrets_of(fields: Iterable[tuple[str, object]]) -> list[str]:
+    """The secrets in headers or in a query, by their names: each part of such a value that is long enough for one."""
+    return [
+        part
+        for name, value in fields
+        if re.search(SECRET_NAMES, name) and name.lower() not in NO_SECRETS
+        for part in re.split(r"[\s;,=]+", str(value))
+        if len(part) >= SHORTEST_SECRET
+    ]
 
 
 def with_texts(value: Any, change: Callable[[str], str]) -> Any:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from horay_async._protocol.wire.clean import MASK, Cleaner
+from horay_async._protocol.wire.clean import MASK, Cleaner, secrets_of
 from horay_async._protocol.wire.error_body import read
 
 KEY = "sk-0123456789abcdef"
@@ -120,3 +120,21 @@ def test_names_are_read_before_they_are_masked() -> None:
     parsed = read(b'{"error": {"message": "x", "code": "c1"}}', clean)
     assert (parsed.message, parsed.code) == ("x", "c1")
     assert read(b'{"detail": [{"loc": ["a"], "msg": "m"}]}', clean).message == "a: m"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "found"),
+    [
+        ("Authorization", "Bearer sk-12345678", ["sk-12345678"]),
+        ("Cookie", "a=b; session=0123456789", ["0123456789"]),
+        ("x-api-key", "0123456789", ["0123456789"]),
+        ("X-Amz-Security-Token", "0123456789", ["0123456789"]),
+        ("key", "short", []),
+        ("Idempotency-Key", "0123456789", []),
+        ("X-Keyword-Hint", "0123456789", []),
+        ("User-Agent", "something-long", []),
+    ],
+)
+def test_secrets_by_their_names(name: str, value: str, found: list[str]) -> None:
+    """What a header or a part of a query is called says whether its value is a secret."""
+    assert secrets_of([(name, value)]) == found
