@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 from contextlib import suppress
 from functools import lru_cache
@@ -134,7 +135,10 @@ class RawResponse(Reader):
         if (ready := self.read_nowait(limit)) is not None:
             return ready
         content = self.content
-        self.waiting_since = self.loop.time()
+        self.waiting_since = began = self.loop.time()
+        # Some servers send blank lines for as long as they work on the response, which so far hasn't begun.
+        begins_by = began + (self._request.timeouts.first_byte or math.inf)
+        blank = True
         pieces: list[bytes] = []
         size = 0
         while piece := await self.next_piece():
@@ -146,8 +150,10 @@ class RawResponse(Reader):
             if not self.buffered and content.at_eof():
                 self._finish()
                 break
-            if not piece.isspace():  # some gateways send blanks while they wait for the response
-                self.waiting_since = self.loop.time()
+            now = self.loop.time()
+            blank = blank and piece.isspace()
+            if not piece.isspace() or (blank and now < begins_by):
+                self.waiting_since = now
         return pieces[0] if len(pieces) == 1 else b"".join(pieces), False
 
     async def peek(self, enough: Callable[[bytes], bool]) -> bytes:

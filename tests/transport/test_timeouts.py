@@ -26,6 +26,7 @@ from horay_async.testing import (
     Delay,
     FaultServer,
     Gate,
+    Pause,
     Repeat,
     Stall,
     error,
@@ -225,6 +226,27 @@ async def test_idle_in_a_body(fault_server: FaultServer, connect: Connect, rest:
     """The same for a response that stops, or goes on in nothing but blanks."""
     fault_server.add(respond([b'{"object"', rest], framing="chunked"))
     async with connect(timeout=Timeouts(idle=SOON)) as client:
+        clock, failure = await trips(client.completions.create(model="m", prompt="p"))
+    assert (clock, failure.execution) == ("idle", "executed")
+
+
+@pytest.mark.parametrize("first_byte", [60, None])
+async def test_blanks_before_a_response(
+    fault_server: FaultServer, connect: Connect, first_byte: float | None
+) -> None:
+    """A server that sends blank lines for as long as it works on a response has the time of `first_byte`."""
+    blanks = [step for _ in range(100) for step in (b"\n", Pause(0.01))]
+    fault_server.add(respond([*blanks, b'{"choices": [{"text": "paid"}]}'], framing="chunked"))
+    async with connect(timeout=Timeouts(idle=0.5, first_byte=first_byte)) as client:
+        response = await client.completions.create(model="m", prompt="p")
+    assert response.choices[0].text == "paid"
+    assert len(fault_server.requests) == 1
+
+
+async def test_nothing_but_blanks(fault_server: FaultServer, connect: Connect) -> None:
+    """After that they are no progress."""
+    fault_server.add(respond([Repeat(b"\n", gap=0.01)], framing="chunked"))
+    async with connect(retries=0, timeout=Timeouts(idle=SOON, first_byte=SOON)) as client:
         clock, failure = await trips(client.completions.create(model="m", prompt="p"))
     assert (clock, failure.execution) == ("idle", "executed")
 

@@ -43,6 +43,10 @@ SUCCESS_CODES = frozenset({"0", "200", "20000", "success", "ok", ""})
 MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What decoding raises for bytes that aren't JSON, or that are nested too deep."""
 
+ABOUT_ITSELF = frozenset({"id", "object", "created", "model"})
+"""Fields that say nothing of what was generated. An object that has no others may be a job's, of a server that takes the request
+and responds later."""
+
 NO_DIFFERENCES = Differences()
 
 
@@ -121,6 +125,7 @@ class Decoder(Generic[R]):
         self._list_of: Callable[[R], Any] = (
             attrgetter(wire.list_field) if wire.list_field else _nothing
         )
+        self._fields = frozenset(sent for sent, _, _ in sent_fields(into))
         # The choices of a chunk are numbered where chunks are merged.
         self._numbers = wire.list_field == "choices" and not wire.allow_empty
 
@@ -246,6 +251,8 @@ class Decoder(Generic[R]):
                 raise InvalidBody(f"isn't what the API describes: {error}") from error
         if response == self._blank:
             self._check_blank(inner, response)
+        elif self._numbers and inner.keys() & self._fields <= ABOUT_ITSELF:
+            raise InvalidBody("has no choices", response)
         items = self._list_of(response)
         if is_bare and items and all(item == type(item)() for item in items):
             raise InvalidBody("holds none of the fields that the API describes", response)

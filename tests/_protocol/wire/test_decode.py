@@ -647,3 +647,12 @@ def test_drift_is_bounded(body: Any) -> None:
     response = made.decode(encoded(body))
     assert response.choices
     assert 10_000 < len(drift_of(response)) < 10_100
+
+
+@pytest.mark.parametrize("into", [ChatCompletion, Completion])
+@pytest.mark.parametrize("fields", [{}, {"object": "job", "created": 1, "model": "m"}])
+def test_job_in_place_of_a_response(into: type[Response], fields: dict[str, Any]) -> None:
+    """Some servers take a request, and respond later: what they say until then is no response."""
+    body = json.dumps({"id": "job-17", "status": "queued", **fields}).encode()
+    with pytest.raises(InvalidBody, match="has no choices"):
+        decoder(into).decode(body)
