@@ -217,14 +217,12 @@ class _Translation:
         highs = [(out[key], key) for key in ("maximum", "exclusiveMaximum") if key in out]
         if lows and highs:
             (low, low_key), (high, high_key) = max(lows), min(highs)
-            open_ended = "exclusive" in low_key + high_key
-            whole = out.get("type") == "integer"
-            if whole:
+            if out.get("type") == "integer":
                 lowest = math.floor(low) + 1 if "exclusive" in low_key else math.ceil(low)
                 highest = math.ceil(high) - 1 if "exclusive" in high_key else math.floor(high)
                 nothing = lowest > highest
             else:
-                nothing = low > high or (low == high and open_ended)
+                nothing = low > high or (low == high and "exclusive" in low_key + high_key)
             if nothing:
                 raise self._refuse(pointer, f"has {low_key} {low} and {high_key} {high}")
         if "uniqueItems" in schema:
@@ -262,24 +260,20 @@ class _Translation:
                 out[keyword] = child(schema[keyword], keyword)
 
     def _array(self, schema: Json, out: Json, pointer: str, child: Callable[..., Any]) -> None:
-        items, rest = schema.get("items"), "items"
-        first = schema.get("prefixItems")
-        if is_array(items):  # as before 2020-12
-            first, rest = items, "additionalItems"
-        key = "prefixItems" if rest == "items" else "items"
-        if first is not None:
-            if not is_array(first):
+        first, rest = "prefixItems", "items"
+        if is_array(schema.get("items")):  # as before 2020-12
+            first, rest = "items", "additionalItems"
+        listed = schema.get(first)
+        if listed is not None:
+            if not is_array(listed):
                 raise self._refuse(pointer, "has prefixItems that isn't an array")
-            out["prefixItems"] = [child(one, key, n) for n, one in enumerate(first)]
+            out["prefixItems"] = [child(one, first, n) for n, one in enumerate(listed)]
         if rest in schema:
             out["items"] = child(schema[rest], rest)
-        shut = out.get("items") is False
-        most = len(out.get("prefixItems", ())) if shut else math.inf
-        for place, one in enumerate(out.get("prefixItems", ())):
-            if one is False:
-                most = min(most, place)
-                out["prefixItems"], out["items"] = out["prefixItems"][:place], False
-                break
+        if False in out.get("prefixItems", ()):  # there can be no item from there on
+            place = out["prefixItems"].index(False)
+            out["prefixItems"], out["items"] = out["prefixItems"][:place], False
+        most = len(out.get("prefixItems", ())) if out.get("items") is False else math.inf
         if out.get("minItems", 0) > most:
             raise self._refuse(
                 pointer, f"has minItems {out['minItems']}, and no more than {most} fit"
@@ -454,11 +448,7 @@ def _without_booleans(schema: Any) -> Any:
 
 def _is_empty(schema: Json) -> bool:
     """Whether nothing fits, as far as its own keywords tell."""
-    return (
-        schema.get("anyOf") == []
-        or schema.get("oneOf") == []
-        or any(one is False for one in schema.get("allOf", ()))
-    )
+    return [] in (schema.get("anyOf"), schema.get("oneOf")) or False in schema.get("allOf", ())
 
 
 def _merged(schema: Json) -> Json:
