@@ -1,4 +1,4 @@
-"""`LocalServer`: the life of a server in a thread and an event loop of its own."""
+"""`LocalServer`: a server in a thread and an event loop of its own."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class LocalServer:
         self._options = EngineOptions(
             slots=slots, context=context, threads=threads, verbose=verbose
         )
-        self._life: _Life | None = None
+        self._thread: _ServerThread | None = None
 
     @property
     def base_url(self) -> str:
@@ -91,55 +91,55 @@ class LocalServer:
         """The loaded model's name, as responses give it; `LocalServerError` unless running."""
         return self._started().ready.result()[1]
 
-    def _started(self) -> _Life:
-        if self._life is None:
+    def _started(self) -> _ServerThread:
+        if self._thread is None:
             raise LocalServerError("The local server is not running.")
-        return self._life
+        return self._thread
 
-    def _start(self) -> _Life:
-        if self._life is not None:
+    def _start(self) -> _ServerThread:
+        if self._thread is not None:
             raise LocalServerError("The local server is running already.")
-        self._life = _Life(self._serve)
-        return self._life
+        self._thread = _ServerThread(self._serve)
+        return self._thread
 
     def __enter__(self) -> Self:
-        life = self._start()
+        thread = self._start()
         try:
-            life.ready.result()
+            thread.ready.result()
         except BaseException:
             self.__exit__()
             raise
         return self
 
     def __exit__(self, *_: object) -> None:
-        life, self._life = self._started(), None
-        if life.pid != os.getpid():
+        thread, self._thread = self._started(), None
+        if thread.pid != os.getpid():
             return  # in a process forked from the one that runs the server, which goes on there
-        life.stop()
-        life.thread.join()
-        life.over.result()
+        thread.stop()
+        thread.join()
+        thread.over.result()
 
     async def __aenter__(self) -> Self:
-        life = self._start()
+        thread = self._start()
         try:
-            await asyncio.wrap_future(life.ready)
+            await asyncio.wrap_future(thread.ready)
         except BaseException as failure:
             # A cancelled caller isn't held up: the thread sees the word and winds down alone.
-            self._life = None
-            life.stop()
+            self._thread = None
+            thread.stop()
             if isinstance(failure, Exception):
-                life.thread.join()  # the failure is the thread's own, and its end
+                thread.join()  # the failure is the thread's own, and its end
             raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        life, self._life = self._started(), None
-        life.stop()
-        await asyncio.wrap_future(life.over)
-        life.thread.join()  # its last line has run: this is a matter of microseconds
+        thread, self._thread = self._started(), None
+        thread.stop()
+        await asyncio.wrap_future(thread.over)
+        thread.join()  # its last line has run: this is a matter of microseconds
 
-    async def _serve(self, life: _Life) -> None:
-        stopping = asyncio.ensure_future(asyncio.wrap_future(life.stopping))
+    async def _serve(self, thread: _ServerThread) -> None:
+        stopping = asyncio.ensure_future(asyncio.wrap_future(thread.stopping))
         with _listening(self._host, self._port) as listener, contextlib.ExitStack() as engines:
 
             def make_engine(options: EngineOptions) -> Engine:
@@ -153,7 +153,7 @@ class LocalServer:
                 return engine
 
             engine = make_engine(self._options)
-            path = weights.find(self._model, cancelled=life.stopping.done)
+            path = weights.find(self._model, cancelled=thread.stopping.done)
             engine.load(path, CHATML_WITH_TOOLS if path.name == weights.FILE_NAME else "")
             # aiohttp takes as long to load as the model, which another process loads meanwhile.
             from aiohttp import web  # noqa: PLC0415 - see above
@@ -183,7 +183,7 @@ class LocalServer:
             await runner.setup()
             try:
                 await web.SockSite(runner, listener).start()
-                life.ready.set_result((_url(self._host, listener), path.stem))
+                thread.ready.set_result((_url(self._host, listener), path.stem))
                 await stopping
             finally:
                 engine.interrupt()
@@ -215,10 +215,13 @@ def _url(host: str, listener: socket.socket) -> str:
     return f"http://[{name}]:{port}/v1" if ":" in name else f"http://{name}:{port}/v1"
 
 
-class _Life:
-    """One start to stop: the thread, and three promises between it and the caller."""
+class _ServerThread(threading.Thread):
+    """The thread of one start to stop, and three promises between it and the caller."""
 
-    def __init__(self, serve: Callable[[_Life], Coroutine[Any, Any, None]]) -> None:
+    def __init__(self, serve: Callable[[_ServerThread], Coroutine[Any, Any, None]]) -> None:
+        # A daemon, so that a server that was never left doesn't keep the interpreter from ending.
+        super().__init__(name="horay-local-server", daemon=True)
+        self._serve = serve
         self.ready: Future[tuple[str, str]] = Future()
         """Base URL and model name, or why it didn't start."""
         self.stopping: Future[None] = Future()
@@ -227,20 +230,16 @@ class _Life:
             # From here on a waiter that gives up can't cancel what others rely on.
             promise.set_running_or_notify_cancel()
         self.pid: int = os.getpid()
-        # A daemon, so that a server that was never left doesn't keep the interpreter from ending.
-        self.thread = threading.Thread(
-            target=self._main, args=(serve,), name="horay-local-server", daemon=True
-        )
-        self.thread.start()
+        self.start()
 
     def stop(self) -> None:
         """Ask the thread to end; any thread may, any number of times."""
         with contextlib.suppress(InvalidStateError):
             self.stopping.set_result(None)
 
-    def _main(self, serve: Callable[[_Life], Coroutine[Any, Any, None]]) -> None:
+    def run(self) -> None:
         try:
-            asyncio.run(serve(self))
+            asyncio.run(self._serve(self))
         except BaseException as failure:  # noqa: BLE001 - handed to the thread that waits
             if self.ready.done():
                 self.over.set_exception(failure)

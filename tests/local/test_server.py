@@ -259,7 +259,7 @@ def test_killed(fork: bool) -> None:
 import os, signal, sys
 from horay_async.local import LocalServer
 with LocalServer(threads=1, slots=1) as server:
-    with open(f"/proc/self/task/{{server._life.thread.native_id}}/children") as file:
+    with open(f"/proc/self/task/{{server._thread.native_id}}/children") as file:
         children = file.read()
     if {fork} and os.fork() == 0:
         sys.stdout.close()
