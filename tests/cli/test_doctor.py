@@ -212,7 +212,7 @@ def test_no_handshake(
     fault: ConnectFault, words: str, fault_server: FaultServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The server accepts a connection, and then no TLS."""
-    monkeypatch.setattr(route, "PATIENCE", 0.05)
+    monkeypatch.setattr(route, "STEP_TIMEOUT", 0.05)
     fault_server.on_connect(fault, times=2)
     url = fault_server.base_url.replace("http:", "https:")
     faults = diagnosis("--api-key", "any", "--base-url", url)

@@ -16,7 +16,7 @@ from yarl import URL
 from horay_async.cli.doctor.explanations import ADVICE, describe, tls_fault
 from horay_async.cli.doctor.findings import Finding, fault, ok
 
-PATIENCE: Final = 10.0
+STEP_TIMEOUT: Final = 10.0
 """Seconds for each step: a server that takes longer to accept a connection isn't well."""
 
 
@@ -64,7 +64,7 @@ class Route:
         place = self._proxy or self._server
         began = time.perf_counter()
         try:
-            socket.create_connection(_host_and_port(place), PATIENCE).close()
+            socket.create_connection(_host_and_port(place), STEP_TIMEOUT).close()
         except OSError as error:
             yield fault(name, f"{_place(place)} {describe(error)}", ADVICE[name])
             return False
@@ -112,8 +112,8 @@ class Route:
         """A connection to the server that isn't open yet, through the proxy where there is one."""
         first = _host_and_port(self._proxy or self._server)
         if not self._secure:
-            return http.client.HTTPConnection(*first, timeout=PATIENCE)
-        connection = http.client.HTTPSConnection(*first, timeout=PATIENCE, context=context)
+            return http.client.HTTPConnection(*first, timeout=STEP_TIMEOUT)
+        connection = http.client.HTTPSConnection(*first, timeout=STEP_TIMEOUT, context=context)
         if self._proxy:
             headers: dict[str, str] = {}
             if self._proxy.user is not None:
