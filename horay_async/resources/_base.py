@@ -161,14 +161,12 @@ async def decode_response(
     body, over = response.read_nowait(limit) or await response.read(limit)
     meta, media = response.meta, response.content_type
     problem = ""
+    made: ResponseT | None = None
     failure: APIError | None = None
     partial: Response | None = None
     if not body and without_content is not None and has_no_content(call.request.method, meta):
         made = without_content()
-        made.meta = meta
-        call.succeed(meta, lambda: made)
-        return made
-    if over:
+    elif over:
         problem = f"is over {limit:,} bytes"
     elif not is_json_body(media, body):
         problem = f"isn't JSON, but {media}"
@@ -188,14 +186,14 @@ async def decode_response(
             problem, partial = str(error), error.response
             if partial is None:  # one of embeddings without a vector is false
                 partial = _readable(into, body, call.request.max_objects)
-        else:
-            made.meta = meta
-            call.succeed(meta, lambda: made)
-            if found := getattr(made, "_drift", None):
-                drift_error = call.drift.note(found, made, context=response.context)
-                if drift_error is not None:
-                    raise drift_error
-            return made
+    if made is not None:
+        made.meta = meta
+        call.succeed(meta, lambda: made)
+        if found := getattr(made, "_drift", None):
+            drift_error = call.drift.note(found, made, context=response.context)
+            if drift_error is not None:
+                raise drift_error
+        return made
     if failure is None:
         is_text = not over and not media.startswith(MEDIA_OF_FILES)
         whole_body = partial is None and is_text
