@@ -12,6 +12,7 @@ from horay_async._attempt import Attempt
 from horay_async._record import Record
 from horay_async.errors import APIError
 from horay_async.models._base import Response
+from horay_async.models.events import ToolResult
 from horay_async.models.meta import ResponseMeta
 from horay_async.models.usage import Usage
 
@@ -62,23 +63,6 @@ class ToolStarted(Record):
     """As the model wrote them."""
     description: str | None
     """The tool's; None where the model named one that isn't there."""
-
-
-@attrs.frozen(kw_only=True, eq=False, repr=False)
-class ToolEnded(Record):
-    """What came of it."""
-
-    content: str
-    """What the model is told."""
-    error: Exception | None
-
-
-@attrs.frozen(kw_only=True, eq=False, repr=False)
-class RunStarted(Record):
-    """A run of tools that starts."""
-
-    body: bytes | None
-    """What its first request sends, as JSON."""
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
@@ -147,10 +131,12 @@ class TelemetryObserver(Observer, Protocol):
     `run`, `tool` and what they return.
     """
 
-    def run(self, run: RunStarted) -> RunObserver | None:
-        """The observer of a run that starts, in the context of its caller; None for no observer."""
+    def run(self, body: bytes | None) -> RunObserver | None:
+        """The observer of a run that starts, in the context of its caller; None for no observer. `body` is what its first request
+        sends, as JSON.
+        """
         ...
 
-    def tool(self, tool: ToolStarted) -> AbstractContextManager[Callable[[ToolEnded], None]]:
+    def tool(self, tool: ToolStarted) -> AbstractContextManager[Callable[[ToolResult], None]]:
         """What to enter while a tool runs; it returns a function to be called with the result."""
         ...

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from copy import copy, deepcopy
 from decimal import Decimal
 from functools import partial
@@ -56,7 +56,9 @@ class ToolCaller:
             tool, arguments = self._parsed(call)
         except Exception as error:  # noqa: BLE001 - the model is to know, and may do better
             with self._observed(call) as on_end:
-                return on_end(_failed(call, error, began))
+                result = _failed(call, error, began)
+                on_end(result)
+            return result
         if self.approve is not None:
             async with self._asking:
                 # A copy: the message that it is a part of says what the model has asked for.
@@ -82,7 +84,9 @@ class ToolCaller:
                     return _failed(call, error, began)
         self.begun.add(asyncio.current_task())
         with self._observed(call) as on_end:
-            return on_end(await _run(call, tool, arguments))
+            result = await _run(call, tool, arguments)
+            on_end(result)
+        return result
 
     def _parsed(self, call: ToolCall) -> tuple[Tool[..., Any], Any]:
         """The tool that `call` names, and its arguments as that takes them."""
@@ -92,16 +96,12 @@ class ToolCaller:
             raise LookupError(f"there is no tool {call.function.name!r}; there are: {known}")
         return tool, parse_arguments(tool.signature.arguments, call.function.arguments)
 
-    @contextmanager
-    def _observed(
-        self, call: ToolCall
-    ) -> Generator[Callable[[ToolResult], ToolResult], None, None]:
+    def _observed(self, call: ToolCall) -> AbstractContextManager[Callable[[ToolResult], object]]:
         """Within it the call is told to telemetry as going on; the function tells how it has ended."""
         self.runs += 1
         if self.telemetry is None:
-            yield lambda result: result
-            return
-        from horay_async._observers import ToolEnded, ToolStarted  # noqa: PLC0415 - seldom needed
+            return nullcontext(lambda result: result)
+        from horay_async._observers import ToolStarted  # noqa: PLC0415 - seldom needed
 
         tool = self.tools.get(call.function.name)
         started = ToolStarted(
@@ -110,13 +110,7 @@ class ToolCaller:
             arguments=call.function.arguments,
             description=None if tool is None else tool.description,
         )
-        with self.telemetry.tool(started) as on_end:
-
-            def end(result: ToolResult) -> ToolResult:
-                on_end(ToolEnded(content=result.content, error=result.error))
-                return result
-
-            yield end
+        return self.telemetry.tool(started)
 
 
 async def _run(call: ToolCall, tool: Tool[..., Any], arguments: Any) -> ToolResult:

@@ -188,7 +188,8 @@ class AsyncToolRun(Readable[ToolRunEvent]):
             if self._settings.seconds is not None:
                 self._deadline = self._loop.time() + self._settings.seconds
             if self._settings.telemetry is not None:
-                self._observe_start(self._settings.telemetry)
+                self._observer = self._settings.telemetry.run(self._first_body)
+                self._first_body = None
         try:
             step = self._next
             while step is not None:
@@ -216,12 +217,6 @@ class AsyncToolRun(Readable[ToolRunEvent]):
             self._reading = False
         self._exhausted = True
         return False
-
-    def _observe_start(self, telemetry: TelemetryObserver) -> None:
-        from horay_async._observers import RunStarted  # noqa: PLC0415 - seldom needed
-
-        self._observer = telemetry.run(RunStarted(body=self._first_body))
-        self._first_body = None
 
     def _end(self, error: BaseException | None = None) -> None:
         """Tells the observer that the run is over, for the first time or once more."""

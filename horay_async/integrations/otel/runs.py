@@ -11,12 +11,13 @@ from opentelemetry import propagate
 from opentelemetry.context import Context, create_key, get_value, set_value
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
-from horay_async._observers import RunEnded, ToolEnded, ToolStarted
+from horay_async._observers import RunEnded, ToolStarted
 from horay_async._protocol.wire.clean import well_formed
 from horay_async.integrations.otel.content import set_content, set_input, set_output, tool_result
 from horay_async.integrations.otel.metrics import RunMetrics, usage_of
 from horay_async.integrations.otel.requests import DescribedRequest
 from horay_async.integrations.otel.spans import OwnSpan, TelemetrySettings, message_of, outcome
+from horay_async.models.events import ToolResult
 
 NOT_OF_RUNS: Final = {
     "gen_ai.request.reasoning.level",
@@ -107,7 +108,7 @@ class ToolSpan(OwnSpan):
         )
         self.context: Context = set_value(CURRENT_TOOL, self, self.context)
 
-    def on_end(self, ended: ToolEnded | None) -> None:
+    def on_end(self, ended: ToolResult | None) -> None:
         """Ends the span; `ended` is None where the tool was cancelled."""
         span = self.span
         try:

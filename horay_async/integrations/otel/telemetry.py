@@ -13,14 +13,7 @@ from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
 from horay_async._observer_defaults import LOG, LogOnce, process_defaults
-from horay_async._observers import (
-    CallObserver,
-    CallStarted,
-    RunObserver,
-    RunStarted,
-    ToolEnded,
-    ToolStarted,
-)
+from horay_async._observers import CallObserver, CallStarted, RunObserver, ToolStarted
 from horay_async._suggestions import unknown_option
 from horay_async._version import __version__
 from horay_async.integrations.otel.conventions import LATEST, OLD_SCHEMA_URL, Version, version_of
@@ -29,6 +22,7 @@ from horay_async.integrations.otel.metrics import LatestMetrics, OldMetrics, Run
 from horay_async.integrations.otel.requests import generation_of, run_of
 from horay_async.integrations.otel.runs import RunSpan, ToolSpan
 from horay_async.integrations.otel.spans import PlainCall, TelemetrySettings
+from horay_async.models.events import ToolResult
 from horay_async.options import content_captured
 
 SUPPRESSED = ("suppress_instrumentation", "suppress_http_instrumentation")
@@ -95,18 +89,18 @@ class Telemetry:
             return PlainCall(self._settings.tracer, call, propagate=propagate)
         return Generation(self._settings, generation, propagate=propagate)
 
-    def run(self, run: RunStarted) -> RunObserver | None:
-        """Begins the span of a run of tools."""
+    def run(self, body: bytes | None) -> RunObserver | None:
+        """Begins the span of a run of tools, whose first request sends `body`."""
         run_metrics = self._settings.run_metrics
         if run_metrics is None or _suppressed():
             return None
         with self._contained():
-            if (described := run_of(run.body)) is not None:
+            if (described := run_of(body)) is not None:
                 return RunSpan(self._settings, run_metrics, described, self._contained)
         return None
 
     @contextmanager
-    def tool(self, tool: ToolStarted) -> Generator[Callable[[ToolEnded], None], None, None]:
+    def tool(self, tool: ToolStarted) -> Generator[Callable[[ToolResult], None], None, None]:
         """The span of a tool that is run."""
         span: ToolSpan | None = None
         if not _suppressed():
@@ -115,7 +109,7 @@ class Telemetry:
         if span is None:
             yield lambda ended: None
             return
-        ended: list[ToolEnded] = []
+        ended: list[ToolResult] = []
         token = attach(span.context)
         try:
             yield ended.append
