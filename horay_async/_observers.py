@@ -12,6 +12,7 @@ from horay_async._attempt import Attempt
 from horay_async._record import Record
 from horay_async.errors import APIError
 from horay_async.models._base import Response
+from horay_async.models.chat import ToolCall
 from horay_async.models.events import ToolResult
 from horay_async.models.meta import ResponseMeta
 from horay_async.models.usage import Usage
@@ -51,18 +52,6 @@ class CallEnded(Record):
     def complete(self) -> bool:
         """Whether the whole response came."""
         return self.error is None and self.meta is not None and self.meta.total is not None
-
-
-@attrs.frozen(kw_only=True, eq=False, repr=False)
-class ToolStarted(Record):
-    """A tool that is run for a response."""
-
-    name: str
-    call_id: str
-    arguments: str
-    """As the model wrote them."""
-    description: str | None
-    """The tool's; None where the model named one that isn't there."""
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
@@ -137,6 +126,10 @@ class TelemetryObserver(Observer, Protocol):
         """
         ...
 
-    def tool(self, tool: ToolStarted) -> AbstractContextManager[Callable[[ToolResult], None]]:
-        """What to enter while a tool runs; it returns a function to be called with the result."""
+    def tool(
+        self, call: ToolCall, description: str | None
+    ) -> AbstractContextManager[Callable[[ToolResult], None]]:
+        """What to enter while a tool runs; it returns a function to be called with the result. `description` is the tool's; None
+        where the model named one that isn't there.
+        """
         ...

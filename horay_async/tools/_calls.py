@@ -101,16 +101,8 @@ class ToolCaller:
         self.runs += 1
         if self.telemetry is None:
             return nullcontext(lambda result: result)
-        from horay_async._observers import ToolStarted  # noqa: PLC0415 - seldom needed
-
         tool = self.tools.get(call.function.name)
-        started = ToolStarted(
-            name=call.function.name,
-            call_id=call.id,
-            arguments=call.function.arguments,
-            description=None if tool is None else tool.description,
-        )
-        return self.telemetry.tool(started)
+        return self.telemetry.tool(call, None if tool is None else tool.description)
 
 
 async def _run(call: ToolCall, tool: Tool[..., Any], arguments: Any) -> ToolResult:

@@ -11,12 +11,13 @@ from opentelemetry import propagate
 from opentelemetry.context import Context, create_key, get_value, set_value
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
-from horay_async._observers import RunEnded, ToolStarted
+from horay_async._observers import RunEnded
 from horay_async._protocol.wire.clean import well_formed
 from horay_async.integrations.otel.content import set_content, set_input, set_output, tool_result
 from horay_async.integrations.otel.metrics import RunMetrics, usage_of
 from horay_async.integrations.otel.requests import DescribedRequest
 from horay_async.integrations.otel.spans import OwnSpan, TelemetrySettings, message_of, outcome
+from horay_async.models.chat import ToolCall
 from horay_async.models.events import ToolResult
 
 NOT_OF_RUNS: Final = {
@@ -88,21 +89,23 @@ class RunSpan(OwnSpan):
 class ToolSpan(OwnSpan):
     """The span of one call of a tool."""
 
-    def __init__(self, settings: TelemetrySettings, tool: ToolStarted) -> None:
+    def __init__(
+        self, settings: TelemetrySettings, call: ToolCall, description: str | None
+    ) -> None:
         self._began = time.perf_counter()
         self.settings = settings
-        name = well_formed(tool.name)
-        self._known = tool.description is not None
+        name = well_formed(call.function.name)
+        self._known = description is not None
         self._measured: dict[str, Any] = {"gen_ai.tool.name": name, "gen_ai.tool.type": "function"}
         attributes = {
             "gen_ai.operation.name": "execute_tool",
-            "gen_ai.tool.call.id": well_formed(tool.call_id),
+            "gen_ai.tool.call.id": well_formed(call.id),
             **self._measured,
         }
-        if tool.description:
-            attributes["gen_ai.tool.description"] = well_formed(tool.description)
+        if description:
+            attributes["gen_ai.tool.description"] = well_formed(description)
         if settings.capture:
-            attributes["gen_ai.tool.call.arguments"] = well_formed(tool.arguments)
+            attributes["gen_ai.tool.call.arguments"] = well_formed(call.function.arguments)
         super().__init__(
             settings.tracer, f"execute_tool {name}", attributes, kind=SpanKind.INTERNAL
         )

@@ -13,7 +13,7 @@ from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
 from horay_async._observer_defaults import LOG, LogOnce, process_defaults
-from horay_async._observers import CallObserver, CallStarted, RunObserver, ToolStarted
+from horay_async._observers import CallObserver, CallStarted, RunObserver
 from horay_async._suggestions import unknown_option
 from horay_async._version import __version__
 from horay_async.integrations.otel.conventions import LATEST, OLD_SCHEMA_URL, Version, version_of
@@ -22,6 +22,7 @@ from horay_async.integrations.otel.metrics import LatestMetrics, OldMetrics, Run
 from horay_async.integrations.otel.requests import generation_of, run_of
 from horay_async.integrations.otel.runs import RunSpan, ToolSpan
 from horay_async.integrations.otel.spans import PlainCall, TelemetrySettings
+from horay_async.models.chat import ToolCall
 from horay_async.models.events import ToolResult
 from horay_async.options import content_captured
 
@@ -100,12 +101,14 @@ class Telemetry:
         return None
 
     @contextmanager
-    def tool(self, tool: ToolStarted) -> Generator[Callable[[ToolResult], None], None, None]:
+    def tool(
+        self, call: ToolCall, description: str | None
+    ) -> Generator[Callable[[ToolResult], None], None, None]:
         """The span of a tool that is run."""
         span: ToolSpan | None = None
         if not _suppressed():
             with self._contained():
-                span = ToolSpan(self._settings, tool)
+                span = ToolSpan(self._settings, call, description)
         if span is None:
             yield lambda ended: None
             return
