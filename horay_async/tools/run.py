@@ -101,7 +101,7 @@ class AsyncToolRun(Readable[ToolRunEvent]):
         """Observes the run from its first step to its end; None outside, and without telemetry."""
         self._inference_calls = 0
         self._usages: list[Usage | None] = []
-        """What the observer is told when the run is over."""
+        """What the observer is told when the run is over; the usages are of the rounds' responses."""
 
         self._loop: asyncio.AbstractEventLoop | None = None
         """The loop that the run belongs to, and"""
@@ -119,8 +119,6 @@ class AsyncToolRun(Readable[ToolRunEvent]):
         """The response that is being received in this round; None outside `_read`."""
         self._response: ChatCompletion | None = None
         """The newest whole response."""
-        self._tokens: int | None = 0
-        """The tokens of all rounds; None once a server didn't tell them."""
         self._caller: ToolCaller | None = None
         """Runs the calls; made at the first one."""
         self._tasks: dict[asyncio.Task[ToolResult], ToolCall] = {}
@@ -292,7 +290,6 @@ class AsyncToolRun(Readable[ToolRunEvent]):
         self._response = response = stream._merged()
         self._usages.append(response.usage)
         self._next = None
-        self._count(response)
         if response.choices:
             self._take(response.choices[0])
         return [*stream._events_of(None), RoundFinished(self._round, response)]
@@ -350,22 +347,18 @@ class AsyncToolRun(Readable[ToolRunEvent]):
             known[call.id] = call
         return list(known.values())
 
-    def _count(self, response: ChatCompletion) -> None:
-        """Adds the tokens of a response, as far as its server can be believed."""
-        usage = response.usage
-        if usage is None or not are_believable(usage.total_tokens) or self._tokens is None:
-            self._tokens = None
-        else:
-            self._tokens += usage.total_tokens
-
     def _check_tokens(self) -> None:
         """Raises `AnswerError` where another round would go beyond `max_total_tokens`."""
         most = self._settings.max_total_tokens
-        if most is None or (self._tokens is not None and self._tokens < most):
+        if most is None:
             return
-        problem = "the server doesn't tell its tokens, so that max_total_tokens can't be held"
-        if self._tokens is not None:
-            problem = f"the model still asks for tools after {self._tokens:,} tokens of {most:,}"
+        told = [usage.total_tokens for usage in self._usages if usage is not None]
+        if len(told) < len(self._usages) or not are_believable(*told):
+            problem = "the server doesn't tell its tokens, so that max_total_tokens can't be held"
+        elif (tokens := sum(told)) >= most:
+            problem = f"the model still asks for tools after {tokens:,} tokens of {most:,}"
+        else:
+            return
         raise AnswerError(problem, reason="tokens", completion=self._response)
 
     async def _await_tools(self) -> Events:
