@@ -12,12 +12,7 @@ import msgspec
 from horay_async._protocol.limits.request_size import RequestSize, size_of
 from horay_async._protocol.wire.check_parameters import required_parameters
 from horay_async._protocol.wire.decode import BodyDecoder, decoder
-from horay_async._protocol.wire.embeddings import (
-    EmbeddingDecoder,
-    count_inputs,
-    max_response_bytes,
-    prepare,
-)
+from horay_async._protocol.wire.embeddings import prepare
 from horay_async._protocol.wire.json_decoder import JSONDecoder
 from horay_async._protocol.wire.request import (
     Operation,
@@ -222,9 +217,7 @@ def _decoder(
         return decoder(operation.response)
     if isinstance(inputs, msgspec.Raw):
         inputs = cast(object, msgspec.json.decode(inputs))
-    count = count_inputs(inputs)
-    request.max_body_bytes = max_response_bytes(count)
-    return EmbeddingDecoder(count)
+    return embeddings.decoder_of(request, inputs)
 
 
 def _got(value: object) -> str:

@@ -29,6 +29,13 @@ CREATE: Final = Operation(
 )
 
 
+def decoder_of(request: Request, inputs: Any) -> EmbeddingDecoder:
+    """What decodes the vectors of `inputs`; the response to `request` may be as long as they are then."""
+    count = count_inputs(inputs)
+    request.max_body_bytes = max_response_bytes(count)
+    return EmbeddingDecoder(count)
+
+
 class AsyncEmbeddings(Resource):
     """Makes vectors of texts."""
 
@@ -56,9 +63,7 @@ class AsyncEmbeddings(Resource):
         self, request: Request, inputs: Any, started: float | None = None
     ) -> EmbeddingResponse:
         """Sends one request, whose deadline counts from `started`."""
-        count = count_inputs(inputs)
-        request.max_body_bytes = max_response_bytes(count)
-        return await fetch(self._transport, request, EmbeddingDecoder(count), started=started)
+        return await fetch(self._transport, request, decoder_of(request, inputs), started=started)
 
     async def _all(self, prepared: dict[str, Any], inputs: list[Any]) -> EmbeddingResponse:
         """Sends a request for each of `inputs`. Raises what the first to fail raises, and what came of the others is in it."""

@@ -5,6 +5,7 @@
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
+from horay_async._protocol.wire.embeddings import EmbeddingDecoder
 from horay_async._protocol.wire.request import Operation, Request
 from horay_async._timeouts import Timeouts
 from horay_async.models.embeddings import EmbeddingInput, EmbeddingParams, EmbeddingResponse
@@ -14,6 +15,9 @@ __all__ = ["AsyncEmbeddings"]
 CREATE: Final = Operation(
     method="POST", path="/embeddings", params=EmbeddingParams, response=EmbeddingResponse
 )
+
+def decoder_of(request: Request, inputs: Any) -> EmbeddingDecoder:
+    """What decodes the vectors of `inputs`; the response to `request` may be as long as they are then."""
 
 class AsyncEmbeddings(Resource):
     """Makes vectors of texts."""
