@@ -138,29 +138,26 @@ def work(llama: Any, slots: int, messages: Iterable[Json], send: Send) -> None:
     """Run the jobs that `messages` ask for, `slots` at once, until there are no more messages."""
     left: set[int] = set()  # jobs to stop at their next event
     running: set[int] = set()
+
+    def run(number: int, kind: str, job: Json) -> None:
+        def take(event: object) -> bool:
+            if number not in left:
+                send({"id": number, "event": event})
+            return number in left
+
+        if number not in left:
+            run_job(llama, kind, job, take)
+        running.discard(number)
+        left.discard(number)
+        send({"id": number, "done": True})
+
     with ThreadPoolExecutor(slots) as pool:
         for message in messages:
             if "cancel" in message:
                 left.update(running & {message["cancel"]})
-                continue
-            number: int = message["id"]
-            running.add(number)
-
-            def run(
-                number: int = number, kind: str = message["kind"], job: Json = message["job"]
-            ) -> None:
-                def take(event: object) -> bool:
-                    if number not in left:
-                        send({"id": number, "event": event})
-                    return number in left
-
-                if number not in left:
-                    run_job(llama, kind, job, take)
-                running.discard(number)
-                left.discard(number)
-                send({"id": number, "done": True})
-
-            pool.submit(run)
+            else:
+                running.add(message["id"])
+                pool.submit(run, message["id"], message["kind"], message["job"])
         pool.shutdown(wait=False, cancel_futures=True)
 
 
