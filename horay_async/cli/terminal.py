@@ -172,23 +172,21 @@ class _Echo:
         self._before: list[Any] | None = None  # the settings to restore
 
     def turn_off(self) -> None:
-        if termios is None or not self._is_ours():
-            return
-        with suppress(termios.error):
-            settings = termios.tcgetattr(self._out.fileno())
-            self._before = [*settings]
-            settings[LOCAL_FLAGS] &= ~termios.ECHO
-            termios.tcsetattr(self._out.fileno(), termios.TCSANOW, settings)
+        if self._is_ours():
+            with suppress(termios.error):
+                settings = termios.tcgetattr(self._out.fileno())
+                self._before = [*settings]
+                settings[LOCAL_FLAGS] &= ~termios.ECHO
+                termios.tcsetattr(self._out.fileno(), termios.TCSANOW, settings)
 
     def restore(self) -> None:
-        if termios is None or self._before is None or not self._is_ours():
-            return
-        with suppress(termios.error):
-            termios.tcsetattr(self._out.fileno(), termios.TCSANOW, self._before)
+        if self._before is not None and self._is_ours():
+            with suppress(termios.error):
+                termios.tcsetattr(self._out.fileno(), termios.TCSANOW, self._before)
 
     def _is_ours(self) -> bool:
         try:
-            return bool(posix.tcgetpgrp(self._out.fileno()) == posix.getpgrp())
+            return bool(termios and posix.tcgetpgrp(self._out.fileno()) == posix.getpgrp())
         except (OSError, ValueError):  # no terminal, or another one than that of the session
             return False
 
