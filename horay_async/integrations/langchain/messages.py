@@ -155,13 +155,11 @@ class StreamedMessage:
             return
         match event:
             case events.TextDelta(text=text):
-                yield _chunk(AIMessageChunk(content=text))
+                yield _chunk(content=text)
             case events.ReasoningDelta(text=text):
-                yield _chunk(
-                    AIMessageChunk(content="", additional_kwargs={"reasoning_content": text})
-                )
+                yield _chunk(additional_kwargs={"reasoning_content": text})
             case events.RefusalDelta(text=text):
-                yield _chunk(AIMessageChunk(content="", additional_kwargs={"refusal": text}))
+                yield _chunk(additional_kwargs={"refusal": text})
             case events.ToolCallStarted(tool_index=number, id=id_, name=name):
                 self._names[number] = name
                 yield _tool_chunk(number, id_ and _id_for(number, id_, self._ids), name, "")
@@ -218,8 +216,9 @@ def _id_for(number: int, id_: str, ids: dict[int, str]) -> str:
     return id_
 
 
-def _chunk(message: AIMessageChunk) -> ChatGenerationChunk:
-    message.response_metadata = {"model_provider": PROVIDER}
+def _chunk(content: str = "", **fields: Any) -> ChatGenerationChunk:
+    metadata = {"model_provider": PROVIDER}
+    message = AIMessageChunk(content=content, response_metadata=metadata, **fields)
     return ChatGenerationChunk(message=message)
 
 
@@ -227,7 +226,7 @@ def _tool_chunk(
     number: int, id_: str | None, name: str | None, arguments: str
 ) -> ChatGenerationChunk:
     piece = tool_call_chunk(name=name, args=arguments, id=id_, index=number)
-    return _chunk(AIMessageChunk(content="", tool_call_chunks=[piece]))
+    return _chunk(tool_call_chunks=[piece])
 
 
 def _calls(choice: ChatChoice) -> tuple[list[ToolCall], list[InvalidToolCall]]:
