@@ -142,8 +142,8 @@ class ChatHoray(Parameters):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        completions: Any = self._blocking.chat.completions
-        response = completions.create(**self._sent(messages, stop, kwargs))
+        sent = self._sent(messages, stop, kwargs)
+        response = self._blocking.chat.completions.create(**sent)
         return result_of(response, keep_arguments=kwargs.get(KEEP_ARGUMENTS, False))
 
     async def _agenerate(
@@ -153,8 +153,8 @@ class ChatHoray(Parameters):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        completions: Any = self._awaiting.chat.completions
-        response = await completions.create(**self._sent(messages, stop, kwargs))
+        sent = self._sent(messages, stop, kwargs)
+        response = await self._awaiting.chat.completions.create(**sent)
         return result_of(response, keep_arguments=kwargs.get(KEEP_ARGUMENTS, False))
 
     def _stream(
@@ -165,8 +165,8 @@ class ChatHoray(Parameters):
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
         message = StreamedMessage(keep_arguments=kwargs.get(KEEP_ARGUMENTS, False))
-        completions: Any = self._blocking.chat.completions
-        with completions.stream(**self._streamed(messages, stop, kwargs)) as events:
+        sent = self._streamed(messages, stop, kwargs)
+        with self._blocking.chat.completions.stream(**sent) as events:
             for event in events:
                 yield from message.chunks(event)
             yield message.last(events.final())
@@ -179,8 +179,8 @@ class ChatHoray(Parameters):
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
         message = StreamedMessage(keep_arguments=kwargs.get(KEEP_ARGUMENTS, False))
-        completions: Any = self._awaiting.chat.completions
-        async with completions.stream(**self._streamed(messages, stop, kwargs)) as events:
+        sent = self._streamed(messages, stop, kwargs)
+        async with self._awaiting.chat.completions.stream(**sent) as events:
             async for event in events:
                 for chunk in message.chunks(event):
                     yield chunk
@@ -232,16 +232,15 @@ class ChatHoray(Parameters):
             "schema": schema,
         }
         model = self.bind(**call, **kwargs)
-        if not include_raw:
-            return cast("Runnable[LanguageModelInput, dict[str, Any] | BaseModel]", model | parser)
-        parsed = RunnablePassthrough.assign(
-            parsed=itemgetter("raw") | parser, parsing_error=lambda _: None
-        )
-        failed = RunnablePassthrough.assign(parsed=lambda _: None)
-        return cast(
-            "Runnable[LanguageModelInput, dict[str, Any] | BaseModel]",
-            RunnableMap(raw=model) | parsed.with_fallbacks([failed], exception_key="parsing_error"),
-        )
+        chain: Any = model | parser
+        if include_raw:
+            parsed = RunnablePassthrough.assign(
+                parsed=itemgetter("raw") | parser, parsing_error=lambda _: None
+            )
+            failed = RunnablePassthrough.assign(parsed=lambda _: None)
+            tried = parsed.with_fallbacks([failed], exception_key="parsing_error")
+            chain = RunnableMap(raw=model) | tried
+        return cast("Runnable[LanguageModelInput, dict[str, Any] | BaseModel]", chain)
 
 
 def _tool_choice(choice: str | bool | dict[str, Any], names: set[str]) -> str | dict[str, Any]:

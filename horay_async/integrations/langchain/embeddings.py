@@ -60,8 +60,8 @@ class HorayEmbeddings(HasClients, Embeddings):
         """The vector of each text."""
         if not texts:
             return []
-        create: Any = self._blocking.embeddings.create
-        return [item.embedding for item in create(**self._sent(texts))]
+        response = self._blocking.embeddings.create(**self._sent(texts))
+        return [item.embedding for item in response]
 
     def embed_query(self, text: str) -> list[float]:
         """The vector of a text."""
@@ -71,8 +71,8 @@ class HorayEmbeddings(HasClients, Embeddings):
         """The vector of each text."""
         if not texts:
             return []
-        create: Any = self._awaiting.embeddings.create
-        return [item.embedding for item in await create(**self._sent(texts))]
+        response = await self._awaiting.embeddings.create(**self._sent(texts))
+        return [item.embedding for item in response]
 
     async def aembed_query(self, text: str) -> list[float]:
         """The vector of a text."""
