@@ -327,11 +327,11 @@ class Call:
 
     async def _provided_key(self, keys: KeySource) -> Secret:
         """The key that a function provides: mostly the one of the calls before."""
-        key = keys.current()
+        here = keys.here()
+        key = here.current()
         if key is None:
-            key = await self._within_deadline(self._sender.pools.wait(keys.get))
-        self._key = key
-        self._key_asks = keys.asks
+            key = await self._within_deadline(self._sender.pools.wait(here.get))
+        self._key, self._key_asks = key, here.asks
         return key
 
     async def _has_new_key(self) -> bool:
@@ -340,7 +340,7 @@ class Call:
             return False
         self._key_renewed = True
         try:
-            renew = partial(self._keys.renew, self._key, asks=self._key_asks)
+            renew = partial(self._keys.here().renew, self._key, asks=self._key_asks)
             return await self._within_deadline(self._sender.pools.wait(renew))
         except APITimeoutError:
             return False  # the server's own error says more

@@ -7,6 +7,7 @@ import inspect
 import math
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
+from functools import partial
 from typing import Any, cast
 
 from horay_async._keys import ProvidedKeys, Secret
@@ -38,26 +39,8 @@ class _RaisedInThread(Exception):
         self.what = what
 
 
-class _Current:
-    """The key in use on one event loop."""
-
-    __slots__ = ("asks", "expires", "key", "task", "thread", "waiting")
-
-    def __init__(self) -> None:
-        self.key: Secret | None = None
-        self.expires = -math.inf
-        self.asks: int = 0
-        """How often the function was called."""
-        self.task: asyncio.Task[Secret | BaseException] | None = None
-        """Asks the function; None where nobody waits for it."""
-        self.waiting = 0
-        """Calls that wait for the task."""
-        self.thread: asyncio.Future[tuple[Any, BaseException | None]] | None = None
-        """What a plain function returns, or raises; kept until it does, however many stopped waiting."""
-
-
 class KeySource:
-    """The keys of a client and its copies, on each event loop. Times are on the loop's clock.
+    """The keys of a client and its copies, on each event loop.
 
     A coroutine function runs on the loop, a plain function in a thread of its own, since it may block. The thread is a
     daemon: a function that never returns keeps no program from ending.
@@ -66,44 +49,51 @@ class KeySource:
     def __init__(self, provided: ProvidedKeys) -> None:
         self.clean: Cleaner = Cleaner()
         """Masks all keys that were seen; it learns of new ones."""
+        self._loops: PerLoop[KeyOfLoop] = PerLoop(partial(KeyOfLoop, provided, self.clean))
+
+    def here(self) -> KeyOfLoop:
+        """The key on the running loop."""
+        return self._loops.get_or_make(asyncio.get_running_loop())
+
+
+class KeyOfLoop:
+    """The key in use on one event loop, which runs here. Times are on the loop's clock."""
+
+    def __init__(self, provided: ProvidedKeys, clean: Cleaner) -> None:
+        self.asks: int = 0
+        """How often the function was called."""
         self._provided = provided
-        self._loops: PerLoop[_Current] = PerLoop(_Current)
+        self._clean = clean
+        self._key: Secret | None = None
+        self._expires = -math.inf
+        # Asks the function; None where nobody waits for it.
+        self._task: asyncio.Task[Secret | BaseException] | None = None
+        self._waiting = 0  # calls that wait for the task
+        # What a plain function returns, or raises; kept until it does, however many stopped waiting.
+        self._thread: asyncio.Future[tuple[Any, BaseException | None]] | None = None
 
     def current(self) -> Secret | None:
         """The key in use; None where one has to be asked for."""
-        loop = asyncio.get_running_loop()
-        current = self._loops.get(loop)
-        if current is None or loop.time() >= current.expires:
-            return None
-        return current.key
+        return self._key if asyncio.get_running_loop().time() < self._expires else None
 
     async def get(self) -> Secret:
         """The key to use. Raises `ConfigurationError` where the function fails."""
-        return self.current() or await self._ask(
-            self._loops.get_or_make(asyncio.get_running_loop())
-        )
-
-    @property
-    def asks(self) -> int:
-        """How often the function was asked on the running loop."""
-        current = self._loops.get(asyncio.get_running_loop())
-        return 0 if current is None else current.asks
+        return self.current() or await self._ask()
 
     async def renew(self, refused: str, *, asks: int) -> bool:
         """Whether there is another key than the one that was `refused`, and sent when there had been so many `asks`."""
-        current = self._loops.get_or_make(asyncio.get_running_loop())
         # What was asked for since then is news already: a crowd that is refused asks once.
-        if current.key in (None, refused) and (current.task is not None or current.asks == asks):
-            await self._ask(current)
-        return current.key != refused
+        if self._key in (None, refused) and (self._task is not None or self.asks == asks):
+            await self._ask()
+        return self._key != refused
 
-    async def _ask(self, current: _Current) -> Secret:
-        if current.task is not None and current.task in _asking.get():
+    async def _ask(self) -> Secret:
+        if self._task is not None and self._task in _asking.get():
             raise ConfigurationError(WAITS_FOR_ITSELF)
-        if current.task is None:
-            current.task = asyncio.create_task(self._provide(current))
-        task = current.task
-        current.waiting += 1
+        if self._task is None:
+            self._task = asyncio.create_task(self._provide())
+        task = self._task
+        self._waiting += 1
         try:
             outcome = await asyncio.shield(task)
         except asyncio.CancelledError as error:
@@ -112,11 +102,11 @@ class KeySource:
                 raise
             outcome = error  # the function's own
         finally:
-            current.waiting -= 1
-            if not current.waiting or task.done():
+            self._waiting -= 1
+            if not self._waiting or task.done():
                 task.cancel()
-                if current.task is task:
-                    current.task = None
+                if self._task is task:
+                    self._task = None
         if isinstance(outcome, Secret):
             return outcome
         if isinstance(outcome, ConfigurationError):
@@ -124,40 +114,38 @@ class KeySource:
         raise chain(
             ConfigurationError(f"the function for the API key raised {type(outcome).__name__}"),
             outcome,
-            self.clean,
+            self._clean,
         )
 
-    async def _provide(self, current: _Current) -> Secret | BaseException:
+    async def _provide(self) -> Secret | BaseException:
         """The function's key, or what it raised: each who waits raises an error of its own."""
         _asking.set((*_asking.get(), asyncio.current_task()))
         time = asyncio.get_running_loop().time
         asked = time()
-        current.asks += 1
+        self.asks += 1
         try:
-            provided = await self._returned(current)
+            provided = await self._returned()
             try:
                 key, seconds = self._provided.accept(provided)
             finally:
-                self.clean.learn(self._provided.seen)
+                self._clean.learn(self._provided.seen)
         except _RaisedInThread as error:
             return error.what
         except Exception as error:  # noqa: BLE001 - the caller's function can raise anything
             return error
-        current.key = key
-        current.expires = asked + seconds - min(MARGIN, seconds / 10)
-        if seconds == math.inf:
-            current.expires = math.inf
+        self._key = key
+        self._expires = asked + seconds - min(MARGIN, seconds / 10)
         return key
 
-    async def _returned(self, current: _Current) -> object:
+    async def _returned(self) -> object:
         function: Any = self._provided.function
         if _is_async(function):
             return await function()
-        if current.thread is None:
-            current.thread = in_thread(function, name="horay-api-key")
-        thread = current.thread
+        if self._thread is None:
+            self._thread = in_thread(function, name="horay-api-key")
+        thread = self._thread
         result, error = await asyncio.shield(thread)
-        current.thread = None
+        self._thread = None
         if error is not None:
             raise _RaisedInThread(error)
         return await cast("Awaitable[object]", result) if inspect.isawaitable(result) else result
