@@ -243,18 +243,13 @@ class RawResponse(Reader):
         read = len(self.buffered)
         self.buffered.clear()
         try:
-            async with asyncio.timeout(DRAIN_SECONDS):
-                while read <= DRAIN_BYTES and (piece := await self.content.readany()):
-                    read += len(piece)
-        except Exception:  # noqa: BLE001 - see `next_piece`
-            self.close()  # the response itself was whole
-            return
-        except BaseException:
-            self.close()
-            raise
-        if self.content.at_eof():
-            self._finish()
-        else:
+            with suppress(Exception):  # the response itself was whole
+                async with asyncio.timeout(DRAIN_SECONDS):
+                    while read <= DRAIN_BYTES and (piece := await self.content.readany()):
+                        read += len(piece)
+                if self.content.at_eof():
+                    self._finish()
+        finally:
             self.close()
 
     def close(self) -> None:
