@@ -350,19 +350,17 @@ class CallAttemptPermit:
         limiter, request = self._limiter, self._request
         limiter.update_windows(headers, request)
         assert request.permit is not None
+        now = self._loop.time()
         if 200 <= status < 300:
             self._succeeded = True
             limiter.overload.accepted(request.permit)
-            limiter.wake()
         elif status in OVERLOAD_STATUSES:
-            now = self._loop.time()
             retry_after = parse_retry_after(headers, now=time.time())
             limiter.refused(request.permit, now, retry_after=retry_after)
             limiter.correct(-request.tokens, None, now)
-            limiter.wake()
         elif status < FIRST_UNKNOWN_STATUS:
-            limiter.correct(-request.tokens, None, self._loop.time())
-            limiter.wake()
+            limiter.correct(-request.tokens, None, now)
+        limiter.wake()
 
     def complete(self, response: object) -> None:
         """The response is whole."""

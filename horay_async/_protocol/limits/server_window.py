@@ -6,7 +6,7 @@ import math
 
 import attrs
 
-from horay_async.models.rate_limits import RateLimits
+from horay_async.models.rate_limits import RateLimit, RateLimits
 
 LONGEST_HOLD = 120.0
 """Seconds for which a response's word is believed: windows are mostly of a minute. Then a request asks anew; so a server
@@ -40,16 +40,14 @@ class ServerWindow:
         self.taken += units
         self._left -= units
 
-    def update(
-        self, *, remaining: int | None, reset: float | None, taken: float, now: float
-    ) -> None:
+    def update(self, limit: RateLimit, *, taken: float, now: float) -> None:
         """Takes in what the response to a request says. `taken` is `self.taken` just after that request was sent: what was sent
         since then isn't in the server's count yet.
         """
-        if remaining is None or not reset:
-            return
-        self.until = now + min(reset, LONGEST_HOLD)
-        self._left = remaining - max(0.0, self.taken - taken)
+        # A limit of 0 is what some servers say where nothing is limited.
+        if limit.remaining is not None and limit.reset and limit.limit != 0:
+            self.until = now + min(limit.reset, LONGEST_HOLD)
+            self._left = limit.remaining - max(0.0, self.taken - taken)
 
 
 @attrs.define
@@ -84,9 +82,7 @@ class ServerWindows:
 
     def update(self, limits: RateLimits, taken: tuple[float, float], now: float) -> None:
         """Takes in what the response to a request says; `taken` is what `take` returned for that request."""
-        pairs = ((self.requests, limits.requests), (self.tokens, limits.tokens))
-        for (window, limit), before in zip(pairs, taken, strict=True):
-            # A limit of 0 is what some servers say where nothing is limited.
-            if limit.remaining is not None and limit.limit != 0:
-                window.update(remaining=limit.remaining, reset=limit.reset, taken=before, now=now)
+        requests, tokens = taken
+        self.requests.update(limits.requests, taken=requests, now=now)
+        self.tokens.update(limits.tokens, taken=tokens, now=now)
         self.until = max(self.requests.until, self.tokens.until)

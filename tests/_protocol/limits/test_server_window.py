@@ -9,16 +9,16 @@ from horay_async.models.rate_limits import RateLimit, RateLimits
 def test_without_word_nothing_waits() -> None:
     """A server needn't tell."""
     window = ServerWindow()
-    window.update(remaining=None, reset=10.0, taken=0, now=0.0)
-    window.update(remaining=0, reset=None, taken=0, now=0.0)
-    window.update(remaining=0, reset=0.0, taken=0, now=0.0)
+    window.update(RateLimit(remaining=None, reset=10.0), taken=0, now=0.0)
+    window.update(RateLimit(remaining=0, reset=None), taken=0, now=0.0)
+    window.update(RateLimit(remaining=0, reset=0.0), taken=0, now=0.0)
     assert window.wait(1.0, 0.0) == 0.0
 
 
 def test_holds_until_the_reset() -> None:
     """Once nothing is left; afterwards it asks the server."""
     window = ServerWindow()
-    window.update(remaining=0, reset=10.0, taken=0, now=100.0)
+    window.update(RateLimit(remaining=0, reset=10.0), taken=0, now=100.0)
     assert window.wait(1.0, 104.0) == 6.0
     assert window.wait(1.0, 110.0) == 0.0
 
@@ -30,7 +30,7 @@ def test_counts_what_the_server_has_not_seen_yet() -> None:
     taken = window.taken
     window.take(1.0)
     window.take(1.0)
-    window.update(remaining=3, reset=10.0, taken=taken, now=0.0)
+    window.update(RateLimit(remaining=3, reset=10.0), taken=taken, now=0.0)
     window.take(1.0)
     assert window.wait(1.0, 0.0) == 10.0
     window.take(-1.0)
@@ -40,7 +40,7 @@ def test_counts_what_the_server_has_not_seen_yet() -> None:
 def test_what_is_left_has_to_cover_the_request() -> None:
     """Of tokens, a large request needs many."""
     window = ServerWindow()
-    window.update(remaining=100, reset=10.0, taken=0, now=0.0)
+    window.update(RateLimit(remaining=100, reset=10.0), taken=0, now=0.0)
     assert window.wait(100.0, 0.0) == 0.0
     assert window.wait(101.0, 0.0) == 10.0
 
@@ -48,7 +48,7 @@ def test_what_is_left_has_to_cover_the_request() -> None:
 def test_a_reset_that_is_far_off_is_not_waited_for() -> None:
     """A request asks anew after two minutes."""
     window = ServerWindow()
-    window.update(remaining=0, reset=86_400.0, taken=0, now=0.0)
+    window.update(RateLimit(remaining=0, reset=86_400.0), taken=0, now=0.0)
     assert window.wait(1.0, 0.0) == LONGEST_HOLD
 
 
