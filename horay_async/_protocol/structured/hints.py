@@ -228,28 +228,23 @@ def _values(hint: Any, path: str) -> tuple[tuple[Any, Any], ...]:
 
 
 def _constrained(node: nodes.Node, constraints: tuple[Constraint, ...], path: str) -> nodes.Node:
-    """`node` with `constraints`; in a union, with those that say something of each option."""
-    if isinstance(node, nodes.Options):
-        options: list[nodes.Node] = []
-        used: set[Constraint] = set()
-        for option in node.options:
-            fit = tuple(each for each in constraints if _says(each, option))
-            used.update(fit)
-            options.append(_constrained(option, fit, path) if fit else option)
-        if left := [each for each in constraints if each not in used]:
-            raise _meaningless(left[0], node, path)
-        return attrs.evolve(node, options=tuple(options))
+    """`node` with `constraints`; in a union, each option with those that say something of it."""
+    options = node.options if isinstance(node, nodes.Options) else (node,)
     for each in constraints:
-        if not _says(each, node):
-            raise _meaningless(each, node, path)
-    known = cast(nodes.Constrained, node).constraints
-    return attrs.evolve(cast(nodes.Constrained, node), constraints=(*known, *constraints))
-
-
-def _meaningless(constraint: Constraint, node: nodes.Node, path: str) -> TypeError:
-    return TypeError(f"{path}: {constraint.name} says nothing of {named(node.hint)}")
+        if not any(_says(each, option) for option in options):
+            raise TypeError(f"{path}: {each.name} says nothing of {named(node.hint)}")
+    narrowed = tuple(_narrowed(option, constraints) for option in options)
+    return attrs.evolve(node, options=narrowed) if isinstance(node, nodes.Options) else narrowed[0]
 
 
 def _says(constraint: Constraint, node: nodes.Node) -> bool:
     """Whether `constraint` can be asked of the values of `node`."""
     return isinstance(node, nodes.Constrained) and constraint.applies_to(node.kind)
+
+
+def _narrowed(node: nodes.Node, constraints: tuple[Constraint, ...]) -> nodes.Node:
+    """`node` with those of `constraints` that say something of it."""
+    if not isinstance(node, nodes.Constrained):
+        return node
+    more = [each for each in constraints if _says(each, node)]
+    return attrs.evolve(node, constraints=(*node.constraints, *more))

@@ -6,11 +6,12 @@ an object can be meant as (its tag, else its fields).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import date, datetime, time
 from decimal import Decimal
+from operator import itemgetter
 from types import NoneType
 from typing import Any
 from uuid import UUID
@@ -113,8 +114,7 @@ def _tried(
         return None if nested else len(TRIED[kind]) + 1
 
     ranked = [(place, each) for each in options if (place := rank(each[0])) is not None]
-    order: Callable[[tuple[int, Any]], int] = lambda entry: entry[0]  # noqa: E731 - typed
-    return [each for _, each in sorted(ranked, key=order)]
+    return [each for _, each in sorted(ranked, key=itemgetter(0))]
 
 
 def _meant(value: dict[str, Any], records: list[nodes.ClassNode]) -> list[nodes.ClassNode]:

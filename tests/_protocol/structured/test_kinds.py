@@ -234,6 +234,7 @@ CASES: list[tuple[Any, list[Any], list[Any]]] = [
     (Painted, ["r"], ["RED"]),
     (SHADE, ["b"], ["BLUE"]),
     (Annotated[Painted, "paint"] | NONE, ["r", None], ["RED"]),
+    (Annotated[int | Literal["all"], at.Ge(1)], [2, "all"], [0, "any"]),
     (PAIR[int], [[1, 2]], [[1], ["a", "b"]]),
     (Page[int], [{"items": [1], "first": 2}], [{"items": ["a"], "first": 2}]),
     (Page[Colour], [{"items": ["r"], "first": "b"}], [{"items": ["RED"], "first": "b"}]),
