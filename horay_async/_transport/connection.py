@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import select
 import socket
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from functools import partial
 from typing import Any, cast
 from weakref import WeakSet
@@ -302,9 +302,29 @@ class PendingRequest:
             self.connection.transport.abort()
 
 
-pending_request: ContextVar[PendingRequest | None] = ContextVar("pending_request", default=None)
-"""The request that the running task sends through a session, which can't be given it along; None where the task sends past
-the session, and tells the request itself that it is dispatched."""
+class Sending:
+    """Within it, the connector finds the request that the running task sends through a session, which can't be given it along.
+
+    A task's context is copied by what it starts, and asyncio keeps the copy for as long as a connection lives that was made
+    meanwhile. So the context has an object that is emptied at the end: the request, and the stream or the response that its
+    task returns, would be kept as long.
+    """
+
+    __slots__ = ("_token", "request")
+
+    def __init__(self, request: PendingRequest) -> None:
+        self.request: PendingRequest | None = request
+
+    def __enter__(self) -> None:
+        self._token: Token[Sending | None] = _sending.set(self)
+
+    def __exit__(self, *_: object) -> None:
+        _sending.reset(self._token)
+        self.request = None
+
+
+_sending: ContextVar[Sending | None] = ContextVar("sending", default=None)
+"""None where the task sends past the session, and tells the request itself that it is dispatched."""
 
 
 class Connector(aiohttp.TCPConnector):
@@ -322,7 +342,8 @@ class Connector(aiohttp.TCPConnector):
         self._buffer = shared_buffer(asyncio.get_running_loop())
 
     async def connect(self, *args: Any, **options: Any) -> Any:
-        request = pending_request.get()
+        sending = _sending.get()
+        request = None if sending is None else sending.request
         if request is not None:
             request.before_connecting()
         while True:

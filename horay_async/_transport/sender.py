@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import platform
 from collections.abc import Coroutine
-from contextvars import Token
 from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
@@ -18,7 +17,7 @@ from horay_async._keys import Secret, copied_keys
 from horay_async._protocol.wire.clean import MASK, Cleaner, secrets_of
 from horay_async._protocol.wire.request import Request
 from horay_async._transport.aiohttp_internals import HTTPResponse, response_before_error
-from horay_async._transport.connection import PendingRequest, pending_request
+from horay_async._transport.connection import PendingRequest, Sending
 from horay_async._transport.connection_pool import ConnectionPool, ConnectionPools
 from horay_async._transport.eviction import MAX_KEPT, keep
 from horay_async._transport.failures import RedirectError
@@ -182,8 +181,7 @@ class Sender:
         """Through the session, whose connector finds the request that waits in the task's context. One to an external host may be
         redirected; the caller's headers stay with the host they are meant for.
         """
-        token: Token[PendingRequest | None] = pending_request.set(pending)
-        try:
+        with Sending(pending):
             for _ in range(MAX_REDIRECTS + 1):
                 raw = await self._send_via_session(pending, url, headers, session)
                 location = raw.headers.get("Location")
@@ -195,8 +193,6 @@ class Sender:
                 if target.origin() != url.origin():
                     headers = _external_headers()
                 url = target
-        finally:
-            pending_request.reset(token)
         raise RedirectError("is redirected without end")
 
     async def _send_via_session(

@@ -10,18 +10,20 @@ import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import aiohttp
 import pytest
 
 from horay_async import (
     APIConnectionError,
     APITimeoutError,
     AsyncHoray,
+    ClientParams,
     ConfigurationError,
     Timeouts,
 )
 from horay_async._transport.connection import ConnectionProtocol
 from horay_async._transport.response import RawResponse
-from horay_async.testing import FaultServer, respond
+from horay_async.testing import FaultServer, respond, stream
 from horay_async.testing.steps import Stall
 from tests.growth import assert_linear, peak_memory
 
@@ -209,6 +211,31 @@ async def test_idle_connections_keep_no_response(
         gc.collect()
         assert meta() is None
         assert len(fault_server.connections) == 1
+
+
+@pytest.mark.parametrize("way", ["direct", "large", "proxy", "session"])
+async def test_streams_dropped_unread_are_closed(
+    connect: Connect, fault_server: FaultServer, way: str
+) -> None:
+    """Also one that a task returned which nobody asks for it any more, whichever way the request went."""
+    fault_server.always(stream(["a", Stall()]))
+    options: ClientParams = {"timeout": 60}
+    async with aiohttp.ClientSession() as session:
+        if way == "proxy":
+            options["proxy"] = fault_server.origin
+        if way == "session":
+            options["session"] = session
+        async with connect(**options) as client:
+            asked = client.completions.create(
+                model="m", prompt="p" * (2**16 if way == "large" else 1), stream=True
+            )
+            left = await asyncio.create_task(asked)
+            dropped = weakref.ref(left)
+            del left
+            await asyncio.sleep(0)  # the loop still holds the task
+            gc.collect()
+            await fault_server.until_closed()
+            assert dropped() is None
 
 
 async def test_responses_that_were_closed_are_not_kept(
