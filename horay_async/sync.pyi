@@ -1861,7 +1861,7 @@ class Embeddings(BlockingWrapper, of=AsyncEmbeddings):
         had come are in the error's `partial`, an `EmbeddingResponse`: the `index` of each says which input it is of.
 
         Raises `APIError` in one of its classes, `APIResponseError` too where a vector is missing, there twice, of
-        another length than the first or unreadable; `TypeError` for a parameter of a wrong name or type, and `ValueError` for an empty input.
+        another length than the first or than `dimensions`, or unreadable; `TypeError` for a parameter of a wrong name or type, and `ValueError` for an empty input.
 
         Args:
             model: The model's name, e.g. `"BAAI/bge-m3"`.

@@ -143,7 +143,7 @@ def _from_request(item: BatchRequest[Any], index: int, options: ClientOptions) -
         item=item,
         request=request,
         policy=request.retry,
-        into=_decoder(item.operation, request, params.get("input")),
+        into=_decoder(item.operation, request, params),
         size=RequestSize(len(request.body or b""), most, request.choices),
         parse=item.parse,
     )
@@ -202,22 +202,22 @@ def _from_line(line: RequestLine, item: object, index: int, options: ClientOptio
         item=item,
         request=request,
         policy=request.retry,
-        into=_decoder(operation, request, body.input),
+        into=_decoder(operation, request, raw),
         size=size_of(raw),
     )
 
 
 def _decoder(
-    operation: Operation[Any] | None, request: Request, inputs: object
+    operation: Operation[Any] | None, request: Request, asked: Mapping[str, Any] | bytes
 ) -> BodyDecoder[Any]:
-    """What makes a response of what comes back for `request`. `inputs` are those of embeddings."""
+    """What makes a response of what comes back for `request`, which was `asked` for by parameters or in JSON."""
     if operation is None:
         return JSONDecoder()
     if operation is not embeddings.CREATE:
         return decoder(operation.response)
-    if isinstance(inputs, msgspec.Raw):
-        inputs = cast(object, msgspec.json.decode(inputs))
-    return embeddings.decoder_of(request, inputs)
+    if not isinstance(asked, Mapping):
+        asked = cast("Mapping[str, Any]", msgspec.json.decode(asked))
+    return embeddings.decoder_of(request, asked)
 
 
 def _got(value: object) -> str:

@@ -13,6 +13,13 @@ import typer
 
 import horay_async
 from horay_async._files import is_regular
+from horay_async._protocol.wire.finish_reasons import (
+    AT_THE_LIMIT,
+    BROKEN_OFF,
+    FILTERED,
+    OF_THE_MODEL,
+    cut_of,
+)
 from horay_async.cli.exit_codes import CommandError, ExitCode
 from horay_async.cli.interrupts import signals_held
 from horay_async.cli.options import Output
@@ -31,13 +38,14 @@ BETWEEN_CHOICES = "\n---\n"
 """What separates several choices."""
 
 REMARKS = {
-    "length": "(at the limit of tokens; --max-tokens sets it)",
-    "model_length": "(at the limit of tokens)",
-    "content_filter": "(cut by the content filter)",
-    **dict.fromkeys(("abort", "insufficient_system_resource"), "(broken off by the server)"),
-    "tool_calls": "(the model asks for tools; --json shows the calls)",
+    AT_THE_LIMIT: "(at the limit of tokens; --max-tokens sets it)",
+    OF_THE_MODEL: "(at the limit of tokens)",
+    FILTERED: "(cut by the content filter)",
+    BROKEN_OFF: "(broken off by the server)",
 }
-"""What to say of an end that isn't "stop"."""
+"""What to say of a response that was cut."""
+
+ASKS_FOR_TOOLS = "(the model asks for tools; --json shows the calls)"
 
 EMPTY = "(the response is empty)"
 FIRST_CHOICE = "(the first choice; all are printed without --stream, or with --json)"
@@ -59,14 +67,15 @@ class Ending(NamedTuple):
     @property
     def remark(self) -> str | None:
         """What to say of it; None where all is well."""
-        remark = REMARKS.get(self.finish_reason or "")
-        if remark is None and not self.text and self.finish_reason not in CALLS:
-            return EMPTY
-        return remark
+        if cut := cut_of(self.finish_reason):
+            return REMARKS[cut]
+        if self.finish_reason == "tool_calls":
+            return ASKS_FOR_TOOLS
+        return None if self.text or self.finish_reason in CALLS else EMPTY
 
     def is_whole(self, *, limited: bool) -> bool:
         """Whether it is what was asked for; `limited` is whether a limit of tokens was."""
-        if self.finish_reason in CALLS or (self.finish_reason == "length" and limited):
+        if self.finish_reason in CALLS or (limited and cut_of(self.finish_reason) is AT_THE_LIMIT):
             return True
         return self.remark is None
 
@@ -112,7 +121,7 @@ def print_response(
         for remark in dict.fromkeys(
             ending.remark for ending in (broken if output.as_json else endings)
         ):
-            if limit is not None and remark == REMARKS["length"]:
+            if limit is not None and remark == REMARKS[AT_THE_LIMIT]:
                 note(f"(at the limit of {limit} tokens)")
             elif remark is not None:
                 note(remark)

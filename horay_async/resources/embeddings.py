@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, Unpack
 
 from horay_async._argument_errors import by_position
@@ -10,6 +10,7 @@ from horay_async._protocol.wire.embeddings import (
     CONCURRENT_REQUESTS,
     EmbeddingDecoder,
     add_partial,
+    asked_dimensions,
     check_lengths,
     count_inputs,
     max_response_bytes,
@@ -29,11 +30,11 @@ CREATE: Final = Operation(
 )
 
 
-def decoder_of(request: Request, inputs: Any) -> EmbeddingDecoder:
-    """What decodes the vectors of `inputs`; the response to `request` may be as long as they are then."""
-    count = count_inputs(inputs)
+def decoder_of(request: Request, asked: Mapping[str, Any]) -> EmbeddingDecoder:
+    """What decodes the vectors that were `asked` for; the response to `request` may be as long as they are then."""
+    count = count_inputs(asked.get("input"))
     request.max_body_bytes = max_response_bytes(count)
-    return EmbeddingDecoder(count)
+    return EmbeddingDecoder(count, asked_dimensions(asked))
 
 
 class AsyncEmbeddings(Resource):
@@ -49,21 +50,21 @@ class AsyncEmbeddings(Resource):
         had come are in the error's `partial`, an `EmbeddingResponse`: the `index` of each says which input it is of.
 
         Raises `APIError` in one of its classes, `APIResponseError` too where a vector is missing, there twice, of
-        another length than the first or unreadable; `TypeError` for a parameter of a wrong name or type, and `ValueError` for an empty input.
+        another length than the first or than `dimensions`, or unreadable; `TypeError` for a parameter of a wrong name or type, and `ValueError` for an empty input.
         """
         if positional:
             raise by_position(self.create, positional)
         prepared = prepare(params)
         inputs = parts(prepared["input"])
         if len(inputs) == 1:
-            return await self._part(self._request(CREATE, prepared), inputs[0])
+            return await self._part(self._request(CREATE, prepared), prepared)
         return await self._all(prepared, inputs)
 
     async def _part(
-        self, request: Request, inputs: Any, started: float | None = None
+        self, request: Request, prepared: dict[str, Any], started: float | None = None
     ) -> EmbeddingResponse:
-        """Sends one request, whose deadline counts from `started`."""
-        return await fetch(self._transport, request, decoder_of(request, inputs), started=started)
+        """Sends the request that was made of `prepared`; its deadline counts from `started`."""
+        return await fetch(self._transport, request, decoder_of(request, prepared), started=started)
 
     async def _all(self, prepared: dict[str, Any], inputs: list[Any]) -> EmbeddingResponse:
         """Sends a request for each of `inputs`. Raises what the first to fail raises, and what came of the others is in it."""
@@ -80,9 +81,10 @@ class AsyncEmbeddings(Resource):
 
         async def send() -> None:
             for at, part in waiting:
-                request = self._request(CREATE, {**prepared, "input": part}, part=at)
+                own = {**prepared, "input": part}
+                request = self._request(CREATE, own, part=at)
                 try:
-                    responses[at] = await self._part(request, part, started)
+                    responses[at] = await self._part(request, own, started)
                 except (DriftError, DriftWarning) as error:
                     # Its response is as usable as the others.
                     drifts.append(error)

@@ -16,8 +16,8 @@ CREATE: Final = Operation(
     method="POST", path="/embeddings", params=EmbeddingParams, response=EmbeddingResponse
 )
 
-def decoder_of(request: Request, inputs: Any) -> EmbeddingDecoder:
-    """What decodes the vectors of `inputs`; the response to `request` may be as long as they are then."""
+def decoder_of(request: Request, asked: Mapping[str, Any]) -> EmbeddingDecoder:
+    """What decodes the vectors that were `asked` for; the response to `request` may be as long as they are then."""
 
 class AsyncEmbeddings(Resource):
     """Makes vectors of texts."""
@@ -44,7 +44,7 @@ class AsyncEmbeddings(Resource):
         had come are in the error's `partial`, an `EmbeddingResponse`: the `index` of each says which input it is of.
 
         Raises `APIError` in one of its classes, `APIResponseError` too where a vector is missing, there twice, of
-        another length than the first or unreadable; `TypeError` for a parameter of a wrong name or type, and `ValueError` for an empty input.
+        another length than the first or than `dimensions`, or unreadable; `TypeError` for a parameter of a wrong name or type, and `ValueError` for an empty input.
 
         Args:
             model: The model's name, e.g. `"BAAI/bge-m3"`.
@@ -70,6 +70,6 @@ class AsyncEmbeddings(Resource):
                 it does.
         """
     async def _part(
-        self, request: Request, inputs: Any, started: float | None = None
+        self, request: Request, prepared: dict[str, Any], started: float | None = None
     ) -> EmbeddingResponse: ...
     async def _all(self, prepared: dict[str, Any], inputs: list[Any]) -> EmbeddingResponse: ...

@@ -16,7 +16,7 @@ import attrs
 
 from horay_async._json import fields_of
 from horay_async._protocol.limits.token_estimate import are_believable
-from horay_async._protocol.wire.finish_reasons import CUT_REASONS
+from horay_async._protocol.wire.finish_reasons import cut_of
 from horay_async._protocol.wire.unknown import unknown_of
 from horay_async._suggestions import no_await
 from horay_async._transport.log import LOG
@@ -298,11 +298,10 @@ class AsyncToolRun(Readable[ToolRunEvent]):
         """Goes on from the model's message: with its calls, where there are any for us."""
         self._messages.append(choice.message)
         calls = choice.message.tool_calls or []
-        if calls and choice.finish_reason in CUT_REASONS:
-            reason, problem = CUT_REASONS[choice.finish_reason]
+        if calls and (cut := cut_of(choice.finish_reason)):
             raise AnswerError(
-                f"the model was asking for tools, none of which was run, when {problem}",
-                reason=reason,
+                f"the model was asking for tools, none of which was run, when {cut.problem}",
+                reason=cut.reason,
                 text=calls[-1].function.arguments,
                 completion=self._response,
             )

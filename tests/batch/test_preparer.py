@@ -249,14 +249,14 @@ def test_embeddings() -> None:
     """Embeddings are asked for as by `create`; lines as they are. Both know how many vectors there must be."""
     preparer = Preparer(OPTIONS)
     asked: list[tuple[int | None, Any]] = [
-        (2, BatchRequest.embedding(custom_id="a", model="m", input=["x", "y"])),
+        (2, BatchRequest.embedding(custom_id="a", model="m", input=["x", "y"], dimensions=3)),
         (
             1,
             {
                 "custom_id": "a",
                 "method": "POST",
                 "url": "/v1/embeddings",
-                "body": {"model": "m", "input": [1]},
+                "body": {"model": "m", "input": [1], "dimensions": 3},
             },
         ),
         (
@@ -273,7 +273,7 @@ def test_embeddings() -> None:
         work = preparer.prepare(item, 0)
         assert work.request.path == "/embeddings"
         assert not work.request.billed_per_run
-        assert work.into == EmbeddingDecoder(count)
+        assert work.into == EmbeddingDecoder(count, None if count is None else 3)
     with pytest.raises(InvalidRequestError, match=r"input\[0\] must not be empty"):
         preparer.prepare(BatchRequest.embedding(model="m", input=[""]), 0)
     with pytest.raises(InvalidRequestError, match=r"body\.input is missing"):

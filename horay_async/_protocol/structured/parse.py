@@ -14,7 +14,7 @@ from horay_async._json import decimal
 from horay_async._protocol.structured.mismatch import Mismatches, named
 from horay_async._protocol.structured.structuring import structure_strictly
 from horay_async._protocol.wire.clean import Cleaner
-from horay_async._protocol.wire.finish_reasons import CUT_REASONS
+from horay_async._protocol.wire.finish_reasons import cut_of
 from horay_async._protocol.wire.unknown import unknown_of
 from horay_async.errors import AnswerError
 from horay_async.models._base import Extensible, Response
@@ -160,9 +160,8 @@ def parse_choice(
         raise AnswerError(
             f"the model declined: {message.refusal}", reason="refusal", text=message.refusal
         )
-    if choice.finish_reason in CUT_REASONS:
-        reason, problem = CUT_REASONS[choice.finish_reason]
-        raise AnswerError(problem, reason=reason, text=text)
+    if cut := cut_of(choice.finish_reason):
+        raise AnswerError(cut.problem, reason=cut.reason, text=text)
     calls = [_parse_call(call, tools) for call in message.tool_calls or ()]
     parsed = None if into is None or (calls and not text) else parse_text(into, text)
     return _choice(choice, parsed, calls)

@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar, cast
 import attrs
 
 from horay_async._protocol.wire.decode import NO_DIFFERENCES, drift_of, number_choices
-from horay_async._protocol.wire.finish_reasons import CUT_REASONS
+from horay_async._protocol.wire.finish_reasons import cut_of
 from horay_async._protocol.wire.tool_calls import ToolCalls
 from horay_async._protocol.wire.unknown import (
     JSON,
@@ -183,10 +183,7 @@ class ChoiceAccumulator(Accumulator[ChoiceChunkT, ResponseT]):
                             ChoiceFinished(chunk_choice.index, chunk_choice.finish_reason)
                         )
                     choice.finish_reason = chunk_choice.finish_reason
-                elif (
-                    choice.finish_reason not in CUT_REASONS
-                    and chunk_choice.finish_reason in CUT_REASONS
-                ):
+                elif cut_of(chunk_choice.finish_reason) and not cut_of(choice.finish_reason):
                     choice.finish_reason = chunk_choice.finish_reason
             if chunk_choice.logprobs is not None:
                 self._add_logprobs(choice, chunk_choice.logprobs)

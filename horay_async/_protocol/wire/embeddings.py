@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import sys
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
 from typing import Any, cast
 
@@ -66,7 +66,7 @@ def prepare(params: Mapping[str, Any]) -> dict[str, Any]:
     check_parameters(params, EmbeddingParams)
     extra = dict(params.get("extra_body") or {})
     prepared: dict[str, Any] = {**params}
-    if not any(re.search(OTHER_NUMBERS, name) for name in extra):
+    if not _asks_for_other_numbers(extra):
         prepared = {"encoding_format": "base64", **params}
     for name in ("input", "encoding_format"):
         if name in extra:
@@ -76,6 +76,18 @@ def prepare(params: Mapping[str, Any]) -> dict[str, Any]:
     check_parameters(prepared, EmbeddingParams)
     prepared["input"] = _checked(prepared["input"])
     return prepared
+
+
+def asked_dimensions(prepared: Mapping[str, Any]) -> int | None:
+    """How many numbers `prepared` parameters ask for in each vector; None where that is for the server to say."""
+    names = [*(prepared.get("extra_body") or ()), *(prepared.keys() - {"encoding_format"})]
+    if _asks_for_other_numbers(names):
+        return None  # of which several may be packed into one
+    return prepared.get("dimensions")
+
+
+def _asks_for_other_numbers(names: Iterable[str]) -> bool:
+    return any(re.search(OTHER_NUMBERS, name) for name in names)
 
 
 def _checked(given: str | Sequence[Any]) -> str | list[Any]:
@@ -148,9 +160,12 @@ def max_response_bytes(inputs: int | None) -> int:
 
 @attrs.frozen
 class EmbeddingDecoder:
-    """Decodes the response to a request with as many `inputs`; None where their number isn't known."""
+    """Decodes the response to a request."""
 
     inputs: int | None
+    """How many it has; None where that isn't known."""
+    dimensions: int | None = None
+    """How many numbers were asked for in each vector; None for the model's own."""
 
     def decode(self, data: bytes, *, max_objects: int = MAX_OBJECTS) -> EmbeddingResponse:
         """`data` as an instance, in the order of the inputs. Raises as `Decoder.decode` does; the vectors that can be read
@@ -220,6 +235,8 @@ class EmbeddingDecoder:
             problem = f"has {len(vectors)} vectors for {wanted} inputs: there is none for input[{missing}]"
         if problem is None and (differing := _differing([lengths[at] for at in range(wanted)])):
             problem = f"has {differing}"
+        if problem is None and self.dimensions not in (None, *lengths.values()):
+            problem = f"has vectors of {lengths[0]} numbers, though dimensions={self.dimensions} was asked for"
         return [vectors[index] for index in sorted(vectors.keys() - twice)], problem
 
 

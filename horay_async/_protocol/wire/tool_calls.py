@@ -278,6 +278,8 @@ class ToolCalls:
         if started and events is not None:
             events.append(ToolCallStarted(choice, call.number, call.id, call.name))
         if piece.arguments:
+            if call.arguments.pieces == ["{}"]:  # some servers begin with that, whatever follows
+                call.arguments = Arguments()
             call.arguments.add(piece.arguments)
             if events is not None:
                 events.append(ToolCallArgumentsDelta(choice, call.number, piece.arguments))

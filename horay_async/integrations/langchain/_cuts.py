@@ -13,7 +13,7 @@ from langchain_core.outputs import ChatGeneration
 from langchain_core.runnables import RunnableGenerator
 from langchain_core.utils.json import parse_json_markdown
 
-from horay_async._protocol.wire.finish_reasons import CUT_REASONS
+from horay_async._protocol.wire.finish_reasons import cut_of
 from horay_async.errors import AnswerError
 
 WHOLE_JSON = partial(json.loads, strict=False)
@@ -57,9 +57,8 @@ class _Whole:
         self._messages.append(message)
         metadata = message.response_metadata
         self._request_id = metadata.get("request_id") or self._request_id
-        if (cut := CUT_REASONS.get(metadata.get("finish_reason"))) is not None:
-            reason, problem = cut
-            raise self._error(problem, reason, self._text() or _broken_call(message))
+        if cut := cut_of(metadata.get("finish_reason")):
+            raise self._error(cut.problem, cut.reason, self._text() or _broken_call(message))
 
     def check(self) -> None:
         """Raises where the message isn't whole, or where chunks come to what doesn't fit."""

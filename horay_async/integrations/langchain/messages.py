@@ -22,7 +22,7 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 
 from horay_async._json import is_object
 from horay_async._protocol.wire.content_parts import put_together
-from horay_async._protocol.wire.finish_reasons import CUT_REASONS
+from horay_async._protocol.wire.finish_reasons import CutReason, cut_of
 from horay_async._protocol.wire.unknown import unknown_of
 from horay_async.errors import AnswerError, AnswerFault
 from horay_async.models import events
@@ -189,11 +189,9 @@ class StreamedMessage:
         for call in _calls(choice)[1]:
             piece = tool_call_chunk(name=call["name"], args=call["args"], id=call["id"], index=0)
             if AIMessageChunk(content="", tool_call_chunks=[piece]).tool_calls:
-                reason, problem = CUT_REASONS.get(
-                    choice.finish_reason, ("mismatch", f"its {NO_OBJECT}")
-                )
-                problem = f"a tool call isn't whole: {problem}"
-                raise _mismatch(response, problem, reason=reason, text=call["args"] or "")
+                cut = cut_of(choice.finish_reason) or CutReason("mismatch", f"its {NO_OBJECT}")
+                problem = f"a tool call isn't whole: {cut.problem}"
+                raise _mismatch(response, problem, reason=cut.reason, text=call["args"] or "")
         return ChatGenerationChunk(
             message=AIMessageChunk(
                 content="",
@@ -233,14 +231,13 @@ def _calls(choice: ChatChoice) -> tuple[list[ToolCall], list[InvalidToolCall]]:
     """The tool calls whose arguments are a JSON object, as they have to be, or none; and the others."""
     calls: list[ToolCall] = []
     invalid: list[InvalidToolCall] = []
+    cut = cut_of(choice.finish_reason)
     for call in choice.message.tool_calls or ():
         name, text = call.function.name, call.function.arguments
         try:
-            arguments = (
-                {} if not text and choice.finish_reason not in CUT_REASONS else _object(text)
-            )
+            arguments = {} if not text and not cut else _object(text)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with them is told as LangChain does
-            problem = CUT_REASONS.get(choice.finish_reason, ("", f"{NO_OBJECT}: {error}"))[1]
+            problem = cut.problem if cut else f"{NO_OBJECT}: {error}"
             invalid.append(invalid_tool_call(name=name, args=text, id=call.id, error=problem))
         else:
             calls.append(tool_call(name=name, args=arguments, id=call.id))

@@ -708,6 +708,15 @@ def test_a_call_that_is_repeated_is_one_call(first: list[JSON], without: str, wr
     assert len([e for e in events if isinstance(e, ToolCallStarted)]) == 1
 
 
+@pytest.mark.parametrize("pieces", [[], ['{"zone":', '"Asia/Tokyo"}'], [" ", "{}"]])
+def test_placeholder_before_the_arguments(pieces: list[str]) -> None:
+    """Some servers begin a call with an empty object, in whose place its arguments come."""
+    first = {"index": 0, "id": "a", "function": {"name": "now", "arguments": "{}"}}
+    rest = [{"index": 0, "function": {"arguments": piece}} for piece in pieces]
+    [(id_, name, arguments)] = calls_of(tool(**first), *(tool(**each) for each in rest))
+    assert (id_, name, arguments) == ("a", "now", "".join(pieces) or "{}")
+
+
 def test_calls_in_one_chunk_are_no_repetition() -> None:
     """Though they are alike, and a server gives all the same id."""
     calls = [{"id": "null", "function": {"name": "pay", "arguments": '{"n": 5}'}}] * 2

@@ -19,6 +19,7 @@ from horay_async._protocol.wire.embeddings import (
     MAX_INPUT_BYTES,
     MAX_INPUTS,
     EmbeddingDecoder,
+    asked_dimensions,
     check_lengths,
     count_inputs,
     max_response_bytes,
@@ -216,6 +217,32 @@ def test_what_can_be_read() -> None:
         EmbeddingDecoder(1).decode(b'{"vectors": [[1.0]]}')
     assert isinstance(caught.value.response, EmbeddingResponse)
     assert caught.value.response.to_dict() == {"vectors": [[1.0]]}
+
+
+def test_dimensions() -> None:
+    """Vectors of another length than was asked for are refused, and can be read all the same."""
+    sent = body(vector(0, [1.0, 2.0]), vector(1, [3.0, 4.0]))
+    assert len(EmbeddingDecoder(2, 2).decode(sent).data) == 2
+    with pytest.raises(
+        InvalidBody, match="vectors of 2 numbers, though dimensions=3 was"
+    ) as caught:
+        EmbeddingDecoder(2, 3).decode(sent)
+    assert isinstance(caught.value.response, EmbeddingResponse)
+    assert len(caught.value.response.data) == 2
+
+
+@pytest.mark.parametrize(
+    ("asked", "dimensions"),
+    [
+        ({"dimensions": 2, "encoding_format": "base64"}, 2),
+        ({"input": "x"}, None),
+        ({"dimensions": 16, "extra_body": {"output_dtype": "ubinary"}}, None),
+        ({"dimensions": 16, "output_dtype": "ubinary"}, None),
+    ],
+)
+def test_asked_dimensions(asked: dict[str, Any], dimensions: int | None) -> None:
+    """Nothing is expected where other numbers are asked for, of which several may be in one."""
+    assert asked_dimensions(asked) == dimensions
 
 
 def test_failure_reported() -> None:

@@ -312,7 +312,7 @@ def test_line_ends_in_arguments(fault_server: FaultServer, connect: Connect) -> 
     assert bound.invoke("hi") == Order("a\nb", 1)
 
 
-@pytest.mark.parametrize("reason", ["tool_calls", "stop", "max_tokens"])
+@pytest.mark.parametrize("reason", ["tool_calls", "stop", "interrupted"])
 @pytest.mark.parametrize("text", ['{"setup": "a man', '{"setup": "a", "count": 1', '["a"]', "no"])
 @pytest.mark.parametrize("form", [Order, Joke, JOKE_SCHEMA], ids=["attrs", "pydantic", "schema"])
 async def test_calls_that_are_not_whole(
@@ -384,7 +384,7 @@ def test_first_calls_from_threads(
     assert [message.text for message in model.batch(["a", "b"])] == ["hi", "hi"]
 
 
-@pytest.mark.parametrize("reason", ["stop", "max_tokens", "interrupted"])
+@pytest.mark.parametrize("reason", ["stop", "finished", "interrupted"])
 @pytest.mark.parametrize(
     "text", ['{"setup": "a man', '{"setup": "a", "count": 12', '```json\n{"setup": "a"']
 )
