@@ -47,7 +47,7 @@ DEFAULT_MAX_CONNECTIONS = 1000
 
 @resolvable
 class ClientParams(TypedDict, total=False):
-    """The keyword arguments of a client and of `with_options`; `ClientOptions` describes each."""
+    """The keyword arguments of a client and of `with_options`; `ClientOptions` holds what they become."""
 
     base_url: str | None
     timeout: float | Timeouts | None

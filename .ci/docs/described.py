@@ -17,7 +17,7 @@ import attrs
 import griffe
 
 from horay_async.batch.options import Settings
-from horay_async.options import ClientOptions, RetryPolicy
+from horay_async.options import ClientOptions, ClientParams, RetryPolicy
 
 KINDS = {
     inspect.Parameter.POSITIONAL_ONLY: griffe.ParameterKind.positional_only,
@@ -92,10 +92,12 @@ class Described(griffe.Extension):
             text = QUOTED.sub(_linked, text)
             func.docstring = griffe.Docstring(text, parent=func, parser="google")
 
-    def on_module(self, *, mod: griffe.Module, **_: Any) -> None:
-        """Called once for each module that was read: a page has words of its own for what it shows of models."""
+    def on_module_members(self, *, mod: griffe.Module, **_: Any) -> None:
+        """Called once for each module that was read, with all that is in it: a page has words of its own for what it shows of models."""
         if mod.path.startswith("horay_async.models"):
             mod.docstring = None
+        if mod.path == ClientOptions.__module__:
+            _describe_client_params(mod)
 
     def on_attribute(self, *, attr: griffe.Attribute, **_: Any) -> None:
         """Called once for each attribute that was read: how a value is made says nothing to a reader."""
@@ -137,14 +139,33 @@ def _parameter(one: inspect.Parameter, func: griffe.Function) -> griffe.Paramete
 
 def _show_defaults(parameters: griffe.Parameters, settings: Any) -> None:
     """Writes the defaults of settings in the place of those that only say that there is one."""
+    defaults = _defaults_of(settings)
+    for parameter in parameters:
+        if parameter.default == "..." and parameter.name in defaults:
+            parameter.default = defaults[parameter.name]
+
+
+def _defaults_of(settings: Any) -> dict[str, str]:
+    """The defaults of settings, as they are written, by name."""
     # The client's `max_retries` is a field of the retry policy.
     fields = (*attrs.fields(RetryPolicy), *attrs.fields(settings))
-    defaults = {one.name: one.default for one in fields}
-    for parameter in parameters:
-        default = defaults.get(parameter.name, attrs.NOTHING)
-        if parameter.default == "..." and default is not attrs.NOTHING:
-            made = getattr(default, "factory", None)
-            parameter.default = repr(default) if made is None else _call_of(made)
+    given = {one.name: one.default for one in fields if one.default is not attrs.NOTHING}
+    return {
+        name: _call_of(default.factory) if hasattr(default, "factory") else repr(default)
+        for name, default in given.items()
+    }
+
+
+def _describe_client_params(mod: griffe.Module) -> None:
+    """Gives the keyword arguments of a client, which stand there with their types alone, the descriptions and the defaults
+    of the settings that they become.
+    """
+    params, options = mod[ClientParams.__name__], mod[ClientOptions.__name__]
+    defaults = _defaults_of(ClientOptions)
+    for name, member in params.members.items():
+        if name in options.members and not member.has_docstring:
+            member.docstring = options[name].docstring
+        member.value = defaults.get(name)
 
 
 def _call_of(factory: Any) -> str:
