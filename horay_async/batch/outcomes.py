@@ -7,13 +7,7 @@ from typing import Literal
 
 from horay_async import errors
 from horay_async._transport.request_limiter import FIRST_UNKNOWN_STATUS, OVERLOAD_STATUSES
-from horay_async.errors import (
-    APIConnectionError,
-    APIError,
-    APIStatusError,
-    DriftWarning,
-    HorayError,
-)
+from horay_async.errors import APIConnectionError, APIError, APIStatusError, HorayError
 
 Outcome = Literal["put_off", "set_aside", "fail"]
 """What becomes of a request that met an error, after the retries that its policy allows: it is sent again when the server is
@@ -80,7 +74,7 @@ def accepts_key(error: APIError) -> bool | None:
 
 
 def as_error(
-    raised: HorayError | RecursionError | DriftWarning, masked: Callable[[bytes], bytes]
+    raised: HorayError | RecursionError | errors.DriftWarning, masked: Callable[[bytes], bytes]
 ) -> HorayError:
     """What sending a request has raised, as an error for its result. `masked` masks the API key in a response."""
     if isinstance(raised, HorayError):

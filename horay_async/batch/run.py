@@ -100,10 +100,6 @@ class AsyncBatchRun(AsyncReadable, Generic[ResponseT_co]):
         if self._runner is not None:
             await self._runner.close()
 
-    def __del__(self) -> None:
-        if self._runner is not None:
-            self._runner.stop_soon()
-
     def _close_nowait(self) -> None:
         """Cancels what is under way without awaiting, from any thread."""
         self._left = True
@@ -111,6 +107,9 @@ class AsyncBatchRun(AsyncReadable, Generic[ResponseT_co]):
             self._runner.stop_soon()
 
     _drop = _close_nowait  # the same when a loop over the results is collected
+
+    def __del__(self) -> None:
+        self._close_nowait()
 
 
 class _ResultIterator(Generic[ResponseT_co]):

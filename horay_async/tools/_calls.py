@@ -123,14 +123,12 @@ async def _run(call: ToolCall, tool: Tool[..., Any], arguments: Any) -> ToolResu
 
 
 def _failed(call: ToolCall, error: Exception, began: float) -> ToolResult:
-    content = _mismatches(error) if isinstance(error, AnswerError) else message_of(error)
+    content = message_of(error)
+    if isinstance(error, AnswerError):
+        found = "; ".join(f"{path}: {message}" for path, message in error.errors)
+        content = f"the arguments don't fit: {found}"
     seconds = time.perf_counter() - began
     return ToolResult(call, well_formed(f"Error: {content}"), error=error, seconds=seconds)
-
-
-def _mismatches(error: AnswerError) -> str:
-    found = "; ".join(f"{path}: {message}" for path, message in error.errors)
-    return f"the arguments don't fit: {found}"
 
 
 STOPPED = (
