@@ -1,10 +1,10 @@
-"""The observers of calls and tools: what they are told, in flat records. Hooks and telemetry draw on this alone."""
+"""The observers of calls and tools, and what they are told. Hooks and telemetry draw on this alone."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, MutableMapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import attrs
 
@@ -12,10 +12,12 @@ from horay_async._attempt import Attempt
 from horay_async._record import Record
 from horay_async.errors import APIError
 from horay_async.models._base import Response
-from horay_async.models.chat import ToolCall
-from horay_async.models.events import ToolResult
 from horay_async.models.meta import ResponseMeta
 from horay_async.models.usage import Usage
+
+if TYPE_CHECKING:
+    from horay_async.models.chat import ToolCall
+    from horay_async.models.events import ToolResult
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
