@@ -171,9 +171,8 @@ class ChatResponseBuilder(ResponseBuilder):
             for function in (call["function"] for call in calls):
                 if function["name"] in self.call.parameters:
                     raise_mismatch(self.call.parameters[function["name"]], function["arguments"])
-        elif (
-            not calls or self._forced
-        ):  # a forced call that isn't whole is no text, which fits no schema
+        elif not calls or self._forced:
+            # A forced call that isn't whole is no text, which fits no schema.
             super()._check(index, choice)
 
     def _text(self, choice: Json) -> str:

@@ -128,9 +128,8 @@ def respond(
     phrase = HTTPStatus(status).phrase if status in list(HTTPStatus) else "Unnamed"
     start = f"HTTP/1.1 {status} {phrase}\r\n{head}\r\n".encode("latin-1")
     only = pieces[0] if len(pieces) == 1 else None
-    sent = (
-        [start + only] if isinstance(only, bytes) else [start, *pieces]
-    )  # small responses in one go
+    # Small responses in one go.
+    sent = [start + only] if isinstance(only, bytes) else [start, *pieces]
     return ScriptedResponse(
         steps=tuple(_steps(sent)),
         status=status,
