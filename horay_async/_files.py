@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import secrets
+import shutil
 import stat
 from collections.abc import Generator
 from hashlib import blake2b
@@ -38,11 +39,12 @@ def resolved(path: Path) -> Path:
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Generator[BinaryIO]:
+def replacing(path: Path, *, overwrite: bool = False) -> Generator[BinaryIO]:
     """A new file, which takes the place of `path` when the block ends without an exception.
 
     It is made beside `path` under a name that begins as `remove_leftovers` knows it, exclusively. Where there is a file at `path` already, the new
-    one has its permissions and its owner; else those that the process gives new files. Raises `OSError`.
+    one has its permissions and its owner; else those that the process gives new files. Raises `OSError`. With `overwrite`, a file
+    whose owner can't be given another one is written over where it stands.
     """
     beside = path.with_name(_prefix(path) + secrets.token_hex(8))
     flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
@@ -53,10 +55,17 @@ def replacing(path: Path) -> Generator[BinaryIO]:
         raise
     try:
         with open(handle, "r+b") as file:
-            _take_over(path, beside)
+            replaces = _take_over(path, beside, optional=overwrite)
             yield file
             file.flush()
-        os.replace(beside, path)
+            if not replaces:
+                file.seek(0)
+                with path.open("wb") as there:
+                    shutil.copyfileobj(file, there)
+        if replaces:
+            os.replace(beside, path)
+        else:
+            beside.unlink()
     except BaseException:
         beside.unlink(missing_ok=True)
         raise
@@ -90,13 +99,20 @@ def sync_folder(path: Path) -> None:
             os.close(handle)
 
 
-def _take_over(old: Path, new: Path) -> None:
-    """Gives `new` the owner and the permissions of `old`, if there is one."""
+def _take_over(old: Path, new: Path, *, optional: bool) -> bool:
+    """Gives `new` the owner and the permissions of `old`, if there is one. Returns False where that is `optional`, and not allowed."""
     try:
         before = old.stat()
     except FileNotFoundError:
-        return
+        return True
     made = new.stat()
     if (made.st_uid, made.st_gid) != (before.st_uid, before.st_gid):
-        os.chown(new, before.st_uid, before.st_gid)
+        try:
+            os.chown(new, before.st_uid, before.st_gid)
+        except PermissionError as error:
+            if optional:
+                return False
+            reason = "It belongs to somebody else, to whom no new file can be given"
+            raise PermissionError(error.errno, reason, str(old)) from error
     os.chmod(new, stat.S_IMODE(before.st_mode))  # after the owner, whose change takes some away
+    return True

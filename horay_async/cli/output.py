@@ -95,7 +95,7 @@ def write_file(file: Path, text: str, *, wait: bool = True) -> None:
     data = text.encode("utf-8", "replace")
     at_once = 0 if wait else getattr(os, "O_NONBLOCK", 0)  # Windows has none
     if is_regular(file):
-        with replacing(resolved(file)) as new:
+        with replacing(resolved(file), overwrite=True) as new:
             new.write(data)
     else:
         with open(file, "wb", opener=lambda name, flags: os.open(name, flags | at_once)) as out:

@@ -149,5 +149,5 @@ def _write(content: bytes, path: Path) -> None:
     """A reader of the file sees the picture from before or the whole of this one."""
     from horay_async._files import replacing, resolved  # noqa: PLC0415 - needed here alone
 
-    with replacing(resolved(path)) as file:
+    with replacing(resolved(path), overwrite=True) as file:
         file.write(content)

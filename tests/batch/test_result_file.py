@@ -405,6 +405,26 @@ def test_permissions_are_kept(path: Path) -> None:
 
 
 @pytest.mark.posix
+@pytest.mark.skipif(
+    not hasattr(os, "getuid") or os.getuid() != 0, reason="only root gives files away"
+)
+def test_failures_of_somebody_elses_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It can't be written anew, whole or not at all, without becoming ours: that is said, and nothing is lost."""
+    before = written("a", "b", failing=("b",))
+    path.write_bytes(before)
+    os.chown(path, 1234, 1234)
+
+    def chown(*_: object) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr("os.chown", chown)
+    with pytest.raises(BatchFileError, match="It belongs to somebody else"):
+        opened(path, "a", "b", retry_failed=True)
+    assert path.read_bytes() == before
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.posix
 def test_failures_of_a_file_behind_a_link(path: Path) -> None:
     """The link stays one; files that only look like ours beside it stay as well."""
     path.write_bytes(written("a", "b", failing=("b",)))

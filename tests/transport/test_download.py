@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import stat
 from base64 import b64encode, encodebytes, urlsafe_b64encode
@@ -232,6 +233,39 @@ async def test_file_that_is_there_keeps_what_is_its_own(
     assert target.read_bytes().startswith(b"\x89PNG")
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
     assert sorted(os.listdir(tmp_path)) == ["link.png", "x.png"]
+
+
+@pytest.fixture
+def chown_denied(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As for whoever isn't root, in a folder that several share."""
+
+    def chown(*_: object) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr("os.chown", chown)
+
+
+@pytest.mark.posix
+@pytest.mark.skipif(
+    not hasattr(os, "getuid") or os.getuid() != 0, reason="only root gives files away"
+)
+async def test_file_of_somebody_else(
+    fault_server: FaultServer,
+    connect: Connect,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+) -> None:
+    """It stays theirs: where no new one can be given to them, theirs is written over."""
+    target = tmp_path / "x.png"
+    target.write_bytes(b"old" * 1000)
+    os.chown(target, 1234, 1234)
+    request.getfixturevalue("chown_denied")
+    async with connect() as client:
+        await client.images.save(fault_server.picture_url, target)
+    assert target.read_bytes().startswith(b"\x89PNG")
+    assert b"old" not in target.read_bytes()
+    assert target.stat().st_uid == 1234
+    assert os.listdir(tmp_path) == ["x.png"]
 
 
 @pytest.mark.posix
