@@ -91,10 +91,13 @@ def status_error(
         message = f"{message.rstrip('.')}; is /v1 missing at the end of base_url {base_url!r}?"
     elif status == 401 and key_source:
         message = f"{message.rstrip('.')} ({key_source})"
+    retry_after = parse_retry_after(headers, now=now)
+    if retry_after:
+        message = f"{message.rstrip('.')}; the server asks to wait for {retry_after:g} s"
     return _status_class(status, parsed)(
         f"{status} from {context.label}: {message}",
         status_code=status,
-        retry_after=parse_retry_after(headers, now=now),
+        retry_after=retry_after,
         request_id=context.request_id,
         **parsed.fields,
     )
