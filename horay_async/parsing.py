@@ -18,6 +18,6 @@ def parse_text(into: type[T], text: str) -> T:
     """
     if not isinstance(cast(object, text), str):
         raise TypeError(f"text must be a string, not {type(text).__name__}: parse_text(into, text)")
-    from horay_async._protocol.structured import parse  # noqa: PLC0415 - takes long to load
+    from horay_async._protocol.structured import parse  # noqa: PLC0415 - loads cattrs, which takes long
 
     return parse.parse_text(into, text)

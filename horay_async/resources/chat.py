@@ -83,7 +83,8 @@ class AsyncChatCompletions(Resource):
         into = params.get("response_format")
         if into is None or isinstance(into, Mapping):
             return self._typed_events(CREATE, params)
-        from horay_async._protocol.structured.parse_stream import TypedAccumulator  # noqa: PLC0415 - takes long to load
+        # cattrs loads with them, which takes as long as all the rest.
+        from horay_async._protocol.structured.parse_stream import TypedAccumulator  # noqa: PLC0415 - see above
 
         parse, clean = parser_of(params), self._transport.clean
         classes = parse.keywords["tools"]

@@ -317,7 +317,7 @@ class AsyncToolRun(Readable[ToolRunEvent]):
                 ", ".join(sorted(left.intersection(map(_name_of, calls)))),
             )
         if ours:
-            from horay_async.tools._calls import ToolCaller  # noqa: PLC0415 - for calls alone
+            from horay_async.tools._calls import ToolCaller  # noqa: PLC0415 - loads cattrs, for calls alone
 
             if self._caller is None:
                 settings = self._settings

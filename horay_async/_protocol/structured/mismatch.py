@@ -7,8 +7,12 @@ from types import NoneType
 from typing import Any, cast
 
 import attrs
+from cattrs.errors import ClassValidationError, ForbiddenExtraKeysError
 
 from horay_async._user_code import contain
+
+FIELD = "_of_json_"
+"""How the names begin that cattrs has for fields: its function takes them beside parameters of its own, such as `converter`."""
 
 
 @attrs.frozen
@@ -45,13 +49,26 @@ def named(hint: Any) -> str:
 
 
 def found_in(error: BaseException, path: str) -> Iterator[Mismatch]:
-    """The mismatches behind an error of a hook, or of the class itself.
+    """The mismatches behind an error of cattrs, of a hook, or of the class itself.
 
     Raises `error` where it is a `RecursionError`: the path to it would be as deep as the value.
     """
     if isinstance(error, RecursionError):
         raise error
-    if isinstance(error, NestedMismatches):
+    if isinstance(error, ClassValidationError):
+        placed, unplaced = error.group_exceptions()
+        for inner, field in placed:
+            name = field.name.removeprefix(FIELD)
+            there = f"{path}{step(name)}"
+            # What cattrs raises for a field that isn't there; users' classes raise others.
+            missing = isinstance(inner, KeyError) and inner.args == (name,)
+            yield from [Mismatch(there, "is missing")] if missing else found_in(inner, there)
+        for inner in unplaced:
+            yield from found_in(inner, path)
+    elif isinstance(error, ForbiddenExtraKeysError):
+        for name in sorted(error.extra_fields):
+            yield Mismatch(f"{path}{step(name)}", f"{named(error.cl)} has no such field")
+    elif isinstance(error, NestedMismatches):
         for mismatch in error.found:
             yield Mismatch(f"{path}{mismatch.path}", mismatch.message)
     else:  # a hook's message, or that of a validator; attrs' own have more than a message in their arguments

@@ -1,4 +1,4 @@
-"""JSON values as instances of a caller's classes, with a path to whatever doesn't fit. Pure.
+"""JSON values as instances of a caller's classes, by cattrs, with a path to whatever doesn't fit. Pure.
 
 Unlike the responses' own models, which take whatever can be read, nothing is bent to fit here: a number
 isn't a string, and a property that the class doesn't know is a mismatch. A missing one takes its default.
@@ -9,12 +9,21 @@ The tree of the hint is visited once and becomes a hook: a function from a JSON 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from functools import cache
+from typing import Any, cast
 
-from horay_async._json import Json, is_array, is_object
+import attrs
+import cattrs
+from cattrs.gen import (
+    make_dict_structure_fn_from_attrs,  # pyright: ignore[reportUnknownVariableType] - cattrs leaves a parameter bare
+    override,
+)
+
+from horay_async._json import is_array, is_object
 from horay_async._protocol.structured import nodes
 from horay_async._protocol.structured.hints import parse_hint, remembered
 from horay_async._protocol.structured.mismatch import (
+    FIELD,
     InvalidValue,
     Mismatch,
     Mismatches,
@@ -113,39 +122,48 @@ class _Hooks:
     def record(self, node: nodes.ClassNode) -> Hook:
         shape = node.shape
         if shape not in self._records:
-            fields: list[tuple[nodes.Member, Hook]] = []
+            fields: Hook | None = None
 
             def hook(value: Any) -> Any:
                 if not is_object(value):
                     raise InvalidValue(f"an object ({named(shape.hint)})", value)
-                return _make_instance(shape.cls, fields, value)
+                return cast(Hook, fields)(value)
 
             self._records[shape] = hook
-            fields += [(member, self.of(member.node)) for member in shape.members]
+            fields = self._fields(shape)
         return self._records[shape]
 
-
-def _make_instance(cls: type[Any], fields: list[tuple[nodes.Member, Hook]], value: Json) -> Any:
-    """The instance of `cls` that an object becomes. Raises `NestedMismatches` with the mismatches of all its fields, or what the
-    class itself raises.
-    """
-    arguments: dict[str, Any] = {}
-    mismatches: list[Mismatch] = []
-    for member, hook in fields:
-        name = member.name
-        if name in value:
-            try:
-                arguments[member.parameter] = hook(value[name])
-            except Exception as error:  # noqa: BLE001 - classes raise whatever they like
-                mismatches += found_in(error, step(name))
-        elif not member.optional:
-            mismatches.append(Mismatch(step(name), "is missing"))
-    if len(value) > len(arguments):
-        for name in sorted(value.keys() - {member.name for member, _ in fields}):
-            mismatches.append(Mismatch(step(name), f"{named(cls)} has no such field"))
-    if mismatches:
-        raise NestedMismatches(mismatches)
-    return cls(**arguments)
+    def _fields(self, shape: nodes.Shape) -> Hook:
+        """cattrs' function that makes an instance of a class."""
+        # cattrs reads names and defaults off attributes. A class of their kind has no methods made for it,
+        # whose text attrs would keep for ever.
+        attributes = {
+            FIELD + member.name: attrs.field(
+                default=None if member.optional else attrs.NOTHING, kw_only=True
+            )
+            for member in shape.members
+        }
+        shadow: Any = attrs.make_class("Shadow", attributes, init=False, repr=False, eq=False)
+        hooks: dict[str, Any] = {
+            FIELD + member.name: override(
+                rename=member.name, struct_hook=_cattrs_form(self.of(member.node))
+            )
+            for member in shape.members
+        }
+        structure = make_dict_structure_fn_from_attrs(
+            [
+                field.evolve(alias=member.parameter)
+                for field, member in zip(attrs.fields(shadow), shape.members, strict=True)
+            ],
+            shape.cls,
+            _converter(),
+            # Only to name the function: every field brings its hook.
+            {parameter.__name__: Any for parameter in getattr(shape.cls, "__parameters__", ())},
+            _cattrs_forbid_extra_keys=True,
+            _cattrs_use_linecache=False,
+            **hooks,
+        )
+        return lambda value: structure(value, shape.cls)
 
 
 def _each(entries: Iterable[tuple[Any, Any, Hook]]) -> list[Any]:
@@ -160,6 +178,16 @@ def _each(entries: Iterable[tuple[Any, Any, Hook]]) -> list[Any]:
     if mismatches:
         raise NestedMismatches(mismatches)
     return found
+
+
+def _cattrs_form(hook: Hook) -> Callable[[Any, Any], Any]:
+    return lambda value, _: hook(value)
+
+
+@cache
+def _converter() -> cattrs.Converter:
+    """It has no hooks of its own and remembers no class."""
+    return cattrs.Converter(detailed_validation=True)
 
 
 HOOKS: dict[type[nodes.Node], Callable[[_Hooks, Any], Hook]] = {

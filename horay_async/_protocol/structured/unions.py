@@ -13,7 +13,7 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from operator import itemgetter
 from types import NoneType
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from horay_async._json import is_object
@@ -88,12 +88,20 @@ def _first(pool: list[tuple[nodes.Node, Hook]], value: Any, expected: str) -> An
             try:
                 tried[key] = hook(value)
             except Exception as error:
-                if isinstance(error, RecursionError):
-                    raise  # no room on the stack, which says nothing of an option
+                if _is_too_deep(error):
+                    raise
                 tried[key] = FAILED  # classes raise whatever they like; the next may fit
         if tried[key] is not FAILED:
             return tried[key]
     raise InvalidValue(expected, value)
+
+
+def _is_too_deep(error: Exception) -> bool:
+    """Whether there was no room on the stack, which says nothing of an option."""
+    if isinstance(error, ExceptionGroup):  # cattrs' errors of a class's fields
+        group = cast("ExceptionGroup[Exception]", error)
+        return group.subgroup(RecursionError) is not None
+    return isinstance(error, RecursionError)
 
 
 def _tried(

@@ -276,7 +276,7 @@ def _structured(
     if method == "json_mode":
         return {"response_format": {"type": "json_object"}}, whole
     if ours:
-        from horay_async._protocol.structured.schema import response_format  # noqa: PLC0415 - seldom needed
+        from horay_async._protocol.structured.schema import response_format  # noqa: PLC0415 - loads cattrs
 
         described = response_format(cls)["json_schema"]
         function = {"name": described["name"], "parameters": described["schema"]}
