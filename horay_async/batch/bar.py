@@ -106,7 +106,7 @@ class _Bar(rich.Progress):
         self._counted = counted
         self._line = rich.BarColumn()
         self._count = rich.MofNCompleteColumn(table_column=Column(no_wrap=True))
-        self._told = rich.TextColumn("{task.fields[text]}")
+        self._told = rich.TextColumn("{task.fields[text]}", markup=False)
         self._elapsed = rich.TimeElapsedColumn(table_column=Column(no_wrap=True))
         self._remaining = _TimeLeft(table_column=Column(no_wrap=True))
         super().__init__(
@@ -131,11 +131,16 @@ class _Bar(rich.Progress):
             told = f"{batch.total_tokens:,} tokens"
             if seconds := batch.seconds_unreached:
                 told = f"server unreachable for {timedelta(seconds=round(seconds))}"
-            self._fit(task, [f"{failed}, {told}", failed])
+            texts = [f"{failed}, {told}", failed]
+            if pause := batch.pause:
+                texts[:1] = [f"{failed}, {pause}", f"{failed}, {pause.partition(' (')[0]}"]
+            self._fit(task, texts, timed=not pause)
         yield self.make_tasks_table(self.tasks)
 
-    def _fit(self, task: rich.Task, texts: list[str]) -> None:
-        """Leaves out what a narrow terminal has no room for: how far it is comes first, what failed second."""
+    def _fit(self, task: rich.Task, texts: list[str], *, timed: bool) -> None:
+        """Leaves out what a narrow terminal has no room for: how far it is comes first, what failed second. Without `timed`
+        no time is shown.
+        """
         left = self.console.width - cell_len(str(self._count.render(task)))
         text = next((text for text in texts if cell_len(text) < left), "")
         shown: list[rich.ProgressColumn] = [self._count]
@@ -146,7 +151,7 @@ class _Bar(rich.Progress):
         # One time alone, so that nobody takes one for the other.
         time = self._elapsed if self._batch.total is None else self._remaining
         needed = cell_len(str(time.render(task))) + 1
-        if needed <= left:
+        if timed and needed <= left:
             shown.append(time)
             left -= needed
         self.columns = (self._line, *shown) if left > SHORTEST else tuple(shown)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
+from datetime import datetime, timedelta
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 import attrs
@@ -19,7 +21,9 @@ MOST_ERRORS = 100
 """Different texts of errors that are counted; the text may name what is the request's alone."""
 
 TOLD_AFTER = 5.0
-"""Seconds without a connection after which that is told: less may be the restart of a server."""
+"""Seconds without a connection after which that is told: less may be the restart of a server. Shorter waits that the server asks
+for aren't told either.
+"""
 
 ShowProgress: TypeAlias = bool | Literal["always"]
 """Whether to draw a bar: True where standard error is a terminal, or in a notebook; `"always"` elsewhere too."""
@@ -98,6 +102,8 @@ class BatchProgress(Record):
     _started: float | None = attrs.field(default=None, init=False, repr=False)
     _ended: float | None = attrs.field(default=None, init=False, repr=False)
     _unreached_since: float | None = attrs.field(default=None, init=False, repr=False, eq=False)
+    _pause: str = attrs.field(default="", init=False, repr=False, eq=False)
+    _paused_until: float = attrs.field(default=-math.inf, init=False, repr=False, eq=False)
     _errors: Counter[str] = attrs.field(factory=Counter[str], init=False, repr=False, eq=False)
 
     @property
@@ -127,6 +133,14 @@ class BatchProgress(Record):
         return seconds if seconds >= TOLD_AFTER else 0.0
 
     @property
+    def pause(self) -> str | None:
+        """Until when nothing is sent because the server asks for that, and why, such as `"the server asks to wait until 12:34:56
+        (429 from POST /completions: slow down)"`; None without such a wait, or where it is of less than 5 seconds.
+        """
+        paused = self._ended is None and time.monotonic() < self._paused_until
+        return self._pause if paused else None
+
+    @property
     def total_tokens(self) -> int:
         """Tokens that the responses report, of prompts and completions."""
         return self.prompt_tokens + self.completion_tokens
@@ -153,6 +167,13 @@ class BatchProgress(Record):
             self._unreached_since = None
         elif self._unreached_since is None:
             self._unreached_since = time.monotonic()
+
+    def set_pause(self, seconds: float, reason: str) -> None:
+        """Notes that the server asks to send nothing for so many seconds."""
+        self._paused_until = time.monotonic() + seconds
+        until = datetime.now().astimezone() + timedelta(seconds=seconds)
+        shown = "".join(filter(str.isprintable, " ".join(reason.split())))
+        self._pause = f"the server asks to wait until {until:%H:%M:%S} ({shown})"
 
     def count(self, response: Response | None, error: HorayError | None = None) -> None:
         """Counts a request that has ended, with None and its error for a failed one."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from horay_async._protocol.limits.concurrency import ConcurrencyLimit
 from horay_async._protocol.limits.overload_control import Permit
+from horay_async._protocol.wire.errors import asked_to_wait
 from horay_async._transport.log import LOG
 from horay_async._transport.loops import running_loop
 from horay_async._transport.request_limiter import LimitedRequest
@@ -21,7 +23,7 @@ from horay_async.batch.outcomes import (
     was_refused,
 )
 from horay_async.batch.preparer import Preparer
-from horay_async.batch.results import BatchProgress, BatchResult
+from horay_async.batch.results import TOLD_AFTER, BatchProgress, BatchResult
 from horay_async.batch.set_aside import SetAside
 from horay_async.batch.work_item import WorkItem
 from horay_async.errors import AnswerError, APIError, APIStatusError, DriftWarning, HorayError
@@ -82,6 +84,8 @@ class RequestSender:
         """Requests that met an error which may be every request's."""
         self._outage_logged = False
         """Whether the log says that the server can't be reached; False again when it responds."""
+        self._pause_logged = -math.inf
+        """The end of the latest wait that the log has told of."""
 
     def requeue_passed(self) -> None:
         """Has those that were set aside sent again whose error another request got past."""
@@ -96,6 +100,8 @@ class RequestSender:
         request = LimitedRequest(work.tokens, self.concurrency, rate_limiter, bulk=settings.bulk)
         since = self._clock() if work.put_off_since is None else work.put_off_since
         patience = Patience(self._began, since, settings.give_up_after)
+        if since < self._batch_limiter.not_before <= patience.until:
+            self._note_pause()
         if not await self._batch_limiter.acquire(request, patience):
             return None
         attempts = work.request.limiter = BatchAttemptLimiter(
@@ -196,6 +202,8 @@ class RequestSender:
         total = work.request.timeouts.total
         late = total is not None and now - cast("float", work.started) >= total
         patient = now + asked - since < self.settings.give_up_after
+        if patient and asked:
+            self._note_pause()
         again = patient and not late and work.may_go_again(error)
         if again:
             self.put_off.append(work)
@@ -211,6 +219,18 @@ class RequestSender:
         self.set_aside.key_accepted |= accepted
         self.progress.set_reached(True)
         self._outage_logged = False
+
+    def _note_pause(self) -> None:
+        """Learns that the server has asked to wait, another batch perhaps."""
+        until, error = self._batch_limiter.not_before, self._batch_limiter.last_error
+        seconds = until - self._clock()
+        if seconds < TOLD_AFTER or error is None:
+            return
+        asked = getattr(error, "retry_after", None) or 0
+        self.progress.set_pause(seconds, error.message.removesuffix(asked_to_wait(asked)))
+        if until - self._pause_logged >= TOLD_AFTER:
+            self._pause_logged = until
+            LOG.warning("%s", self.progress.pause)
 
     def _note_outage(self, error: APIError) -> None:
         """Learns that an attempt couldn't connect to a server that has responded before. Others may still be under way there."""

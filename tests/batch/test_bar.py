@@ -48,6 +48,30 @@ async def test_outage_is_shown(
     assert "0 failed, server unreachable for 0:00:20" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("columns", [120, 60])
+async def test_asked_wait_is_shown(
+    stub: Stub,
+    batch: AsyncBatch,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    columns: int,
+) -> None:
+    """Without a time left, and why where there is room."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    pause = "the server asks to wait until 12:34:56 (429: slow [down])"
+    monkeypatch.setattr(BatchProgress, "pause", pause)
+    async for _ in batch.run(list(lines(3)), progress="always"):
+        pass
+    err = capsys.readouterr().err
+    shown = (
+        f"0 failed, {pause}"
+        if columns == 120
+        else "0 failed, the server asks to wait until 12:34:56"
+    )
+    assert shown in err
+    assert " left" not in err
+
+
 @pytest.mark.parametrize("forced", ["by the argument", "by the environment"])
 async def test_bar_is_drawn(
     stub: Stub,

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import itertools
 import json
+import re
 import warnings
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any, Literal, cast
@@ -250,6 +251,29 @@ async def test_outage_is_waited_for(
     # Once, and again after each response between: to 3 that were under way at its beginning, and to 3 at its end.
     assert len(caplog.messages) <= 7
     assert max(len(result.attempts) for result in results) > 1
+
+
+async def test_asked_wait_is_told(
+    stub: Stub,
+    batch: AsyncBatch,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Until when and why, once in the log, and by the progress of another batch that waits too."""
+    monkeypatch.setattr(sender, "TOLD_AFTER", 0.1)
+    refusals = (refusal(429, {"Retry-After-Ms": "300"}) for _ in range(4))
+    stub.reply = lambda body: next(refusals, None) or completion(body)
+    run, other = batch.run(lines(8), concurrency=4), batch.run(lines(1))
+    first = asyncio.create_task(results_of(run))
+    await until(lambda: run.progress.refused == 4)
+    second = asyncio.create_task(results_of(other))
+    await until(lambda: other.progress.pause)
+    seen = [run.progress.pause, other.progress.pause]
+    await asyncio.gather(first, second)
+    told = r"the server asks to wait until \d\d:\d\d:\d\d \(429 from POST /completions: too much\)"
+    assert all(re.fullmatch(told, str(each)) for each in seen)
+    assert [re.fullmatch(told, each) is not None for each in caplog.messages] == [True, True]
+    assert run.progress.pause is None
 
 
 @pytest.mark.parametrize("status", [429, 503])

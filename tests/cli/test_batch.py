@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from horay_async.batch import sender
 from horay_async.cli import app, progress
 from horay_async.cli.exit_codes import ExitCode
 from horay_async.testing import Delay, FaultServer, Gate, Reply, error
@@ -281,6 +282,23 @@ def test_lines_of_progress(
     monkeypatch.setattr(progress, "note", note)
     assert horay("batch", str(requests), str(results)).exit_code == ExitCode.DONE
     assert told[0] == "0 of 3 · 0.0/s · 0 tokens · 0 failed"
+
+
+def test_wait_that_the_server_asks_for(
+    horay: Horay,
+    requests: Path,
+    results: Path,
+    fault_server: FaultServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Is told once, until when and why."""
+    fault_server.add(*[error(429, "slow down", retry_after=1)] * 3)
+    monkeypatch.setattr(sender, "TOLD_AFTER", 0.5)
+    result = horay("batch", str(requests), str(results))
+    assert result.exit_code == ExitCode.DONE
+    told = [line for line in result.stderr.splitlines() if "asks to wait until" in line]
+    assert len(told) == 1
+    assert told[0].endswith("(429 from POST /chat/completions: slow down)")
 
 
 @pytest.mark.usefixtures("_bare_environment")

@@ -93,7 +93,7 @@ def status_error(
         message = f"{message.rstrip('.')} ({key_source})"
     retry_after = parse_retry_after(headers, now=now)
     if retry_after:
-        message = f"{message.rstrip('.')}; the server asks to wait for {retry_after:g} s"
+        message = f"{message.rstrip('.')}{asked_to_wait(retry_after)}"
     return _status_class(status, parsed)(
         f"{status} from {context.label}: {message}",
         status_code=status,
@@ -101,6 +101,11 @@ def status_error(
         request_id=context.request_id,
         **parsed.fields,
     )
+
+
+def asked_to_wait(seconds: float) -> str:
+    """The end of an error's message where the server asks for a wait."""
+    return f"; the server asks to wait for {seconds:g} s"
 
 
 def _is_of_model(parsed: ErrorBody) -> bool:
