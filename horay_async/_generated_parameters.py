@@ -40,7 +40,7 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             "temperature",
             "float | None",
             "...",
-            "Randomness; described for 0 to 1, where 0 takes the likeliest token each time.",
+            "How random the text is: 0 to 1 in the API's description; the server may take up to 2. 0 takes the likeliest token each time.",
         ),
         (
             "top_p",
@@ -197,13 +197,13 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             "bulk",
             "bool",
             "...",
-            "Whether the call gives way to those without it, where the client has `limits` and it has to wait: for work that nobody waits for. False.",
+            "Low priority, for work that nobody waits for: where the client's `limits` make calls wait, all other calls go first. False.",
         ),
         (
             "timeout",
             "float | Timeouts | None",
             "...",
-            "The total deadline in seconds, over all attempts and backoffs; None is none; `Timeouts` sets each of the five timeouts.",
+            "The deadline of the whole call in seconds, all attempts and backoffs included; None sets no deadline. `Timeouts` sets each of the five timeouts.",
         ),
         (
             "extra_headers",
@@ -249,7 +249,7 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             "temperature",
             "float | None",
             "...",
-            "Randomness; described for 0 to 1, where 0 takes the likeliest token each time.",
+            "How random the text is: 0 to 1 in the API's description; the server may take up to 2. 0 takes the likeliest token each time.",
         ),
         (
             "top_p",
@@ -321,13 +321,13 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             "bulk",
             "bool",
             "...",
-            "Whether the call gives way to those without it, where the client has `limits` and it has to wait: for work that nobody waits for. False.",
+            "Low priority, for work that nobody waits for: where the client's `limits` make calls wait, all other calls go first. False.",
         ),
         (
             "timeout",
             "float | Timeouts | None",
             "...",
-            "The total deadline in seconds, over all attempts and backoffs; None is none; `Timeouts` sets each of the five timeouts.",
+            "The deadline of the whole call in seconds, all attempts and backoffs included; None sets no deadline. `Timeouts` sets each of the five timeouts.",
         ),
         (
             "extra_headers",
@@ -380,13 +380,13 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             "bulk",
             "bool",
             "...",
-            "Whether the call gives way to those without it, where the client has `limits` and it has to wait: for work that nobody waits for. False.",
+            "Low priority, for work that nobody waits for: where the client's `limits` make calls wait, all other calls go first. False.",
         ),
         (
             "timeout",
             "float | Timeouts | None",
             "...",
-            "The total deadline in seconds, over all attempts and backoffs; None is none; `Timeouts` sets each of the five timeouts.",
+            "The deadline of the whole call in seconds, all attempts and backoffs included; None sets no deadline. `Timeouts` sets each of the five timeouts.",
         ),
         (
             "extra_headers",
@@ -433,13 +433,13 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             "bulk",
             "bool",
             "...",
-            "Whether the call gives way to those without it, where the client has `limits` and it has to wait: for work that nobody waits for. False.",
+            "Low priority, for work that nobody waits for: where the client's `limits` make calls wait, all other calls go first. False.",
         ),
         (
             "timeout",
             "float | Timeouts | None",
             "...",
-            "The total deadline in seconds, over all attempts and backoffs; None is none; `Timeouts` sets each of the five timeouts.",
+            "The deadline of the whole call in seconds, all attempts and backoffs included; None sets no deadline. `Timeouts` sets each of the five timeouts.",
         ),
         (
             "extra_headers",
@@ -483,7 +483,7 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             "bulk",
             "bool",
             "...",
-            "Whether the batch's requests give way to the client's other calls, where the client has `limits` and those have to wait. True.",
+            "Low priority: where the client's `limits` make calls wait, all other calls go before the batch's requests. True; with False they wait in the same line.",
         ),
         (
             "fail_fast",
@@ -644,13 +644,13 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             "bulk",
             "bool",
             "...",
-            "Whether the call gives way to those without it, where the client has `limits` and it has to wait: for work that nobody waits for. False.",
+            "Low priority, for work that nobody waits for: where the client's `limits` make calls wait, all other calls go first. False.",
         ),
         (
             "timeout",
             "float | Timeouts | None",
             "...",
-            "The total deadline in seconds, over all attempts and backoffs; None is none; `Timeouts` sets each of the five timeouts.",
+            "The deadline of the whole call in seconds, all attempts and backoffs included; None sets no deadline. `Timeouts` sets each of the five timeouts.",
         ),
         (
             "extra_headers",
@@ -701,7 +701,7 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             "temperature",
             "float | None",
             "...",
-            "Randomness; described for 0 to 1, where 0 takes the likeliest token each time.",
+            "How random the text is: 0 to 1 in the API's description; the server may take up to 2. 0 takes the likeliest token each time.",
         ),
         (
             "top_p",
@@ -852,13 +852,13 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             "bulk",
             "bool",
             "...",
-            "Whether the call gives way to those without it, where the client has `limits` and it has to wait: for work that nobody waits for. False.",
+            "Low priority, for work that nobody waits for: where the client's `limits` make calls wait, all other calls go first. False.",
         ),
         (
             "timeout",
             "float | Timeouts | None",
             "...",
-            "The total deadline in seconds, over all attempts and backoffs; None is none; `Timeouts` sets each of the five timeouts.",
+            "The deadline of the whole call in seconds, all attempts and backoffs included; None sets no deadline. `Timeouts` sets each of the five timeouts.",
         ),
         (
             "extra_headers",
@@ -891,13 +891,13 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             "bulk",
             "bool",
             "...",
-            "Whether the call gives way to those without it, where the client has `limits` and it has to wait: for work that nobody waits for. False.",
+            "Low priority, for work that nobody waits for: where the client's `limits` make calls wait, all other calls go first. False.",
         ),
         (
             "timeout",
             "float | Timeouts | None",
             "...",
-            "The total deadline in seconds, over all attempts and backoffs; None is none; `Timeouts` sets each of the five timeouts.",
+            "The deadline of the whole call in seconds, all attempts and backoffs included; None sets no deadline. `Timeouts` sets each of the five timeouts.",
         ),
         (
             "extra_headers",
@@ -942,13 +942,13 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             "bulk",
             "bool",
             "...",
-            "Whether the call gives way to those without it, where the client has `limits` and it has to wait: for work that nobody waits for. False.",
+            "Low priority, for work that nobody waits for: where the client's `limits` make calls wait, all other calls go first. False.",
         ),
         (
             "timeout",
             "float | Timeouts | None",
             "...",
-            "The total deadline in seconds, over all attempts and backoffs; None is none; `Timeouts` sets each of the five timeouts.",
+            "The deadline of the whole call in seconds, all attempts and backoffs included; None sets no deadline. `Timeouts` sets each of the five timeouts.",
         ),
         (
             "extra_headers",
@@ -1034,7 +1034,7 @@ METHODS: dict[str, tuple[str, tuple[Row, ...]]] = {
                 "sync_interval",
                 "float",
                 "5.0",
-                "Seconds within which what was written is safe from a loss of power; 5, and 0 is none.",
+                "Seconds until what was written is safe from a loss of power; 5, with 0 at once.",
             ),
             (
                 "progress",

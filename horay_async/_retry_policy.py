@@ -36,8 +36,8 @@ class RetryPolicy(FrozenRecord):
     max_backoff: float = attrs.field(default=8.0, validator=check_wait)
     """Seconds: where the doubling stops."""
     max_retry_after: float = attrs.field(default=120.0, validator=check_wait)
-    """Seconds: the longest `Retry-After` that is kept to. Where the server asks for more, the error is raised at
-    once. 120 s spans the one-minute windows that rate limits of this family commonly have, twice."""
+    """Seconds: the longest `Retry-After` that is waited for. Where the server asks for more, the error is raised at
+    once. Rate limits of this family are commonly counted by the minute: 120 s is two of these."""
     statuses: frozenset[int] = attrs.field(
         default=frozenset({408, 409, 429}), converter=check_statuses
     )
@@ -47,10 +47,10 @@ class RetryPolicy(FrozenRecord):
     )
     """Statuses by which the server promises that it didn't run the request."""
     retry_unknown: bool = True
-    """Whether to try again when nobody knows if the request was run, where a second run costs
-    tokens (everything but images, and requests that only read: those are always tried again)."""
+    """Whether to try again when it isn't known whether the request was run, so that its tokens may be paid for twice. Requests
+    that only read are always tried again; for images `retry_unknown_images` decides."""
     retry_unknown_images: bool = False
-    """The same for images, which are paid by the piece."""
+    """The same for images, each of which is paid for."""
 
     def delay(
         self, error: APIError, *, retries: int, billed_per_run: bool, random: Callable[[], float]

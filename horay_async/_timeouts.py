@@ -14,20 +14,21 @@ from horay_async._suggestions import naming_options
 class Timeouts(FrozenRecord):
     """Five timeouts, in seconds; None is no limit.
 
-    The defaults suit long generations: a request may think for as long as it takes to `first_byte`,
-    and run for hours as long as it makes progress.
+    The defaults suit long generations: a model may think for `first_byte` before its response begins, and a response may
+    go on for hours as long as content comes.
     """
 
     queue: float | None = attrs.field(default=None, validator=check_seconds)
     """Waiting until the client's `limits` let the request go, and for a connection slot, when `max_connections` are in
     use; in each attempt."""
     connect: float | None = attrs.field(default=15.0, validator=check_seconds)
-    """DNS, TCP, TLS and proxy. 15 s spans the three or four SYN packets that TCP sends in it."""
+    """DNS, TCP, TLS and proxy. Within 15 s TCP tries to connect three or four times."""
     first_byte: float | None = attrs.field(default=600.0, validator=check_seconds)
-    """From the request's dispatch to the response's head; without streaming that's the generation as a
-    whole. 600 s is what clients of this protocol commonly allow."""
+    """From the sending of the request to the response's head; without streaming that is the whole generation. Blank lines
+    that a server sends while it works on a whole response count to this timeout too. 600 s is what clients of this protocol
+    commonly allow."""
     idle: float | None = attrs.field(default=120.0, validator=check_seconds)
-    """Between two pieces of content; comments and empty events that keep a connection alive don't
-    count."""
+    """Between two pieces of content, and from the head to the first one; comments and empty events that keep a connection
+    alive don't count as content."""
     total: float | None = attrs.field(default=None, validator=check_seconds)
     """A deadline over all attempts and backoffs."""

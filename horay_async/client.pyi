@@ -311,10 +311,10 @@ class AsyncHoray:
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
-            bulk: Whether the call gives way to those without it, where the client has `limits` and
-                it has to wait: for work that nobody waits for. False.
-            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
-                `Timeouts` sets each of the five timeouts.
+            bulk: Low priority, for work that nobody waits for: where the client's `limits` make
+                calls wait, all other calls go first. False.
+            timeout: The deadline of the whole call in seconds, all attempts and backoffs included;
+                None sets no deadline. `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
             extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
@@ -361,10 +361,10 @@ class AsyncHoray:
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
-            bulk: Whether the call gives way to those without it, where the client has `limits` and
-                it has to wait: for work that nobody waits for. False.
-            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
-                `Timeouts` sets each of the five timeouts.
+            bulk: Low priority, for work that nobody waits for: where the client's `limits` make
+                calls wait, all other calls go first. False.
+            timeout: The deadline of the whole call in seconds, all attempts and backoffs included;
+                None sets no deadline. `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
             extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
@@ -411,10 +411,10 @@ class AsyncHoray:
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
-            bulk: Whether the call gives way to those without it, where the client has `limits` and
-                it has to wait: for work that nobody waits for. False.
-            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
-                `Timeouts` sets each of the five timeouts.
+            bulk: Low priority, for work that nobody waits for: where the client's `limits` make
+                calls wait, all other calls go first. False.
+            timeout: The deadline of the whole call in seconds, all attempts and backoffs included;
+                None sets no deadline. `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
             extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,

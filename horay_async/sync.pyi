@@ -212,8 +212,8 @@ class Batch(BlockingWrapper, of=AsyncBatch):
                 this and the others. None, the default, is no limit.
             tpm: Most tokens a minute: estimated from a request's length and its `max_tokens`, and
                 corrected by what its response reports. None, the default, is no limit.
-            bulk: Whether the batch's requests give way to the client's other calls, where the
-                client has `limits` and those have to wait. True.
+            bulk: Low priority: where the client's `limits` make calls wait, all other calls go
+                before the batch's requests. True; with False they wait in the same line.
             fail_fast: Whether the first failure ends the batch, with its error. False, the default:
                 a failure is a result like any other.
             give_up_after: Seconds, 600 by default, for which a request is sent again and again
@@ -267,8 +267,8 @@ class Batch(BlockingWrapper, of=AsyncBatch):
                 this and the others. None, the default, is no limit.
             tpm: Most tokens a minute: estimated from a request's length and its `max_tokens`, and
                 corrected by what its response reports. None, the default, is no limit.
-            bulk: Whether the batch's requests give way to the client's other calls, where the
-                client has `limits` and those have to wait. True.
+            bulk: Low priority: where the client's `limits` make calls wait, all other calls go
+                before the batch's requests. True; with False they wait in the same line.
             fail_fast: Whether the first failure ends the batch, with its error. False, the default:
                 a failure is a result like any other.
             give_up_after: Seconds, 600 by default, for which a request is sent again and again
@@ -302,8 +302,8 @@ class Batch(BlockingWrapper, of=AsyncBatch):
         The output file is the record of what is done: where it exists, what it holds is skipped, and
         the rest is appended. So a run that ended early, however it did, goes on when it is started again,
         and each request has exactly one line in the end; only what was under way is sent twice. With
-        `retry_failed` the failures of earlier runs are taken out first and sent again. `sync_interval` is
-        how many seconds what was written may take to be safe from a loss of power; 0 is none. `progress` is a
+        `retry_failed` the failures of earlier runs are taken out first and sent again. Results are
+        safe from a loss of power `sync_interval` seconds after they were written, with 0 at once. `progress` is a
         `BatchProgress` that is kept up to date while it runs, or draws a bar as for `run`. The other
         parameters are those of `BatchOptions`.
 
@@ -322,8 +322,8 @@ class Batch(BlockingWrapper, of=AsyncBatch):
             requests: The file of requests, or a pipe; or the descriptor of one that is open.
             results: The output file; it is made, or continued.
             retry_failed: Whether to send earlier failures again.
-            sync_interval: Seconds within which what was written is safe from a loss of power; 5,
-                and 0 is none.
+            sync_interval: Seconds until what was written is safe from a loss of power; 5, with 0 at
+                once.
             progress: Whether to draw a bar, as for `run`; or an object that is kept up to date. One
                 of an earlier run begins anew.
             concurrency: Most requests under way at once. `"auto"`, the default, finds what the
@@ -336,8 +336,8 @@ class Batch(BlockingWrapper, of=AsyncBatch):
                 this and the others. None, the default, is no limit.
             tpm: Most tokens a minute: estimated from a request's length and its `max_tokens`, and
                 corrected by what its response reports. None, the default, is no limit.
-            bulk: Whether the batch's requests give way to the client's other calls, where the
-                client has `limits` and those have to wait. True.
+            bulk: Low priority: where the client's `limits` make calls wait, all other calls go
+                before the batch's requests. True; with False they wait in the same line.
             fail_fast: Whether the first failure ends the batch, with its error. False, the default:
                 a failure is a result like any other.
             give_up_after: Seconds, 600 by default, for which a request is sent again and again
@@ -366,10 +366,10 @@ class User(BlockingWrapper, of=AsyncUser):
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
-            bulk: Whether the call gives way to those without it, where the client has `limits` and
-                it has to wait: for work that nobody waits for. False.
-            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
-                `Timeouts` sets each of the five timeouts.
+            bulk: Low priority, for work that nobody waits for: where the client's `limits` make
+                calls wait, all other calls go first. False.
+            timeout: The deadline of the whole call in seconds, all attempts and backoffs included;
+                None sets no deadline. `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
             extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
@@ -404,10 +404,10 @@ class Models(BlockingWrapper, of=AsyncModels):
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
-            bulk: Whether the call gives way to those without it, where the client has `limits` and
-                it has to wait: for work that nobody waits for. False.
-            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
-                `Timeouts` sets each of the five timeouts.
+            bulk: Low priority, for work that nobody waits for: where the client's `limits` make
+                calls wait, all other calls go first. False.
+            timeout: The deadline of the whole call in seconds, all attempts and backoffs included;
+                None sets no deadline. `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
             extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
@@ -438,10 +438,10 @@ class Models(BlockingWrapper, of=AsyncModels):
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
-            bulk: Whether the call gives way to those without it, where the client has `limits` and
-                it has to wait: for work that nobody waits for. False.
-            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
-                `Timeouts` sets each of the five timeouts.
+            bulk: Low priority, for work that nobody waits for: where the client's `limits` make
+                calls wait, all other calls go first. False.
+            timeout: The deadline of the whole call in seconds, all attempts and backoffs included;
+                None sets no deadline. `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
             extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
@@ -515,8 +515,8 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
                 came as the response, for servers that never mark the end.
             max_tokens: Most tokens to generate.
             stop: Sequences that end the output; they aren't part of it.
-            temperature: Randomness; described for 0 to 1, where 0 takes the likeliest token each
-                time.
+            temperature: How random the text is: 0 to 1 in the API's description; the server may
+                take up to 2. 0 takes the likeliest token each time.
             top_p: Nucleus threshold: samples from the likeliest tokens that make up this
                 probability.
             top_k: Samples from this many of the likeliest tokens.
@@ -561,10 +561,10 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
-            bulk: Whether the call gives way to those without it, where the client has `limits` and
-                it has to wait: for work that nobody waits for. False.
-            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
-                `Timeouts` sets each of the five timeouts.
+            bulk: Low priority, for work that nobody waits for: where the client's `limits` make
+                calls wait, all other calls go first. False.
+            timeout: The deadline of the whole call in seconds, all attempts and backoffs included;
+                None sets no deadline. `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
             extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
@@ -635,8 +635,8 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
                 came as the response, for servers that never mark the end.
             max_tokens: Most tokens to generate.
             stop: Sequences that end the output; they aren't part of it.
-            temperature: Randomness; described for 0 to 1, where 0 takes the likeliest token each
-                time.
+            temperature: How random the text is: 0 to 1 in the API's description; the server may
+                take up to 2. 0 takes the likeliest token each time.
             top_p: Nucleus threshold: samples from the likeliest tokens that make up this
                 probability.
             top_k: Samples from this many of the likeliest tokens.
@@ -681,10 +681,10 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
-            bulk: Whether the call gives way to those without it, where the client has `limits` and
-                it has to wait: for work that nobody waits for. False.
-            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
-                `Timeouts` sets each of the five timeouts.
+            bulk: Low priority, for work that nobody waits for: where the client's `limits` make
+                calls wait, all other calls go first. False.
+            timeout: The deadline of the whole call in seconds, all attempts and backoffs included;
+                None sets no deadline. `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
             extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
@@ -755,8 +755,8 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
                 came as the response, for servers that never mark the end.
             max_tokens: Most tokens to generate.
             stop: Sequences that end the output; they aren't part of it.
-            temperature: Randomness; described for 0 to 1, where 0 takes the likeliest token each
-                time.
+            temperature: How random the text is: 0 to 1 in the API's description; the server may
+                take up to 2. 0 takes the likeliest token each time.
             top_p: Nucleus threshold: samples from the likeliest tokens that make up this
                 probability.
             top_k: Samples from this many of the likeliest tokens.
@@ -801,10 +801,10 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
-            bulk: Whether the call gives way to those without it, where the client has `limits` and
-                it has to wait: for work that nobody waits for. False.
-            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
-                `Timeouts` sets each of the five timeouts.
+            bulk: Low priority, for work that nobody waits for: where the client's `limits` make
+                calls wait, all other calls go first. False.
+            timeout: The deadline of the whole call in seconds, all attempts and backoffs included;
+                None sets no deadline. `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
             extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
@@ -876,8 +876,8 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
                 came as the response, for servers that never mark the end.
             max_tokens: Most tokens to generate.
             stop: Sequences that end the output; they aren't part of it.
-            temperature: Randomness; described for 0 to 1, where 0 takes the likeliest token each
-                time.
+            temperature: How random the text is: 0 to 1 in the API's description; the server may
+                take up to 2. 0 takes the likeliest token each time.
             top_p: Nucleus threshold: samples from the likeliest tokens that make up this
                 probability.
             top_k: Samples from this many of the likeliest tokens.
@@ -920,10 +920,10 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
-            bulk: Whether the call gives way to those without it, where the client has `limits` and
-                it has to wait: for work that nobody waits for. False.
-            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
-                `Timeouts` sets each of the five timeouts.
+            bulk: Low priority, for work that nobody waits for: where the client's `limits` make
+                calls wait, all other calls go first. False.
+            timeout: The deadline of the whole call in seconds, all attempts and backoffs included;
+                None sets no deadline. `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
             extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
@@ -993,8 +993,8 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
                 came as the response, for servers that never mark the end.
             max_tokens: Most tokens to generate.
             stop: Sequences that end the output; they aren't part of it.
-            temperature: Randomness; described for 0 to 1, where 0 takes the likeliest token each
-                time.
+            temperature: How random the text is: 0 to 1 in the API's description; the server may
+                take up to 2. 0 takes the likeliest token each time.
             top_p: Nucleus threshold: samples from the likeliest tokens that make up this
                 probability.
             top_k: Samples from this many of the likeliest tokens.
@@ -1039,10 +1039,10 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
-            bulk: Whether the call gives way to those without it, where the client has `limits` and
-                it has to wait: for work that nobody waits for. False.
-            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
-                `Timeouts` sets each of the five timeouts.
+            bulk: Low priority, for work that nobody waits for: where the client's `limits` make
+                calls wait, all other calls go first. False.
+            timeout: The deadline of the whole call in seconds, all attempts and backoffs included;
+                None sets no deadline. `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
             extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
@@ -1116,8 +1116,8 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
                 came as the response, for servers that never mark the end.
             max_tokens: Most tokens to generate.
             stop: Sequences that end the output; they aren't part of it.
-            temperature: Randomness; described for 0 to 1, where 0 takes the likeliest token each
-                time.
+            temperature: How random the text is: 0 to 1 in the API's description; the server may
+                take up to 2. 0 takes the likeliest token each time.
             top_p: Nucleus threshold: samples from the likeliest tokens that make up this
                 probability.
             top_k: Samples from this many of the likeliest tokens.
@@ -1160,10 +1160,10 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
-            bulk: Whether the call gives way to those without it, where the client has `limits` and
-                it has to wait: for work that nobody waits for. False.
-            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
-                `Timeouts` sets each of the five timeouts.
+            bulk: Low priority, for work that nobody waits for: where the client's `limits` make
+                calls wait, all other calls go first. False.
+            timeout: The deadline of the whole call in seconds, all attempts and backoffs included;
+                None sets no deadline. `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
             extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
@@ -1237,8 +1237,8 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
                 came as the response, for servers that never mark the end.
             max_tokens: Most tokens to generate.
             stop: Sequences that end the output; they aren't part of it.
-            temperature: Randomness; described for 0 to 1, where 0 takes the likeliest token each
-                time.
+            temperature: How random the text is: 0 to 1 in the API's description; the server may
+                take up to 2. 0 takes the likeliest token each time.
             top_p: Nucleus threshold: samples from the likeliest tokens that make up this
                 probability.
             top_k: Samples from this many of the likeliest tokens.
@@ -1281,10 +1281,10 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
-            bulk: Whether the call gives way to those without it, where the client has `limits` and
-                it has to wait: for work that nobody waits for. False.
-            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
-                `Timeouts` sets each of the five timeouts.
+            bulk: Low priority, for work that nobody waits for: where the client's `limits` make
+                calls wait, all other calls go first. False.
+            timeout: The deadline of the whole call in seconds, all attempts and backoffs included;
+                None sets no deadline. `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
             extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
@@ -1375,8 +1375,8 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
                 came as the response, for servers that never mark the end.
             max_tokens: Most tokens to generate.
             stop: Sequences that end the output; they aren't part of it.
-            temperature: Randomness; described for 0 to 1, where 0 takes the likeliest token each
-                time.
+            temperature: How random the text is: 0 to 1 in the API's description; the server may
+                take up to 2. 0 takes the likeliest token each time.
             top_p: Nucleus threshold: samples from the likeliest tokens that make up this
                 probability.
             top_k: Samples from this many of the likeliest tokens.
@@ -1421,10 +1421,10 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
-            bulk: Whether the call gives way to those without it, where the client has `limits` and
-                it has to wait: for work that nobody waits for. False.
-            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
-                `Timeouts` sets each of the five timeouts.
+            bulk: Low priority, for work that nobody waits for: where the client's `limits` make
+                calls wait, all other calls go first. False.
+            timeout: The deadline of the whole call in seconds, all attempts and backoffs included;
+                None sets no deadline. `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
             extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
@@ -1487,8 +1487,8 @@ class Completions(BlockingWrapper, of=AsyncCompletions):
                 came as the response, for servers that never mark the end.
             max_tokens: Most tokens to generate.
             stop: Sequences that end the output; they aren't part of it.
-            temperature: Randomness; described for 0 to 1, where 0 takes the likeliest token each
-                time.
+            temperature: How random the text is: 0 to 1 in the API's description; the server may
+                take up to 2. 0 takes the likeliest token each time.
             top_p: Nucleus threshold: samples from the likeliest tokens that make up this
                 probability.
             top_k: Samples from this many of the likeliest tokens.
@@ -1508,10 +1508,10 @@ class Completions(BlockingWrapper, of=AsyncCompletions):
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
-            bulk: Whether the call gives way to those without it, where the client has `limits` and
-                it has to wait: for work that nobody waits for. False.
-            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
-                `Timeouts` sets each of the five timeouts.
+            bulk: Low priority, for work that nobody waits for: where the client's `limits` make
+                calls wait, all other calls go first. False.
+            timeout: The deadline of the whole call in seconds, all attempts and backoffs included;
+                None sets no deadline. `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
             extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
@@ -1566,8 +1566,8 @@ class Completions(BlockingWrapper, of=AsyncCompletions):
                 came as the response, for servers that never mark the end.
             max_tokens: Most tokens to generate.
             stop: Sequences that end the output; they aren't part of it.
-            temperature: Randomness; described for 0 to 1, where 0 takes the likeliest token each
-                time.
+            temperature: How random the text is: 0 to 1 in the API's description; the server may
+                take up to 2. 0 takes the likeliest token each time.
             top_p: Nucleus threshold: samples from the likeliest tokens that make up this
                 probability.
             top_k: Samples from this many of the likeliest tokens.
@@ -1587,10 +1587,10 @@ class Completions(BlockingWrapper, of=AsyncCompletions):
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
-            bulk: Whether the call gives way to those without it, where the client has `limits` and
-                it has to wait: for work that nobody waits for. False.
-            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
-                `Timeouts` sets each of the five timeouts.
+            bulk: Low priority, for work that nobody waits for: where the client's `limits` make
+                calls wait, all other calls go first. False.
+            timeout: The deadline of the whole call in seconds, all attempts and backoffs included;
+                None sets no deadline. `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
             extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
@@ -1645,8 +1645,8 @@ class Completions(BlockingWrapper, of=AsyncCompletions):
                 came as the response, for servers that never mark the end.
             max_tokens: Most tokens to generate.
             stop: Sequences that end the output; they aren't part of it.
-            temperature: Randomness; described for 0 to 1, where 0 takes the likeliest token each
-                time.
+            temperature: How random the text is: 0 to 1 in the API's description; the server may
+                take up to 2. 0 takes the likeliest token each time.
             top_p: Nucleus threshold: samples from the likeliest tokens that make up this
                 probability.
             top_k: Samples from this many of the likeliest tokens.
@@ -1666,10 +1666,10 @@ class Completions(BlockingWrapper, of=AsyncCompletions):
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
-            bulk: Whether the call gives way to those without it, where the client has `limits` and
-                it has to wait: for work that nobody waits for. False.
-            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
-                `Timeouts` sets each of the five timeouts.
+            bulk: Low priority, for work that nobody waits for: where the client's `limits` make
+                calls wait, all other calls go first. False.
+            timeout: The deadline of the whole call in seconds, all attempts and backoffs included;
+                None sets no deadline. `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
             extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
@@ -1721,8 +1721,8 @@ class Completions(BlockingWrapper, of=AsyncCompletions):
                 came as the response, for servers that never mark the end.
             max_tokens: Most tokens to generate.
             stop: Sequences that end the output; they aren't part of it.
-            temperature: Randomness; described for 0 to 1, where 0 takes the likeliest token each
-                time.
+            temperature: How random the text is: 0 to 1 in the API's description; the server may
+                take up to 2. 0 takes the likeliest token each time.
             top_p: Nucleus threshold: samples from the likeliest tokens that make up this
                 probability.
             top_k: Samples from this many of the likeliest tokens.
@@ -1742,10 +1742,10 @@ class Completions(BlockingWrapper, of=AsyncCompletions):
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
-            bulk: Whether the call gives way to those without it, where the client has `limits` and
-                it has to wait: for work that nobody waits for. False.
-            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
-                `Timeouts` sets each of the five timeouts.
+            bulk: Low priority, for work that nobody waits for: where the client's `limits` make
+                calls wait, all other calls go first. False.
+            timeout: The deadline of the whole call in seconds, all attempts and backoffs included;
+                None sets no deadline. `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
             extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
@@ -1786,10 +1786,10 @@ class Images(BlockingWrapper, of=AsyncImages):
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
-            bulk: Whether the call gives way to those without it, where the client has `limits` and
-                it has to wait: for work that nobody waits for. False.
-            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
-                `Timeouts` sets each of the five timeouts.
+            bulk: Low priority, for work that nobody waits for: where the client's `limits` make
+                calls wait, all other calls go first. False.
+            timeout: The deadline of the whole call in seconds, all attempts and backoffs included;
+                None sets no deadline. `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
             extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
@@ -1824,10 +1824,10 @@ class Images(BlockingWrapper, of=AsyncImages):
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
-            bulk: Whether the call gives way to those without it, where the client has `limits` and
-                it has to wait: for work that nobody waits for. False.
-            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
-                `Timeouts` sets each of the five timeouts.
+            bulk: Low priority, for work that nobody waits for: where the client's `limits` make
+                calls wait, all other calls go first. False.
+            timeout: The deadline of the whole call in seconds, all attempts and backoffs included;
+                None sets no deadline. `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
             extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
@@ -1875,10 +1875,10 @@ class Embeddings(BlockingWrapper, of=AsyncEmbeddings):
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
-            bulk: Whether the call gives way to those without it, where the client has `limits` and
-                it has to wait: for work that nobody waits for. False.
-            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
-                `Timeouts` sets each of the five timeouts.
+            bulk: Low priority, for work that nobody waits for: where the client's `limits` make
+                calls wait, all other calls go first. False.
+            timeout: The deadline of the whole call in seconds, all attempts and backoffs included;
+                None sets no deadline. `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
             extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
@@ -2159,10 +2159,10 @@ class Horay(BlockingWrapper, of=AsyncHoray):
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
-            bulk: Whether the call gives way to those without it, where the client has `limits` and
-                it has to wait: for work that nobody waits for. False.
-            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
-                `Timeouts` sets each of the five timeouts.
+            bulk: Low priority, for work that nobody waits for: where the client's `limits` make
+                calls wait, all other calls go first. False.
+            timeout: The deadline of the whole call in seconds, all attempts and backoffs included;
+                None sets no deadline. `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
             extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
@@ -2209,10 +2209,10 @@ class Horay(BlockingWrapper, of=AsyncHoray):
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
-            bulk: Whether the call gives way to those without it, where the client has `limits` and
-                it has to wait: for work that nobody waits for. False.
-            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
-                `Timeouts` sets each of the five timeouts.
+            bulk: Low priority, for work that nobody waits for: where the client's `limits` make
+                calls wait, all other calls go first. False.
+            timeout: The deadline of the whole call in seconds, all attempts and backoffs included;
+                None sets no deadline. `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
             extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
@@ -2259,10 +2259,10 @@ class Horay(BlockingWrapper, of=AsyncHoray):
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
-            bulk: Whether the call gives way to those without it, where the client has `limits` and
-                it has to wait: for work that nobody waits for. False.
-            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
-                `Timeouts` sets each of the five timeouts.
+            bulk: Low priority, for work that nobody waits for: where the client's `limits` make
+                calls wait, all other calls go first. False.
+            timeout: The deadline of the whole call in seconds, all attempts and backoffs included;
+                None sets no deadline. `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
             extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,

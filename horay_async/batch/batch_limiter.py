@@ -1,4 +1,4 @@
-"""The batch limiter that all requests of a client's batches pass, one batch limiter for each event loop."""
+"""The batch limiter that all requests of a client's batches pass: one for each event loop."""
 
 from __future__ import annotations
 

@@ -110,8 +110,8 @@ class BatchRequest(Generic[ResponseT_co]):
                 came as the response, for servers that never mark the end.
             max_tokens: Most tokens to generate.
             stop: Sequences that end the output; they aren't part of it.
-            temperature: Randomness; described for 0 to 1, where 0 takes the likeliest token each
-                time.
+            temperature: How random the text is: 0 to 1 in the API's description; the server may
+                take up to 2. 0 takes the likeliest token each time.
             top_p: Nucleus threshold: samples from the likeliest tokens that make up this
                 probability.
             top_k: Samples from this many of the likeliest tokens.
@@ -154,10 +154,10 @@ class BatchRequest(Generic[ResponseT_co]):
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
-            bulk: Whether the call gives way to those without it, where the client has `limits` and
-                it has to wait: for work that nobody waits for. False.
-            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
-                `Timeouts` sets each of the five timeouts.
+            bulk: Low priority, for work that nobody waits for: where the client's `limits` make
+                calls wait, all other calls go first. False.
+            timeout: The deadline of the whole call in seconds, all attempts and backoffs included;
+                None sets no deadline. `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
             extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
@@ -229,8 +229,8 @@ class BatchRequest(Generic[ResponseT_co]):
                 came as the response, for servers that never mark the end.
             max_tokens: Most tokens to generate.
             stop: Sequences that end the output; they aren't part of it.
-            temperature: Randomness; described for 0 to 1, where 0 takes the likeliest token each
-                time.
+            temperature: How random the text is: 0 to 1 in the API's description; the server may
+                take up to 2. 0 takes the likeliest token each time.
             top_p: Nucleus threshold: samples from the likeliest tokens that make up this
                 probability.
             top_k: Samples from this many of the likeliest tokens.
@@ -275,10 +275,10 @@ class BatchRequest(Generic[ResponseT_co]):
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
-            bulk: Whether the call gives way to those without it, where the client has `limits` and
-                it has to wait: for work that nobody waits for. False.
-            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
-                `Timeouts` sets each of the five timeouts.
+            bulk: Low priority, for work that nobody waits for: where the client's `limits` make
+                calls wait, all other calls go first. False.
+            timeout: The deadline of the whole call in seconds, all attempts and backoffs included;
+                None sets no deadline. `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
             extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
@@ -329,8 +329,8 @@ class BatchRequest(Generic[ResponseT_co]):
                 came as the response, for servers that never mark the end.
             max_tokens: Most tokens to generate.
             stop: Sequences that end the output; they aren't part of it.
-            temperature: Randomness; described for 0 to 1, where 0 takes the likeliest token each
-                time.
+            temperature: How random the text is: 0 to 1 in the API's description; the server may
+                take up to 2. 0 takes the likeliest token each time.
             top_p: Nucleus threshold: samples from the likeliest tokens that make up this
                 probability.
             top_k: Samples from this many of the likeliest tokens.
@@ -350,10 +350,10 @@ class BatchRequest(Generic[ResponseT_co]):
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
-            bulk: Whether the call gives way to those without it, where the client has `limits` and
-                it has to wait: for work that nobody waits for. False.
-            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
-                `Timeouts` sets each of the five timeouts.
+            bulk: Low priority, for work that nobody waits for: where the client's `limits` make
+                calls wait, all other calls go first. False.
+            timeout: The deadline of the whole call in seconds, all attempts and backoffs included;
+                None sets no deadline. `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
             extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
@@ -393,10 +393,10 @@ class BatchRequest(Generic[ResponseT_co]):
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
-            bulk: Whether the call gives way to those without it, where the client has `limits` and
-                it has to wait: for work that nobody waits for. False.
-            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
-                `Timeouts` sets each of the five timeouts.
+            bulk: Low priority, for work that nobody waits for: where the client's `limits` make
+                calls wait, all other calls go first. False.
+            timeout: The deadline of the whole call in seconds, all attempts and backoffs included;
+                None sets no deadline. `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
             extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
@@ -432,10 +432,10 @@ class BatchRequest(Generic[ResponseT_co]):
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
-            bulk: Whether the call gives way to those without it, where the client has `limits` and
-                it has to wait: for work that nobody waits for. False.
-            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
-                `Timeouts` sets each of the five timeouts.
+            bulk: Low priority, for work that nobody waits for: where the client's `limits` make
+                calls wait, all other calls go first. False.
+            timeout: The deadline of the whole call in seconds, all attempts and backoffs included;
+                None sets no deadline. `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
             extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,

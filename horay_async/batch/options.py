@@ -27,8 +27,8 @@ class BatchOptions(TypedDict, total=False):
     """Most tokens a minute: estimated from a request's length and its `max_tokens`, and corrected by what
     its response reports. None, the default, is no limit."""
     bulk: bool
-    """Whether the batch's requests give way to the client's other calls, where the client has `limits` and those have to
-    wait. True."""
+    """Low priority: where the client's `limits` make calls wait, all other calls go before the batch's requests. True; with
+    False they wait in the same line."""
     fail_fast: bool
     """Whether the first failure ends the batch, with its error. False, the default: a failure is a result like any other."""
     give_up_after: float

@@ -167,8 +167,8 @@ class AsyncBatch(Resource):
         The output file is the record of what is done: where it exists, what it holds is skipped, and
         the rest is appended. So a run that ended early, however it did, goes on when it is started again,
         and each request has exactly one line in the end; only what was under way is sent twice. With
-        `retry_failed` the failures of earlier runs are taken out first and sent again. `sync_interval` is
-        how many seconds what was written may take to be safe from a loss of power; 0 is none. `progress` is a
+        `retry_failed` the failures of earlier runs are taken out first and sent again. Results are
+        safe from a loss of power `sync_interval` seconds after they were written, with 0 at once. `progress` is a
         `BatchProgress` that is kept up to date while it runs, or draws a bar as for `run`. The other
         parameters are those of `BatchOptions`.
 
@@ -187,7 +187,7 @@ class AsyncBatch(Resource):
             requests: The file of requests, or a pipe; or the descriptor of one that is open.
             results: The output file; it is made, or continued.
             retry_failed: Whether to send earlier failures again.
-            sync_interval: Seconds within which what was written is safe from a loss of power; 5, and 0 is none.
+            sync_interval: Seconds until what was written is safe from a loss of power; 5, with 0 at once.
             progress: Whether to draw a bar, as for `run`; or an object that is kept up to date. One of an earlier run begins anew.
         """
         from horay_async.batch.run_file import run_file  # noqa: PLC0415 - what only files need

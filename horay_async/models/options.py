@@ -15,7 +15,7 @@ class CallOptions(TypedDict, total=False):
     # `blocking` is meant, and the whole blocking method becomes an Any.
 
     timeout: float | Timeouts | None
-    """The total deadline in seconds, over all attempts and backoffs; None is none; `Timeouts` sets
+    """The deadline of the whole call in seconds, all attempts and backoffs included; None sets no deadline. `Timeouts` sets
     each of the five timeouts."""
     max_retries: int
     """Most attempts after the first."""
@@ -29,8 +29,8 @@ class CallOptions(TypedDict, total=False):
     idempotency_key: str
     """Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits unless given."""
     bulk: bool
-    """Whether the call gives way to those without it, where the client has `limits` and it has to wait: for work that
-    nobody waits for. False."""
+    """Low priority, for work that nobody waits for: where the client's `limits` make calls wait, all other calls go
+    first. False."""
 
 
 class GenerationOptions(CallOptions, total=False):

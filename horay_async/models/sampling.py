@@ -22,7 +22,8 @@ class SamplingParams(GenerationOptions, total=False):
     stop: str | Sequence[str] | None
     """Sequences that end the output; they aren't part of it."""
     temperature: float | None
-    """Randomness; described for 0 to 1, where 0 takes the likeliest token each time."""
+    """How random the text is: 0 to 1 in the API's description; the server may take up to 2. 0 takes the likeliest token
+    each time."""
     top_p: float | None
     """Nucleus threshold: samples from the likeliest tokens that make up this probability."""
     top_k: int | None

@@ -98,8 +98,8 @@ class AsyncChatCompletions(Resource):
                 came as the response, for servers that never mark the end.
             max_tokens: Most tokens to generate.
             stop: Sequences that end the output; they aren't part of it.
-            temperature: Randomness; described for 0 to 1, where 0 takes the likeliest token each
-                time.
+            temperature: How random the text is: 0 to 1 in the API's description; the server may
+                take up to 2. 0 takes the likeliest token each time.
             top_p: Nucleus threshold: samples from the likeliest tokens that make up this
                 probability.
             top_k: Samples from this many of the likeliest tokens.
@@ -144,10 +144,10 @@ class AsyncChatCompletions(Resource):
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
-            bulk: Whether the call gives way to those without it, where the client has `limits` and
-                it has to wait: for work that nobody waits for. False.
-            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
-                `Timeouts` sets each of the five timeouts.
+            bulk: Low priority, for work that nobody waits for: where the client's `limits` make
+                calls wait, all other calls go first. False.
+            timeout: The deadline of the whole call in seconds, all attempts and backoffs included;
+                None sets no deadline. `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
             extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
@@ -218,8 +218,8 @@ class AsyncChatCompletions(Resource):
                 came as the response, for servers that never mark the end.
             max_tokens: Most tokens to generate.
             stop: Sequences that end the output; they aren't part of it.
-            temperature: Randomness; described for 0 to 1, where 0 takes the likeliest token each
-                time.
+            temperature: How random the text is: 0 to 1 in the API's description; the server may
+                take up to 2. 0 takes the likeliest token each time.
             top_p: Nucleus threshold: samples from the likeliest tokens that make up this
                 probability.
             top_k: Samples from this many of the likeliest tokens.
@@ -264,10 +264,10 @@ class AsyncChatCompletions(Resource):
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
-            bulk: Whether the call gives way to those without it, where the client has `limits` and
-                it has to wait: for work that nobody waits for. False.
-            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
-                `Timeouts` sets each of the five timeouts.
+            bulk: Low priority, for work that nobody waits for: where the client's `limits` make
+                calls wait, all other calls go first. False.
+            timeout: The deadline of the whole call in seconds, all attempts and backoffs included;
+                None sets no deadline. `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
             extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
@@ -338,8 +338,8 @@ class AsyncChatCompletions(Resource):
                 came as the response, for servers that never mark the end.
             max_tokens: Most tokens to generate.
             stop: Sequences that end the output; they aren't part of it.
-            temperature: Randomness; described for 0 to 1, where 0 takes the likeliest token each
-                time.
+            temperature: How random the text is: 0 to 1 in the API's description; the server may
+                take up to 2. 0 takes the likeliest token each time.
             top_p: Nucleus threshold: samples from the likeliest tokens that make up this
                 probability.
             top_k: Samples from this many of the likeliest tokens.
@@ -384,10 +384,10 @@ class AsyncChatCompletions(Resource):
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
-            bulk: Whether the call gives way to those without it, where the client has `limits` and
-                it has to wait: for work that nobody waits for. False.
-            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
-                `Timeouts` sets each of the five timeouts.
+            bulk: Low priority, for work that nobody waits for: where the client's `limits` make
+                calls wait, all other calls go first. False.
+            timeout: The deadline of the whole call in seconds, all attempts and backoffs included;
+                None sets no deadline. `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
             extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
@@ -459,8 +459,8 @@ class AsyncChatCompletions(Resource):
                 came as the response, for servers that never mark the end.
             max_tokens: Most tokens to generate.
             stop: Sequences that end the output; they aren't part of it.
-            temperature: Randomness; described for 0 to 1, where 0 takes the likeliest token each
-                time.
+            temperature: How random the text is: 0 to 1 in the API's description; the server may
+                take up to 2. 0 takes the likeliest token each time.
             top_p: Nucleus threshold: samples from the likeliest tokens that make up this
                 probability.
             top_k: Samples from this many of the likeliest tokens.
@@ -503,10 +503,10 @@ class AsyncChatCompletions(Resource):
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
-            bulk: Whether the call gives way to those without it, where the client has `limits` and
-                it has to wait: for work that nobody waits for. False.
-            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
-                `Timeouts` sets each of the five timeouts.
+            bulk: Low priority, for work that nobody waits for: where the client's `limits` make
+                calls wait, all other calls go first. False.
+            timeout: The deadline of the whole call in seconds, all attempts and backoffs included;
+                None sets no deadline. `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
             extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
@@ -576,8 +576,8 @@ class AsyncChatCompletions(Resource):
                 came as the response, for servers that never mark the end.
             max_tokens: Most tokens to generate.
             stop: Sequences that end the output; they aren't part of it.
-            temperature: Randomness; described for 0 to 1, where 0 takes the likeliest token each
-                time.
+            temperature: How random the text is: 0 to 1 in the API's description; the server may
+                take up to 2. 0 takes the likeliest token each time.
             top_p: Nucleus threshold: samples from the likeliest tokens that make up this
                 probability.
             top_k: Samples from this many of the likeliest tokens.
@@ -622,10 +622,10 @@ class AsyncChatCompletions(Resource):
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
-            bulk: Whether the call gives way to those without it, where the client has `limits` and
-                it has to wait: for work that nobody waits for. False.
-            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
-                `Timeouts` sets each of the five timeouts.
+            bulk: Low priority, for work that nobody waits for: where the client's `limits` make
+                calls wait, all other calls go first. False.
+            timeout: The deadline of the whole call in seconds, all attempts and backoffs included;
+                None sets no deadline. `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
             extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
@@ -699,8 +699,8 @@ class AsyncChatCompletions(Resource):
                 came as the response, for servers that never mark the end.
             max_tokens: Most tokens to generate.
             stop: Sequences that end the output; they aren't part of it.
-            temperature: Randomness; described for 0 to 1, where 0 takes the likeliest token each
-                time.
+            temperature: How random the text is: 0 to 1 in the API's description; the server may
+                take up to 2. 0 takes the likeliest token each time.
             top_p: Nucleus threshold: samples from the likeliest tokens that make up this
                 probability.
             top_k: Samples from this many of the likeliest tokens.
@@ -743,10 +743,10 @@ class AsyncChatCompletions(Resource):
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
-            bulk: Whether the call gives way to those without it, where the client has `limits` and
-                it has to wait: for work that nobody waits for. False.
-            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
-                `Timeouts` sets each of the five timeouts.
+            bulk: Low priority, for work that nobody waits for: where the client's `limits` make
+                calls wait, all other calls go first. False.
+            timeout: The deadline of the whole call in seconds, all attempts and backoffs included;
+                None sets no deadline. `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
             extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
@@ -820,8 +820,8 @@ class AsyncChatCompletions(Resource):
                 came as the response, for servers that never mark the end.
             max_tokens: Most tokens to generate.
             stop: Sequences that end the output; they aren't part of it.
-            temperature: Randomness; described for 0 to 1, where 0 takes the likeliest token each
-                time.
+            temperature: How random the text is: 0 to 1 in the API's description; the server may
+                take up to 2. 0 takes the likeliest token each time.
             top_p: Nucleus threshold: samples from the likeliest tokens that make up this
                 probability.
             top_k: Samples from this many of the likeliest tokens.
@@ -864,10 +864,10 @@ class AsyncChatCompletions(Resource):
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
-            bulk: Whether the call gives way to those without it, where the client has `limits` and
-                it has to wait: for work that nobody waits for. False.
-            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
-                `Timeouts` sets each of the five timeouts.
+            bulk: Low priority, for work that nobody waits for: where the client's `limits` make
+                calls wait, all other calls go first. False.
+            timeout: The deadline of the whole call in seconds, all attempts and backoffs included;
+                None sets no deadline. `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
             extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
@@ -958,8 +958,8 @@ class AsyncChatCompletions(Resource):
                 came as the response, for servers that never mark the end.
             max_tokens: Most tokens to generate.
             stop: Sequences that end the output; they aren't part of it.
-            temperature: Randomness; described for 0 to 1, where 0 takes the likeliest token each
-                time.
+            temperature: How random the text is: 0 to 1 in the API's description; the server may
+                take up to 2. 0 takes the likeliest token each time.
             top_p: Nucleus threshold: samples from the likeliest tokens that make up this
                 probability.
             top_k: Samples from this many of the likeliest tokens.
@@ -1004,10 +1004,10 @@ class AsyncChatCompletions(Resource):
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
-            bulk: Whether the call gives way to those without it, where the client has `limits` and
-                it has to wait: for work that nobody waits for. False.
-            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
-                `Timeouts` sets each of the five timeouts.
+            bulk: Low priority, for work that nobody waits for: where the client's `limits` make
+                calls wait, all other calls go first. False.
+            timeout: The deadline of the whole call in seconds, all attempts and backoffs included;
+                None sets no deadline. `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override; none that the
                 connection sets by itself, such as `Host` and `Content-Length`.
             extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,

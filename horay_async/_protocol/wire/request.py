@@ -77,7 +77,7 @@ class Request(Record):
     max_objects: int = MAX_OBJECTS
     """Most JSON objects and lists to take in of the response."""
     bulk: bool = False
-    """Whether it gives way to others where the limits make it wait."""
+    """Whether others go first where the limits make it wait."""
     limiter: AttemptLimiter | None = None
     """Who lets each attempt go in the place of the client's limits: a batch's limiter."""
     max_body_bytes: int = MAX_BODY_BYTES
