@@ -347,7 +347,7 @@ def no_item(self: object, key: object) -> Any:
 
 def about_parameter(name: str, declared: Container[str]) -> str:
     """What to type instead of an unknown parameter, of those that are declared; empty where nobody knows."""
-    if name == "stream":
+    if name == "stream" and "streaming" not in declared:
         return (
             "leave it out; the method stream(...) streams events, and create(..., stream=True) chunks"
             if "stream_options" in declared

@@ -76,7 +76,7 @@ def check_parameters(
     declared, needed = _declared(declared_by)
     for name, value in params.items():
         if name not in declared:
-            raise TypeError(_unknown(name, {**declared, **dict.fromkeys(beside, ())}))
+            raise TypeError(unknown_parameter(name, {**declared, **dict.fromkeys(beside, ())}))
         kinds = declared[name]
         kind: type[Any] = value.__class__
         # The classes that nearly all values have are told at sight: asking an abstract one takes longer.
@@ -115,10 +115,13 @@ def check_parameter_names(params: Mapping[str, Any], declared_by: type) -> None:
     """Raises `TypeError` for a parameter that isn't declared."""
     declared, _ = _declared(declared_by)
     if not params.keys() <= declared.keys():
-        raise TypeError(_unknown(next(name for name in params if name not in declared), declared))
+        raise TypeError(
+            unknown_parameter(next(name for name in params if name not in declared), declared)
+        )
 
 
-def _unknown(name: str, declared: Mapping[str, Kinds]) -> str:
+def unknown_parameter(name: str, declared: Mapping[str, object]) -> str:
+    """What is wrong with a parameter that isn't among those declared."""
     if habit := about_parameter(name, declared):
         return f"unknown parameter {name!r}: {habit}"
     return (

@@ -9,9 +9,20 @@ from typing import Any, ClassVar, Self, TypeVar
 
 from langchain_core.load.serializable import Serializable
 from langchain_core.utils import secret_from_env
-from pydantic import ConfigDict, Field, PrivateAttr, SecretStr
+from pydantic import (
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 
 from horay_async import AsyncHoray, ClientOptions, Horay
+from horay_async._protocol.wire.check_parameters import unknown_parameter
+from horay_async._suggestions import CLIENT_OPTIONS
+from horay_async.options import ClientParams
 
 ClientT = TypeVar("ClientT", Horay, AsyncHoray)
 
@@ -28,7 +39,7 @@ class HasClients(Serializable):
     """Settings of a client; each of the two clients is made when it is first used."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
-        arbitrary_types_allowed=True, populate_by_name=True
+        arbitrary_types_allowed=True, populate_by_name=True, extra="forbid"
     )
 
     api_key: SecretStr | None = Field(
@@ -46,6 +57,29 @@ class HasClients(Serializable):
 
     _made: Horay = PrivateAttr()
     _made_async: AsyncHoray = PrivateAttr()
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _names_checked(cls, given: Any, make: ModelWrapValidatorHandler[Self]) -> Self:
+        """Raises `TypeError` for a setting that doesn't exist, as a call does."""
+        try:
+            return make(given)
+        except ValidationError as error:
+            for problem in error.errors(include_url=False, include_input=False):
+                if problem["type"] == "extra_forbidden" and len(problem["loc"]) == 1:
+                    raise TypeError(cls._unknown(str(problem["loc"][0]))) from None
+            raise
+
+    @classmethod
+    def _unknown(cls, name: str) -> str:
+        habit = CLIENT_OPTIONS.get(name)
+        if name in ClientParams.__optional_keys__:
+            habit = f"it goes into client_options={{{name!r}: ...}}"
+        return (
+            f"unknown parameter {name!r}: {habit}"
+            if habit
+            else unknown_parameter(name, cls.model_fields)
+        )
 
     @classmethod
     def is_lc_serializable(cls) -> bool:

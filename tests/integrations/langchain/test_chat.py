@@ -15,6 +15,8 @@ pytest.importorskip("langchain_core", reason="LangChain has an environment of it
 from langchain_core.caches import InMemoryCache
 from langchain_core.exceptions import OutputParserException
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, ToolMessage
+from langchain_core.rate_limiters import InMemoryRateLimiter
+from langchain_core.runnables import ConfigurableField
 from langchain_core.tools import tool
 from pydantic import BaseModel, ValidationError
 
@@ -80,6 +82,46 @@ def test_unknown_parameter(connect: Connect) -> None:
     """A parameter that doesn't exist is refused by name."""
     with pytest.raises(TypeError, match="temprature"):
         connect().invoke("hi", temprature=0)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("temprature", "did you mean 'temperature'"),
+        ("max_token", "did you mean 'max_tokens'"),
+        ("stream", "did you mean 'streaming'"),
+        ("openai_api_key", "it is api_key"),
+        ("proxy", r"it goes into client_options={'proxy': \.\.\.}"),
+    ],
+)
+def test_unknown_setting(connect: Connect, given: str, told: str) -> None:
+    """So is one of the constructor, which pydantic would pass over without a word."""
+    with pytest.raises(TypeError, match=f"unknown parameter '{given}': {told}") as raised:
+        connect(**{given: 0})
+    assert raised.value.__cause__ is None
+
+
+def test_settings_of_langchain(fault_server: FaultServer, connect: Connect) -> None:
+    """LangChain's own settings are taken, and models are made again of others with some changed; errors of pydantic
+    stay.
+    """
+    model = connect(
+        name="one",
+        cache=False,
+        callbacks=[],
+        tags=["t"],
+        metadata={"a": 1},
+        verbose=True,
+        rate_limiter=InMemoryRateLimiter(requests_per_second=1000, max_bucket_size=10),
+        disable_streaming="tool_calling",
+        custom_get_token_ids=len,
+        profile={"max_input_tokens": 10},
+    )
+    changed = model.configurable_fields(temperature=ConfigurableField(id="t"))
+    changed.invoke("hi", {"configurable": {"t": 0.5}})
+    assert cast("dict[str, Any]", fault_server.requests[0].json())["temperature"] == 0.5
+    with pytest.raises(ValidationError, match="temperature"):
+        connect(temperature="hot")
 
 
 def test_cut_stream_raises(fault_server: FaultServer, connect: Connect) -> None:

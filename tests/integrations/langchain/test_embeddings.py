@@ -52,6 +52,8 @@ def test_errors(fault_server: FaultServer) -> None:
             model.embed_query("a")
         with pytest.raises(ValueError, match=r"input\[1\] must not be empty"):
             model.embed_documents(["a", ""])
+    with pytest.raises(TypeError, match="'dimension': did you mean 'dimensions'"):
+        HorayEmbeddings(**settings(fault_server, dimension=3))
 
 
 @pytest.mark.filterwarnings("ignore:The function `load` is in beta")  # LangChain says so to all
