@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar, cast
 
-from langchain_core.load.serializable import Serializable
+from langchain_core.load.serializable import (
+    Serializable,
+    SerializedConstructor,
+    SerializedNotImplemented,
+)
 from langchain_core.utils import secret_from_env
 from pydantic import (
     ConfigDict,
@@ -21,10 +25,40 @@ from pydantic import (
 
 from horay_async import AsyncHoray, ClientOptions, Horay
 from horay_async._protocol.wire.check_parameters import unknown_parameter
+from horay_async._protocol.wire.clean import secrets_of
 from horay_async._suggestions import CLIENT_OPTIONS
+from horay_async.errors import ConfigurationError
 from horay_async.options import ClientParams
 
 ClientT = TypeVar("ClientT", Horay, AsyncHoray)
+
+LEFT_OUT = "[left out]"
+"""What stands for a secret wherever a model is written down, traced or shown."""
+
+
+def without_secrets(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings as they may be written down."""
+    held = ("client_options", "extra_headers", "extra_query")
+    return {n: _without_secrets(n, value) if n in held else value for n, value in settings.items()}
+
+
+def _without_secrets(name: str, value: Any) -> Any:
+    if isinstance(value, Mapping):
+        inner = cast("Mapping[str, Any]", value)
+        return {name: _without_secrets(name, value) for name, value in inner.items()}
+    secret = "@" in str(value) if name == "proxy" else secrets_of([(name, value)])
+    return LEFT_OUT if secret and isinstance(value, str) else value
+
+
+def refuse_left_out(value: Any, place: str) -> None:
+    """Raises `ConfigurationError` for a secret that has to be given again."""
+    if isinstance(value, Mapping):
+        for name, inner in cast("Mapping[str, Any]", value).items():
+            refuse_left_out(inner, f"{place}[{name!r}]")
+    elif isinstance(value, str) and value == LEFT_OUT:
+        raise ConfigurationError(
+            f"{place} was left out when the model was written down: set it before the first call"
+        )
 
 
 def _when_collected(client: object, close: Callable[[], None]) -> None:
@@ -49,7 +83,8 @@ class HasClients(Serializable):
     base_url: str | None = None
     """The API's address; from `HORAY_BASE_URL` unless given."""
     client_options: dict[str, Any] = Field(default_factory=dict)
-    """Further keyword arguments of `AsyncHoray` and `Horay`, such as `proxy` or `default_headers`."""
+    """Further keyword arguments of `AsyncHoray` and `Horay`, such as `proxy` or `default_headers`. Passwords and keys in
+    them are never written down: set them again in a model that was loaded."""
     client: Horay | None = Field(default=None, exclude=True)
     """A blocking client of yours; it is never closed here. Settings of a client have no effect beside it."""
     async_client: AsyncHoray | None = Field(default=None, exclude=True)
@@ -96,12 +131,25 @@ class HasClients(Serializable):
         """What is never written down, and the environment variable that it is read from instead."""
         return {"api_key": "HORAY_API_KEY"}
 
+    def to_json(self) -> SerializedConstructor | SerializedNotImplemented:
+        """What LangChain writes down: `"[left out]"` in the place of passwords and keys among the client's options and the
+        headers. Loaded again, the model says at its first call which of them it needs.
+        """
+        written = super().to_json()
+        if written["type"] == "constructor":
+            written["kwargs"] = without_secrets(written["kwargs"])
+        return written
+
+    def __repr_args__(self) -> Any:
+        return without_secrets(dict(super().__repr_args__())).items()
+
     def _settings(self) -> dict[str, Any]:
         settings = dict(self.client_options)
         if self.api_key is not None:
             settings["api_key"] = self.api_key.get_secret_value()
         if self.base_url is not None:
             settings["base_url"] = self.base_url
+        refuse_left_out(settings, "model.client_options")
         return settings
 
     @property

@@ -20,7 +20,11 @@ from langchain_core.utils.function_calling import convert_to_openai_function, co
 from langchain_core.utils.pydantic import is_basemodel_subclass
 from pydantic import BaseModel, create_model
 
-from horay_async.integrations.langchain._clients import HasClients
+from horay_async.integrations.langchain._clients import (
+    HasClients,
+    refuse_left_out,
+    without_secrets,
+)
 from horay_async.integrations.langchain._cuts import refuse_cut
 from horay_async.integrations.langchain.messages import (
     StreamedMessage,
@@ -97,7 +101,13 @@ class ChatHoray(Parameters):
 
     @property
     def _identifying_params(self) -> Mapping[str, Any]:
-        return {"model": self.model, "base_url": self.base_url, **self._set()}
+        return without_secrets({"model": self.model, "base_url": self.base_url, **self._set()})
+
+    def _get_invocation_params(
+        self, stop: list[str] | None = None, **kwargs: Any
+    ) -> dict[str, Any]:
+        """What tracers get of a call."""
+        return without_secrets(super()._get_invocation_params(stop=stop, **kwargs))
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         params = super()._get_ls_params(stop=stop, **kwargs)
@@ -108,7 +118,9 @@ class ChatHoray(Parameters):
         """LangChain's key for its cache. The settings, of which it is made, lack the address that a client or the environment
         brings.
         """
-        return f"{self._addresses()}---{super()._get_llm_string(stop=stop, **kwargs)}"
+        return (
+            f"{self._addresses()}---{super()._get_llm_string(stop=stop, **without_secrets(kwargs))}"
+        )
 
     def _set(self) -> dict[str, Any]:
         """The parameters that were given."""
@@ -121,6 +133,8 @@ class ChatHoray(Parameters):
         sent = {"model": self.model, **self._set(), **call, "messages": sent_messages(messages)}
         for ours in ("stream_usage", KEEP_ARGUMENTS):
             sent.pop(ours, None)
+        for name in ("extra_headers", "extra_query"):
+            refuse_left_out(sent.get(name), f"model.{name}")
         if stop is not None:
             sent["stop"] = stop
         return sent

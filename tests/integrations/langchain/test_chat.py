@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -13,7 +14,9 @@ import pytest
 pytest.importorskip("langchain_core", reason="LangChain has an environment of its own")
 
 from langchain_core.caches import InMemoryCache
+from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.exceptions import OutputParserException
+from langchain_core.load import dumps, loads
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, ToolMessage
 from langchain_core.rate_limiters import InMemoryRateLimiter
 from langchain_core.runnables import ConfigurableField
@@ -23,6 +26,7 @@ from pydantic import BaseModel, ValidationError
 from horay_async import (
     AnswerError,
     AsyncHoray,
+    ConfigurationError,
     Horay,
     RateLimitError,
     StreamTruncatedError,
@@ -122,6 +126,71 @@ def test_settings_of_langchain(fault_server: FaultServer, connect: Connect) -> N
     assert cast("dict[str, Any]", fault_server.requests[0].json())["temperature"] == 0.5
     with pytest.raises(ValidationError, match="temperature"):
         connect(temperature="hot")
+
+
+SECRETS = {
+    name: f"{name}-0123456789" for name in ("proxy", "header", "option", "extra", "query", "call")
+}
+
+
+def hide(value: object) -> None:
+    """Fails where a secret is shown."""
+    assert not [secret for secret in SECRETS.values() if secret in str(value)]
+
+
+class Traced(BaseCallbackHandler):
+    """Keeps what a tracer gets."""
+
+    def __init__(self) -> None:
+        self.got: list[str] = []
+
+    def on_chat_model_start(self, serialized: object, messages: object, **kwargs: object) -> None:
+        self.got.append(f"{serialized}{kwargs}")
+
+
+@pytest.mark.filterwarnings("ignore:The function `loads` is in beta")  # LangChain says so to all
+def test_secrets_are_not_written_down(
+    fault_server: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither tracers nor LangChain's cache get them, and a model that is loaded says which it needs."""
+    monkeypatch.delenv("HORAY_API_KEY", raising=False)
+    options: dict[str, Any] = {
+        "default_headers": {"X-Api-Key": SECRETS["header"], "X-Title": "shown-0123456789"},
+        "api_key": SECRETS["option"],
+        "proxy": f"http://user:{SECRETS['proxy']}@127.0.0.1:1",
+        "max_connections": 7,
+    }
+    extra: dict[str, Any] = {
+        "extra_headers": {"Authorization": f"Bearer {SECRETS['extra']}"},
+        "extra_query": {"api_key": SECRETS["query"], "page": 1},
+    }
+    model = ChatHoray(
+        model="m", base_url=fault_server.base_url, client_options=dict(options), **extra
+    )
+    written, cached = dumps(model), model._get_llm_string(extra_headers={"key": SECRETS["call"]})
+    for shown in (repr(model), written, cached):
+        assert "shown-0123456789" in shown
+        hide(shown)
+    again = loads(written, valid_namespaces=["horay_async"], allowed_objects=[ChatHoray])
+    assert again.client_options["max_connections"] == 7
+    headers = again.client_options["default_headers"]
+    for place, held, given in (
+        ("extra_headers['Authorization']", again.extra_headers, f"Bearer {fault_server.api_key}"),
+        ("extra_query['api_key']", again.extra_query, SECRETS["query"]),
+        ("client_options['default_headers']['X-Api-Key']", headers, SECRETS["header"]),
+        ("client_options['api_key']", again.client_options, fault_server.api_key),
+        ("client_options['proxy']", again.client_options, None),
+    ):
+        with pytest.raises(ConfigurationError, match=re.escape(f"model.{place} was left out")):
+            again.invoke("hi")
+        held[place.split("'")[-2]] = given
+    tracer = Traced()
+    with again:
+        again.invoke("hi", {"callbacks": [tracer]}, extra_headers={"X-Key": SECRETS["call"]})
+    hide(tracer.got)
+    sent = fault_server.requests[0]
+    assert sent.headers["x-key"] == SECRETS["call"]
+    assert sent.headers["x-api-key"] == SECRETS["header"]
 
 
 def test_cut_stream_raises(fault_server: FaultServer, connect: Connect) -> None:
