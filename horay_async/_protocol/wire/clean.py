@@ -94,10 +94,15 @@ def secrets_of(fields: Iterable[tuple[str, object]]) -> list[str]:
     return [
         part
         for name, value in fields
-        if re.search(SECRET_NAMES, name) and name.lower() not in NO_SECRETS
+        if _is_of_secret(name)
         for part in re.split(r"[\s;,=]+", str(value))
         if len(part) >= SHORTEST_SECRET
     ]
+
+
+@lru_cache(maxsize=256)
+def _is_of_secret(name: str) -> bool:
+    return name.lower() not in NO_SECRETS and re.search(SECRET_NAMES, name) is not None
 
 
 def with_texts(value: Any, change: Callable[[str], str]) -> Any:
