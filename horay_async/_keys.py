@@ -10,7 +10,7 @@ from typing import Any, ClassVar, NoReturn, TypeAlias, cast
 from horay_async._checks import check_key
 from horay_async.errors import ConfigurationError
 
-SHORTEST_SECRET = 8
+MIN_SECRET_LENGTH = 8
 """Characters: the least that NIST SP 800-63B (revision 3, section 5.1.1.2) allows a password. What is shorter can be guessed, and is
 no secret, but a placeholder such as `local`."""
 
@@ -20,11 +20,11 @@ ProvidedKey: TypeAlias = str | tuple[str, float]
 KeyFunction: TypeAlias = Callable[[], ProvidedKey | Awaitable[ProvidedKey]]
 """What provides keys: a plain function, or a coroutine function."""
 
-MOST_SEEN = 16
+MAX_SEEN = 16
 """Keys of one function that are masked, the newest: an older one was out of use long before."""
 
 
-copied_keys: deque[str] = deque(maxlen=MOST_SEEN)
+copied_keys: deque[str] = deque(maxlen=MAX_SEEN)
 """Keys of requests that were copied, the newest last: a recorder copies what it records. It masks them in responses."""
 
 
@@ -98,7 +98,7 @@ class ProvidedKeys:
             raise ConfigurationError("the function for the API key returned an empty string")
         secret = Secret(key)
         if secret not in self.seen:  # also what is refused below is masked
-            self.seen = (*self.seen, secret)[-MOST_SEEN:]
+            self.seen = (*self.seen, secret)[-MAX_SEEN:]
         check_key(key)
         return secret, float(seconds)
 

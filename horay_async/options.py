@@ -19,7 +19,13 @@ from horay_async._checks import (
     check_proxy,
     is_loopback,
 )
-from horay_async._keys import SHORTEST_SECRET, EnvironmentSecret, KeyFunction, ProvidedKeys, Secret
+from horay_async._keys import (
+    MIN_SECRET_LENGTH,
+    EnvironmentSecret,
+    KeyFunction,
+    ProvidedKeys,
+    Secret,
+)
 from horay_async._limits import Limits
 from horay_async._record import FrozenRecord
 from horay_async._retry_policy import RetryPolicy
@@ -291,7 +297,7 @@ def holds_key(options: ClientOptions, text: str) -> bool:
     """Whether a key of the client is in `text`. One that is too short for a secret isn't looked for: any text can hold it."""
     key = options.api_key
     keys = key.seen if isinstance(key, ProvidedKeys) else (key,)
-    return any(len(each) >= SHORTEST_SECRET and each in text for each in keys)
+    return any(len(each) >= MIN_SECRET_LENGTH and each in text for each in keys)
 
 
 def _check_names(params: ClientParams, *beside: str) -> None:

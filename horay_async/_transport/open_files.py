@@ -14,7 +14,7 @@ if sys.platform != "win32":
     # With the first client, not with the first call: a child that is forked meanwhile would wait for it for ever.
     import resource
 
-MOST = 4096
+MAX_CONNECTIONS = 4096
 """Most requests under way that `"auto"` tries; a connection each."""
 
 OPEN_FILES = 0.75
@@ -36,7 +36,16 @@ def session_limit(options: ClientOptions) -> int | None:
 
 def most_connections(options: ClientOptions) -> int:
     """Most requests under way that `"auto"` tries."""
-    return max(1, int(min(session_limit(options) or MOST, MOST, _file_limit() * OPEN_FILES)))
+    return max(
+        1,
+        int(
+            min(
+                session_limit(options) or MAX_CONNECTIONS,
+                MAX_CONNECTIONS,
+                _file_limit() * OPEN_FILES,
+            )
+        ),
+    )
 
 
 def connections_allowed(loop: asyncio.AbstractEventLoop) -> float:

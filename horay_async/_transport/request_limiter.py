@@ -17,7 +17,7 @@ from horay_async._protocol.limits.overload_control import OverloadControl, Permi
 from horay_async._protocol.limits.rate_limiter import RateLimiter
 from horay_async._protocol.limits.request_size import RequestSize, size_of
 from horay_async._protocol.limits.retry_after import parse_retry_after
-from horay_async._protocol.limits.server_window import LONGEST_HOLD, ServerWindows
+from horay_async._protocol.limits.server_window import MAX_HOLD, ServerWindows
 from horay_async._protocol.limits.token_estimate import TokenEstimate, are_believable
 from horay_async._protocol.limits.tokens_used import tokens_used
 from horay_async._transport.connection_slots import CLIENT_CLOSED
@@ -210,7 +210,7 @@ class RequestLimiter:
     def refused(self, permit: Permit, now: float, *, retry_after: float | None) -> None:
         """Takes back a permit whose request was refused."""
         # A batch that can wait for longer does; calls ask anew.
-        held = None if retry_after is None else min(retry_after, LONGEST_HOLD)
+        held = None if retry_after is None else min(retry_after, MAX_HOLD)
         self.overload.refused(permit, now, retry_after=held)
         if self.batch_limiter is not None:
             self.batch_limiter.on_refusal(now)

@@ -19,7 +19,7 @@ from rich.text import Text
 
 from horay_async.batch.results import BatchProgress, ShowProgress
 
-SHORTEST = 4
+MIN_COLUMNS = 4
 """Columns of a bar that shows something."""
 
 
@@ -154,4 +154,4 @@ class _Bar(rich.Progress):
         if timed and needed <= left:
             shown.append(time)
             left -= needed
-        self.columns = (self._line, *shown) if left > SHORTEST else tuple(shown)
+        self.columns = (self._line, *shown) if left > MIN_COLUMNS else tuple(shown)

@@ -19,15 +19,15 @@ class IdTable:
     choose ids that collide. Among a million ids the chance that any two do is 1 in nine million.
     """
 
-    SMALLEST = 1024
+    MIN_SIZE = 1024
     """Slots; they double when half of them are taken."""
 
     __slots__ = ("_count", "_mask", "_slots")
 
     def __init__(self) -> None:
         self._count = 0
-        self._mask = self.SMALLEST - 1
-        self._slots = _empty(self.SMALLEST)
+        self._mask = self.MIN_SIZE - 1
+        self._slots = _empty(self.MIN_SIZE)
 
     def __len__(self) -> int:
         return self._count

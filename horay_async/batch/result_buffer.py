@@ -7,7 +7,7 @@ from typing import Any
 
 from horay_async.batch.results import BatchResult
 
-LEAST = 16
+MIN_READY = 16
 """Results that may wait for the caller, or as many as there may be requests under way if that is more."""
 
 WINDOW = 8
@@ -54,6 +54,6 @@ class ResultBuffer:
 
     def full(self, index: int, limit: int) -> bool:
         """Whether request number `index` has to wait, where `limit` requests may be under way."""
-        if self._ordered and index - self._due > max(LEAST, WINDOW * limit):
+        if self._ordered and index - self._due > max(MIN_READY, WINDOW * limit):
             return True
-        return len(self._ready) >= max(LEAST, limit)
+        return len(self._ready) >= max(MIN_READY, limit)

@@ -17,7 +17,7 @@ from horay_async.models._base import Response
 from horay_async.models.meta import Attempt
 from horay_async.models.usage import Usage
 
-MOST_ERRORS = 100
+MAX_ERRORS = 100
 """Different texts of errors that are counted; the text may name what is the request's alone."""
 
 TOLD_AFTER = 5.0
@@ -180,7 +180,7 @@ class BatchProgress(Record):
         if response is None:
             self.failed += 1
             told = getattr(error, "message", str(error))
-            if error is not None and (told in self._errors or len(self._errors) < MOST_ERRORS):
+            if error is not None and (told in self._errors or len(self._errors) < MAX_ERRORS):
                 self._errors[told] += 1
             response = response_in(error)
         else:

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 BATCH_CLOSED = "the batch was left: its loop was ended early, or close() was called"
 
-LONGEST_SET_ASIDE = 1.0
+MAX_SET_ASIDE_SECONDS = 1.0
 """Seconds for which requests are set aside while nothing else goes on."""
 
-MOST_UNFINISHED = 2
+MAX_UNFINISHED = 2
 """Requests that were sent and have no result, as a multiple of how many may be under way: some wait to be retried."""
 
 
@@ -172,7 +172,7 @@ class BatchRunner:
         `PENDING` where there is none yet, or too many are under way or results not taken; `ENDED` at the end of the source.
         """
         put_off, limit = self._sender.put_off, self._sender.concurrency.limit
-        if len(self._sending) >= MOST_UNFINISHED * limit:
+        if len(self._sending) >= MAX_UNFINISHED * limit:
             return PENDING
         if put_off:
             return put_off.popleft()
@@ -189,7 +189,7 @@ class BatchRunner:
         result before it gives more, and in order nothing comes before the first one.
         """
         try:
-            async with asyncio.timeout(LONGEST_SET_ASIDE if self._stands_still() else None):
+            async with asyncio.timeout(MAX_SET_ASIDE_SECONDS if self._stands_still() else None):
                 self._changed.clear()
                 await self._changed.wait()
         except TimeoutError:

@@ -9,7 +9,7 @@ from horay_async.batch.outcomes import is_refused_key
 from horay_async.batch.work_item import WorkItem
 from horay_async.errors import HorayError
 
-LEAST_REFUSED = 3
+MIN_REFUSED = 3
 """Requests whose key the server refuses before no more are sent, unless there are fewer: a single one may have met a server
 that was just starting.
 """
@@ -69,10 +69,10 @@ class SetAside:
     @property
     def stops_sending(self) -> bool:
         """Whether no more are to be sent until one under way gets past the error: one that can't be sent is enough for that, of
-        refused keys `LEAST_REFUSED`.
+        refused keys `MIN_REFUSED`.
         """
         refused = sum(is_refused_key(error) for _, error in self.unfinished)
-        return refused < len(self.unfinished) or refused >= LEAST_REFUSED
+        return refused < len(self.unfinished) or refused >= MIN_REFUSED
 
     def error_of_all(self) -> HorayError:
         """The latest error, for a run of which no request got past it."""

@@ -28,7 +28,7 @@ DEFAULT_MODEL: Final = "black-forest-labs/FLUX.1-schnell"
 
 SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".webp"})
 STDOUT: Final = Path("-")
-LONGEST_NAME: Final = 40
+MAX_NAME_LENGTH: Final = 40
 """Characters of a prompt that go into a file's name."""
 
 
@@ -183,6 +183,6 @@ def _tell_place(picture: horay_async.GeneratedImage) -> None:
 
 def _name(prompt: str, url: str) -> Path:
     """A file's name, made of the text."""
-    slug = re.sub(r"\W+", "-", prompt.lower())[:LONGEST_NAME].strip("-_") or "image"
+    slug = re.sub(r"\W+", "-", prompt.lower())[:MAX_NAME_LENGTH].strip("-_") or "image"
     suffix = PurePosixPath(urlsplit(url).path).suffix.lower()
     return Path(slug + (suffix if suffix in SUFFIXES else ".png"))

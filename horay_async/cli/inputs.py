@@ -24,7 +24,7 @@ STDIN: Final = Path("-")
 END_OF_INPUT: Final = "Ctrl-Z and Enter" if sys.platform == "win32" else "Ctrl-D"
 """What is pressed on a terminal, at the start of a line, where no more is to come."""
 
-MOST_INPUT: Final = 64 * 2**20
+MAX_INPUT: Final = 64 * 2**20
 """Bytes read from one source: more than any model takes, and little enough for memory."""
 
 
@@ -144,9 +144,9 @@ def piped(file: Path) -> Path | int:
 
 
 def read_file(file: Path) -> bytes:
-    """A whole file. Raises `CommandError` where that is more than `MOST_INPUT`, and `OSError`."""
+    """A whole file. Raises `CommandError` where that is more than `MAX_INPUT`, and `OSError`."""
     with file.open("rb") as opened:
-        return _limited([opened.read(MOST_INPUT + 1)], str(file))
+        return _limited([opened.read(MAX_INPUT + 1)], str(file))
 
 
 def _read_stdin(*, asked: bool) -> bytes:
@@ -164,7 +164,7 @@ def _stdin_chunks() -> Iterator[bytes]:
     try:
         handle = sys.stdin.fileno()
     except io.UnsupportedOperation:  # something else was put in its place
-        yield from iter(partial(sys.stdin.buffer.read, MOST_INPUT), b"")
+        yield from iter(partial(sys.stdin.buffer.read, MAX_INPUT), b"")
         return
     with contextlib.closing(DescriptorReader()) as reader:
         yield from reader.read(handle)
@@ -174,6 +174,6 @@ def _limited(chunks: Iterable[bytes], source: str) -> bytes:
     data = bytearray()
     for chunk in chunks:
         data += chunk
-        if len(data) > MOST_INPUT:
-            raise CommandError(f"{source} is over {MOST_INPUT >> 20} MiB", ExitCode.USAGE)
+        if len(data) > MAX_INPUT:
+            raise CommandError(f"{source} is over {MAX_INPUT >> 20} MiB", ExitCode.USAGE)
     return bytes(data)

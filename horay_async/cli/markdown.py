@@ -27,7 +27,7 @@ from horay_async.cli.terminal import drawing, make_console, printable
 REFRESHES: Final = 10
 """Drawings of the last block a second."""
 
-LONGEST_BLOCK: Final = 50_000
+MAX_BLOCK: Final = 50_000
 """Characters of a block beyond which it is shown as it is: laying it out would take too long."""
 
 # DECAWM: without it a line that the terminal finds wider than rich does (they differ about emoji and marks)
@@ -85,7 +85,7 @@ def _blocks(text: str) -> list[str]:
 
 
 def _renderable(block: str) -> RenderableType:
-    return Text(block) if len(block) > LONGEST_BLOCK else Block(block)
+    return Text(block) if len(block) > MAX_BLOCK else Block(block)
 
 
 def print_markdown(text: str, out: TextIO) -> None:
@@ -177,7 +177,7 @@ class MarkdownWriter:
         """The end of the last block, as far as the screen has room for it."""
         console, text = self._console, self._text
         room = max(1, console.height - 2)
-        if len(text) > LONGEST_BLOCK:
+        if len(text) > MAX_BLOCK:
             text = text[-room * console.width :]
         lines = console.render_lines(_renderable(text), pad=False)
         if self._printed:

@@ -100,8 +100,8 @@ class Stub:
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pauses that the server doesn't ask for take no time to speak of."""
     monkeypatch.setattr(SharedPause, "FIRST", 0.001)
-    monkeypatch.setattr(SharedPause, "LONGEST", 0.002)
-    monkeypatch.setattr(SharedPause, "LEAST_SPREAD", 0.001)
+    monkeypatch.setattr(SharedPause, "MAX", 0.002)
+    monkeypatch.setattr(SharedPause, "MIN_SPREAD", 0.001)
 
 
 @pytest.fixture

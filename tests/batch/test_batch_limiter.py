@@ -16,7 +16,7 @@ from horay_async._protocol.limits.overload_control import Permit
 from horay_async._protocol.limits.rate_limiter import RateLimiter
 from horay_async._transport import open_files as module
 from horay_async._transport import request_limiter
-from horay_async._transport.open_files import MOST
+from horay_async._transport.open_files import MAX_CONNECTIONS
 from horay_async._transport.request_limiter import LimitedRequest
 from horay_async.batch.batch_limiter import BatchLimiter, Patience, batch_limiter_of, unbound
 from horay_async.batch.options import Settings
@@ -105,7 +105,7 @@ async def test_number_of_connections_is_left_to_the_limiter() -> None:
     """The client's own limit doesn't silently cap a batch."""
     async with AsyncHoray("a-key-for-nothing", max_connections=2) as client:
         transport = unbound(client._transport)
-        assert transport.options.max_connections > MOST
+        assert transport.options.max_connections > MAX_CONNECTIONS
         assert transport.pools is client._transport.pools
         assert client.options.max_connections == 2
 
@@ -127,7 +127,14 @@ async def test_session_of_the_callers_is_the_limit() -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="open files aren't counted there")
 @pytest.mark.parametrize(
-    ("soft", "most"), [(1000, 750), (-1, MOST), (2**64 - 1, MOST), (1, 1), (10**6, MOST)]
+    ("soft", "most"),
+    [
+        (1000, 750),
+        (-1, MAX_CONNECTIONS),
+        (2**64 - 1, MAX_CONNECTIONS),
+        (1, 1),
+        (10**6, MAX_CONNECTIONS),
+    ],
 )
 def test_connections_leave_room_for_other_files(
     monkeypatch: pytest.MonkeyPatch, soft: int, most: int
@@ -179,7 +186,7 @@ def test_fixed_number_without_a_limit(monkeypatch: pytest.MonkeyPatch, unlimited
 def test_open_files_without_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     """Windows has none that could be asked for."""
     monkeypatch.setattr(sys, "platform", "win32")
-    assert module.most_connections(OPTIONS) == MOST
+    assert module.most_connections(OPTIONS) == MAX_CONNECTIONS
 
 
 async def test_entering_waits_for_a_permit_to_come_back() -> None:

@@ -33,7 +33,7 @@ def test_it_agrees_with_a_dict() -> None:
 
 def test_collisions_of_slots_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ids that belong in the same slot stand in different ones."""
-    hashes = {"a": 8, "b": 8 + 4 * IdTable.SMALLEST, "c": -8}
+    hashes = {"a": 8, "b": 8 + 4 * IdTable.MIN_SIZE, "c": -8}
     monkeypatch.setattr("horay_async.batch.ids.hash", hashes.__getitem__, raising=False)
     ids = IdTable()
     assert [ids.mark(name, LISTED) for name in "abc"] == [0, 0, 0]

@@ -9,7 +9,7 @@ import attrs
 import pytest
 
 from horay_async import AsyncHoray, Limits, RateLimitError
-from horay_async._protocol.limits.server_window import LONGEST_HOLD
+from horay_async._protocol.limits.server_window import MAX_HOLD
 from horay_async._protocol.limits.shared_pause import SharedPause
 from horay_async.batch import sender
 from horay_async.models.meta import Attempt
@@ -22,8 +22,8 @@ from .conftest import lines
 def real_pauses(short_pauses: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """They take no time here."""
     monkeypatch.setattr(SharedPause, "FIRST", 0.5)
-    monkeypatch.setattr(SharedPause, "LONGEST", 16.0)
-    monkeypatch.setattr(SharedPause, "LEAST_SPREAD", 0.25)
+    monkeypatch.setattr(SharedPause, "MAX", 16.0)
+    monkeypatch.setattr(SharedPause, "MIN_SPREAD", 0.25)
 
 
 @attrs.define
@@ -80,7 +80,7 @@ async def test_wait_of_a_day_that_a_batch_was_told(monkeypatch: pytest.MonkeyPat
         assert isinstance(results[0].error, RateLimitError)
         began = loop.time()
         permit = await client._transport.limiter().acquire(b"{}", bulk=False)
-        assert loop.time() - began <= 1.1 * LONGEST_HOLD
+        assert loop.time() - began <= 1.1 * MAX_HOLD
         permit.unsent()
         run = client.batch.run(lines(1), give_up_after=100_000)
         results = [result async for result in run]

@@ -9,7 +9,7 @@ import pytest
 
 from horay_async import HorayError, RateLimitError
 from horay_async.batch import BatchProgress, BatchResult
-from horay_async.batch.results import MOST_ERRORS
+from horay_async.batch.results import MAX_ERRORS
 from horay_async.models.completions import Completion
 from horay_async.models.images import ImageResponse
 from horay_async.models.usage import Usage
@@ -44,14 +44,14 @@ def test_totals_count_tokens_where_there_are_some() -> None:
 def test_the_most_frequent_error_is_kept() -> None:
     """It is told in its own words; texts that are all different take no memory without end."""
     progress = BatchProgress()
-    for number in range(MOST_ERRORS + 5):
+    for number in range(MAX_ERRORS + 5):
         progress.count(None, HorayError(f"no. {number}"))
     for _ in range(2):
         progress.count(None, RateLimitError("no. 3"))
     assert progress.main_error == "no. 3"
     assert progress.main_error_count == 3
-    assert len(progress._errors) == MOST_ERRORS
-    assert progress.failed == MOST_ERRORS + 7
+    assert len(progress._errors) == MAX_ERRORS
+    assert progress.failed == MAX_ERRORS + 7
 
 
 def test_seconds_without_a_connection(monkeypatch: pytest.MonkeyPatch) -> None:

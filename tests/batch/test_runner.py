@@ -318,7 +318,7 @@ async def test_all_requests_give_up_together(
 ) -> None:
     """Of a server that refuses everything, none waits for its turn to be refused; those that never went say so."""
     monkeypatch.setattr(SharedPause, "FIRST", 3600.0)
-    monkeypatch.setattr(SharedPause, "LONGEST", 3600.0)
+    monkeypatch.setattr(SharedPause, "MAX", 3600.0)
     stub.reply = lambda body: refusal(status)
     run = batch.run(lines(100), concurrency=4, give_up_after=0.05)
     results = await results_of(run)
@@ -335,7 +335,7 @@ async def test_server_that_is_back_is_asked_before_all_give_up(
 ) -> None:
     """However long the pause still is: what refused before may respond by now, and then all go on."""
     monkeypatch.setattr(SharedPause, "FIRST", 3600.0)
-    monkeypatch.setattr(SharedPause, "LONGEST", 3600.0)
+    monkeypatch.setattr(SharedPause, "MAX", 3600.0)
     stub.reply = lambda body: refusal() if len(stub.requests) == 1 else completion(body)
     async with client_of(stub) as client:
         results = await results_of(client.batch.run(lines(9), concurrency=1, give_up_after=0.05))
@@ -808,7 +808,7 @@ async def test_refused_key_of_the_first_in_order(
     batch: AsyncBatch, stub: Stub, monkeypatch: pytest.MonkeyPatch, status: int | None
 ) -> None:
     """It is a result where all that waits behind it shows nothing of the key: another failure, or nothing that is sent."""
-    monkeypatch.setattr(runner, "LONGEST_SET_ASIDE", 0.01)
+    monkeypatch.setattr(runner, "MAX_SET_ASIDE_SECONDS", 0.01)
 
     def reply(body: Json) -> web.Response:
         first = body["prompt"] == "prompt 0"
@@ -829,7 +829,7 @@ async def test_refused_key_where_the_source_waits_for_the_result(
     batch: AsyncBatch, stub: Stub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What yields a request only once the last one has its result gets that."""
-    monkeypatch.setattr(runner, "LONGEST_SET_ASIDE", 0.01)
+    monkeypatch.setattr(runner, "MAX_SET_ASIDE_SECONDS", 0.01)
     stub.reply = lambda _: web.json_response({"message": "no"}, status=401)
     had = asyncio.Event()
 

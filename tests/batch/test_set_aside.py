@@ -15,7 +15,7 @@ from horay_async import (
 )
 from horay_async.batch.outcomes import is_of_setup, is_refused_key
 from horay_async.batch.preparer import Preparer
-from horay_async.batch.set_aside import LEAST_REFUSED, SetAside
+from horay_async.batch.set_aside import MIN_REFUSED, SetAside
 from horay_async.batch.work_item import WorkItem
 from horay_async.options import ClientOptions
 
@@ -74,8 +74,8 @@ def test_one_that_cant_be_sent_stops_sending() -> None:
 
 def test_a_few_refused_keys_stop_sending() -> None:
     """A single one doesn't, except beside a request that can't be sent."""
-    assert not filled(*(refused() for _ in range(LEAST_REFUSED - 1))).stops_sending
-    assert filled(*(refused() for _ in range(LEAST_REFUSED))).stops_sending
+    assert not filled(*(refused() for _ in range(MIN_REFUSED - 1))).stops_sending
+    assert filled(*(refused() for _ in range(MIN_REFUSED))).stops_sending
     assert filled(refused(), away()).stops_sending
 
 

@@ -95,7 +95,7 @@ def test_unusable_file(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What is neither text nor an image, or too much, is refused by name, from a file and from a pipe."""
-    monkeypatch.setattr(inputs, "MOST_INPUT", 8)
+    monkeypatch.setattr(inputs, "MAX_INPUT", 8)
     file = tmp_path / "x"
     file.write_bytes(data)
     for arguments, piped, source in (

@@ -150,7 +150,7 @@ def test_nothing_is_lost(screen: Screen) -> None:
 
 def test_too_long_for_markdown(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
     """A block that would take too long to lay out is shown as it is, its last lines while it grows."""
-    monkeypatch.setattr(markdown, "LONGEST_BLOCK", 100)
+    monkeypatch.setattr(markdown, "MAX_BLOCK", 100)
     text = "- *item*\n" * 50
     write(screen, text, 20)
     assert seen(screen) == text.strip()

@@ -22,7 +22,7 @@ from horay_async import (
     Horay,
     RetryPolicy,
 )
-from horay_async._keys import MOST_SEEN
+from horay_async._keys import MAX_SEEN
 from horay_async._transport import key_source as module
 
 pytestmark = pytest.mark.anyio
@@ -187,7 +187,7 @@ async def test_same_key_again_is_the_end(rotating: Rotating) -> None:
 
 async def test_all_keys_seen_are_masked(rotating: Rotating) -> None:
     """The older ones too, as far as they may still come back."""
-    keys = [f"key-number-{number}-secret" for number in range(MOST_SEEN)]
+    keys = [f"key-number-{number}-secret" for number in range(MAX_SEEN)]
     left = list(keys)
     async with client_of(rotating, lambda: (left.pop(0), 0.0)) as client:
         for key in keys:

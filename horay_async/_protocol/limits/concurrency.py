@@ -14,7 +14,7 @@ from horay_async._protocol.limits.leaky_bucket import LeakyBucket
 
 # What cuts the limit
 
-MOST_REFUSALS = 1.5
+MAX_REFUSALS = 1.5
 """Refusals, less what is forgotten of them, that do: two in 40 responses. With one too many under
 way, nearly every response is followed by a refusal."""
 
@@ -38,26 +38,26 @@ DECREASE = 0.7
 FIRST_STEP = 2.0
 """The limit doubles until it first meets resistance, as in TCP's slow start (RFC 5681)."""
 
-SMALLEST_STEP = 1.1
+MIN_STEP = 1.1
 """Below a tenth, the effect of a step on the latency drowns in its noise."""
 
 DOUBLING = 40.0
-LONGEST_DOUBLING = 30.0
+MAX_DOUBLING = 30.0
 """How long the limit takes to double at least, once there was a refusal: as a multiple of the latency, and
 in seconds. A limit a minute refuses only when it is used up, so growth mustn't run ahead of it."""
 
 # When there is a trial, and whether it was a success, see `_consider_trial` and `_judge_trial`
 
-LEAST_GAIN = 0.2
+MIN_GAIN = 0.2
 """A step is worth it if throughput follows it by this part; see `gain`."""
 
 RISE = math.log(1.3)
 """A mean latency this much (natural logarithm) over what it was asks for a step down."""
 
-LEAST_SAMPLE = 16
+MIN_SAMPLE = 16
 """Responses that a mean latency is taken over, or as many as the limit if that is more."""
 
-MOST_SAMPLE = 8
+MAX_SAMPLE_FACTOR = 8
 """Times that number: where noise has left the verdict open until then, the mean decides."""
 
 RECENT = 100
@@ -109,7 +109,7 @@ class _Search:
     """When the limit last began to double after a refusal."""
     step: float = FIRST_STEP
     """By what factor the next trial changes the limit. It is squared by each success, up to FIRST_STEP; the root is taken of it
-    by each failure, down to SMALLEST_STEP, with which it begins anew after a cut."""
+    by each failure, down to MIN_STEP, with which it begins anew after a cut."""
     upward: bool = True
     """Whether the next trial is one of more requests. Turns when the smallest step up doesn't help, and when the
     responses get slow without a step; back again when that step down doesn't help either."""
@@ -161,7 +161,7 @@ class ConcurrencyLimit:
         """When the next request may be sent; set by each that is."""
         self._recent: deque[int] = deque(maxlen=RECENT)
         """For the latest responses, how many were under way when their requests began."""
-        self._refusals = LeakyBucket(MOST_REFUSALS, REFUSAL_LIFETIME)
+        self._refusals = LeakyBucket(MAX_REFUSALS, REFUSAL_LIFETIME)
         """Those at this limit, which is cut when there are too many; counted anew with each change of the limit."""
         self._cuts = _Cuts(before=self._limit)
         self._search = _Search(doubled_from=self._limit)
@@ -239,7 +239,7 @@ class ConcurrencyLimit:
         cuts.in_episode = cuts.slow_growth = True
         cuts.doubted = in_flight if search.doubles else None
         kept = self._limit_after_cut(in_flight, row)
-        self._search = _Search(search.doubled_from, step=SMALLEST_STEP)
+        self._search = _Search(search.doubled_from, step=MIN_STEP)
         self._set_limit(kept)
 
     def end_episode(self, *, refusals: int, paused: float, now: float) -> None:
@@ -263,7 +263,7 @@ class ConcurrencyLimit:
             self._cooldown.responses = 0
         elif self._cooldown.is_over(now):
             self._cooldown.responses = max(Cooldown.PER_REFUSAL * refusals, 4 * self.limit)
-            self._cooldown.until = now + min(Cooldown.LONGEST, Cooldown.PER_PAUSE * paused)
+            self._cooldown.until = now + min(Cooldown.MAX, Cooldown.PER_PAUSE * paused)
 
     def undo_cuts(self) -> None:
         """Takes back the latest cuts: the number under way wasn't what was refused."""
@@ -275,7 +275,7 @@ class ConcurrencyLimit:
     @property
     def _sample_size(self) -> float:
         """Responses to judge by."""
-        return max(LEAST_SAMPLE, self._limit)
+        return max(MIN_SAMPLE, self._limit)
 
     def _begin_sample(self) -> None:
         self._search.sample = Sample()
@@ -320,7 +320,7 @@ class ConcurrencyLimit:
             self._begin_trial(now)
         elif self._cooldown.is_over(now):
             self._begin_trial(now)
-        elif sample.count >= MOST_SAMPLE * self._sample_size:
+        elif sample.count >= MAX_SAMPLE_FACTOR * self._sample_size:
             self._begin_sample()
 
     def _begin_trial(self, now: float) -> None:
@@ -335,7 +335,7 @@ class ConcurrencyLimit:
         if cuts.doubted is not None:
             to = max(to, cuts.doubted + 1)
         if cuts.slow_growth:
-            if now >= search.doubled_at + min(LONGEST_DOUBLING, DOUBLING * self.latency):
+            if now >= search.doubled_at + min(MAX_DOUBLING, DOUBLING * self.latency):
                 search.doubled_at, search.doubled_from = now, at
             to = min(to, 2 * search.doubled_from)
         self._set_limit(to)
@@ -346,9 +346,9 @@ class ConcurrencyLimit:
     def _judge_trial(self, before: _Baseline, now: float) -> None:
         """Whether the limit that is tried is better than the one `before`, by how far throughput followed (`gain`).
 
-        - Upward it is better where that followed by LEAST_GAIN, and by more after a large step: one that overshoots gains too, and
+        - Upward it is better where that followed by MIN_GAIN, and by more after a large step: one that overshoots gains too, and
           what counts is not to end far above the capacity. In doubt it is: an idle server costs more than a short queue.
-        - Downward it is better where that didn't follow by LEAST_GAIN. In doubt more responses decide, up to MOST_SAMPLE.
+        - Downward it is better where that didn't follow by MIN_GAIN. In doubt more responses decide, up to MAX_SAMPLE_FACTOR.
 
         A success is followed by the next trial at once.
         """
@@ -356,13 +356,13 @@ class ConcurrencyLimit:
         step = math.log(self._limit / before.limit)
         follows, noise = gain(before.sample, sample, step)
         if search.upward:
-            least = max(LEAST_GAIN, 1 - math.log(SMALLEST_STEP) / step)
+            least = max(MIN_GAIN, 1 - math.log(MIN_STEP) / step)
             better = follows > least - noise / 2
         else:
-            large = sample.count >= MOST_SAMPLE * self._sample_size
-            if not large and abs(follows - LEAST_GAIN) < 1.5 * noise:
+            large = sample.count >= MAX_SAMPLE_FACTOR * self._sample_size
+            if not large and abs(follows - MIN_GAIN) < 1.5 * noise:
                 return
-            better = follows < LEAST_GAIN
+            better = follows < MIN_GAIN
         if not better:
             self._fail_trial(before)
             return
@@ -380,8 +380,8 @@ class ConcurrencyLimit:
         search = self._search
         search.baseline = search.accepted = None
         self._set_limit(before.limit)
-        if search.step > SMALLEST_STEP:
-            search.step = max(SMALLEST_STEP, math.sqrt(search.step))
+        if search.step > MIN_STEP:
+            search.step = max(MIN_STEP, math.sqrt(search.step))
             return
         search.upward = not search.upward
-        self._cooldown.responses = MOST_SAMPLE * self.limit if search.upward else 0
+        self._cooldown.responses = MAX_SAMPLE_FACTOR * self.limit if search.upward else 0

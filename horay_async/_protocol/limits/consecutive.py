@@ -76,7 +76,7 @@ class Halt:
 
     def extend(self, now: float, latency: float) -> None:
         """Lasts for the time that one mostly takes, as far as a pause may be so long."""
-        self.until = now + min(SharedPause.LONGEST, max(SharedPause.FIRST, latency))
+        self.until = now + min(SharedPause.MAX, max(SharedPause.FIRST, latency))
 
     def wait(self, now: float, *, probe_in_flight: bool) -> float:
         """Seconds until the next is sent even if none ends."""

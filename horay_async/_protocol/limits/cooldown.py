@@ -15,7 +15,7 @@ class Cooldown:
     """Responses for each refusal: so refusals stay below 1 in 100."""
     PER_PAUSE = 20.0
     """Times the pause: so pauses take 1/20 of the time."""
-    LONGEST = 300.0
+    MAX = 300.0
     """Seconds: after five minutes of any length of pause it is worth another try."""
 
     responses: float = 0

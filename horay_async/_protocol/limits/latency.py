@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-SHORTEST = 1e-6
+MIN_LATENCY = 1e-6
 """Seconds: what a clock without the resolution to see a latency is taken to have seen."""
 
 
@@ -20,7 +20,7 @@ class Sample:
 
     def add(self, latency: float) -> None:
         """Takes one in, in seconds (Welford's method)."""
-        value = math.log(max(latency, SHORTEST))
+        value = math.log(max(latency, MIN_LATENCY))
         self.count += 1
         off = value - self.mean
         self.mean += off / self.count

@@ -11,7 +11,7 @@ from horay_async._protocol.limits.concurrency import DECREASE
 from horay_async._protocol.limits.cooldown import Cooldown
 from horay_async._protocol.limits.leaky_bucket import LeakyBucket
 from horay_async._protocol.limits.rate_limiter import BURST_SECONDS, GCRA
-from horay_async._protocol.limits.throughput import LONGEST_WINDOW, Throughput
+from horay_async._protocol.limits.throughput import MAX_WINDOW, Throughput
 
 # Whether there is one, and how high it is set
 
@@ -43,12 +43,12 @@ FAR = 2.0
 
 # When a refusal lowers it
 
-MOST_REFUSALS = 1.5
+MAX_REFUSALS = 1.5
 REFUSAL_LIFETIME = 100
 """As for `ConcurrencyLimit`; what a rate refuses, it refuses now and then."""
 
-MOST_COOLDOWN = 900
-"""Responses. In time, the cooldown for a pause lasts one window at most, and that for refusals `Cooldown.LONGEST`."""
+MAX_COOLDOWN = 900
+"""Responses. In time, the cooldown for a pause lasts one window at most, and that for refusals `Cooldown.MAX`."""
 
 # When it is forgotten
 
@@ -58,7 +58,7 @@ UNUSED = 100
 RARE = 40
 """Responses since it was last lowered from which on a refusal is rare: what goes over a limit is refused sooner."""
 
-MOST_RARE = 10
+MAX_RARE = 10
 """Times in a row that it is lowered for rare refusals, until it is: then it is a quarter lower, and as many are refused as
 before."""
 
@@ -122,13 +122,13 @@ class LearnedRate:
         self._rate: _Rate | None = None
         """The rate; None while there is no reason for one. Set by `learn` and `forget`."""
         self._throughput = Throughput()
-        self._refusals = LeakyBucket(MOST_REFUSALS, REFUSAL_LIFETIME)
+        self._refusals = LeakyBucket(MAX_REFUSALS, REFUSAL_LIFETIME)
         """Those of held-back requests, which lower the rate when there are too many."""
         self._responses_since_lowered = 0
         """Responses since it last was, as far as `refused` knows."""
         self._lowered_for_rare = 0
         """Times in a row that it was for rare refusals; 0 again when it grows, or is lowered for others."""
-        self._trusted_for = LONGEST_WINDOW
+        self._trusted_for = MAX_WINDOW
         """Seconds after which a doubtful rate is dropped; doubles each time that one is, since it may have been right."""
         self._cooldown = Cooldown()
         """Before a proven rate grows again; set by `learn`."""
@@ -193,7 +193,7 @@ class LearnedRate:
         rare = self._responses_since_lowered >= RARE and not sure
         self._lowered_for_rare = self._lowered_for_rare + 1 if rare else 0
         self._responses_since_lowered = 0
-        if self._rate is not None and self._lowered_for_rare >= MOST_RARE:
+        if self._rate is not None and self._lowered_for_rare >= MAX_RARE:
             self.forget()
             return False
         return True
@@ -208,8 +208,8 @@ class LearnedRate:
             self._cooldown = Cooldown()  # so deep a fall may go too far
         else:
             left = max(0, self._cooldown.responses) + Cooldown.PER_REFUSAL * refusals
-            until = now + min(LONGEST_WINDOW, Cooldown.PER_PAUSE * paused)
-            self._cooldown = Cooldown(min(left, MOST_COOLDOWN), until, now + Cooldown.LONGEST)
+            until = now + min(MAX_WINDOW, Cooldown.PER_PAUSE * paused)
+            self._cooldown = Cooldown(min(left, MAX_COOLDOWN), until, now + Cooldown.MAX)
         if allowed > 0:
             limiter = GCRA(allowed, max(1.0, allowed * BURST_SECONDS))
             limiter.take(1.0, now)  # the request whose response ended the episode

@@ -7,7 +7,7 @@ import math
 from horay_async._protocol.limits.consecutive import PROBE_AFTER
 from horay_async._protocol.limits.leaky_bucket import LeakyBucket
 
-MOST_EPISODES = 12.0
+MAX_EPISODES = 12.0
 """Episodes of refusals at a lowered rate, less what is forgotten of them, after which refusals are taken for random ones."""
 
 EPISODE_LIFETIME = 20
@@ -16,7 +16,7 @@ EPISODE_LIFETIME = 20
 RARE = 0.01
 """How likely a row of refusals is that is no outage."""
 
-MOST_REFUSED = 0.9
+MAX_REFUSED = 0.9
 """The part of the requests up to which they are: a window that is used up refuses nearly all."""
 
 DOUBTFUL = 0.4
@@ -29,7 +29,7 @@ RESPONSES = 200
 """Responses for which they are taken for random ones; then it is tried anew whether it helps to be slower. Where it doesn't, they are
 for twice as many, and so on."""
 
-MOST_RESPONSES = 16 * RESPONSES
+MAX_RESPONSES = 16 * RESPONSES
 """Most such: to try anew costs about a minute, and so many take about as long where 50 come in a second."""
 
 
@@ -52,7 +52,7 @@ class RandomRefusals:
     """
 
     def __init__(self) -> None:
-        self._episodes = LeakyBucket(MOST_EPISODES, EPISODE_LIFETIME)
+        self._episodes = LeakyBucket(MAX_EPISODES, EPISODE_LIFETIME)
         """Episodes that began although sending was slowed."""
         self._responses_left = 0
         """Responses for which refusals are still taken for random ones; set when there are too many episodes, and counts down
@@ -66,7 +66,7 @@ class RandomRefusals:
     @property
     def assumed(self) -> bool:
         """Whether refusals are taken for random ones."""
-        return self._responses_left > 0 and self._refused <= MOST_REFUSED
+        return self._responses_left > 0 and self._refused <= MAX_REFUSED
 
     @property
     def doubtful(self) -> bool:
@@ -101,5 +101,5 @@ class RandomRefusals:
         if self.assumed or not self._episodes.add():
             return False
         self._responses_left = self._responses
-        self._responses = min(MOST_RESPONSES, 2 * self._responses)
+        self._responses = min(MAX_RESPONSES, 2 * self._responses)
         return True

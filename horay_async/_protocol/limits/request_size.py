@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 import msgspec
 
-MOST_DIGITS = 9
+MAX_DIGITS = 9
 """Digits of a number in a body that counts in estimates; one of more is the server's to refuse."""
 
 
@@ -51,4 +51,4 @@ def size_of(body: bytes | None) -> RequestSize:
 def number_in(raw: msgspec.Raw) -> int | None:
     """The whole number that is written there; whether anything else will do is the server's to say."""
     text = bytes(raw)
-    return int(text) if text.isdigit() and len(text) <= MOST_DIGITS else None
+    return int(text) if text.isdigit() and len(text) <= MAX_DIGITS else None

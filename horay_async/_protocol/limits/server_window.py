@@ -8,7 +8,7 @@ import attrs
 
 from horay_async.models.rate_limits import RateLimit, RateLimits
 
-LONGEST_HOLD = 120.0
+MAX_HOLD = 120.0
 """Seconds for which a response's word is believed: windows are mostly of a minute. Then a request asks anew; so a server
 with a daily window that is used up refuses one every two minutes."""
 
@@ -46,7 +46,7 @@ class ServerWindow:
         """
         # A limit of 0 is what some servers say where nothing is limited.
         if limit.remaining is not None and limit.reset and limit.limit != 0:
-            self.until = now + min(limit.reset, LONGEST_HOLD)
+            self.until = now + min(limit.reset, MAX_HOLD)
             self._left = limit.remaining - max(0.0, self.taken - taken)
 
 

@@ -13,13 +13,13 @@ class SharedPause:
     """
 
     FIRST = 0.5
-    LONGEST = 16.0
+    MAX = 16.0
     """Seconds of a pause that the server gave no length for: the least and the longest."""
-    PATIENCE = 2.0
+    GROWS_AFTER = 2.0
     """Seconds of refusals until such a pause gets longer: it does where the short ones didn't help. A server that refuses 6
     of 10 at random has accepted one by then, mostly."""
     SPREAD = 0.1
-    LEAST_SPREAD = 0.25
+    MIN_SPREAD = 0.25
     """The return takes this part of the pause, and at least so many seconds: what a single call adds to a
     `Retry-After` at random, see `RetryPolicy`."""
 
@@ -58,11 +58,11 @@ class SharedPause:
         when it is over.
         """
         if seconds is None:
-            spread = self.LEAST_SPREAD
-            longest = min(self.LONGEST, max(self.FIRST, refusing - self.PATIENCE))
+            spread = self.MIN_SPREAD
+            longest = min(self.MAX, max(self.FIRST, refusing - self.GROWS_AFTER))
             length = longest * (0.5 + 0.5 * self._random())
         else:
-            spread = max(self.LEAST_SPREAD, self.SPREAD * seconds)
+            spread = max(self.MIN_SPREAD, self.SPREAD * seconds)
             length = seconds + spread * self._random()
             self._asked_until = max(self._asked_until, now + length)
         before = max(self._until, now)

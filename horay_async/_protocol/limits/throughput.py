@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 from collections import deque
 
-LONGEST_WINDOW = 60.0
+MAX_WINDOW = 60.0
 """Seconds: the longest window that servers commonly count in. What was before it, says nothing of what they allow now."""
 
-SHORTEST = 1e-3
+MIN_SECONDS = 1e-3
 """Seconds: a time that is divided by is at least so long."""
 
 
 class Throughput:
-    """What was let through: since sending was last resumed, and within LONGEST_WINDOW."""
+    """What was let through: since sending was last resumed, and within MAX_WINDOW."""
 
     def __init__(self) -> None:
         self.since_resumed: int = 0
@@ -41,7 +41,7 @@ class Throughput:
             counts[-1] = (counts[-1][0], counts[-1][1] + 1)
         else:
             counts.append((now, 1))
-        while counts[0][0] < now - LONGEST_WINDOW:
+        while counts[0][0] < now - MAX_WINDOW:
             self._counted -= counts.popleft()[1]
 
     def resume(self, now: float) -> None:
@@ -52,12 +52,12 @@ class Throughput:
     def in_window(self, now: float) -> int:
         """Responses in the window; none where the last one was before it."""
         counts = self._counts
-        return self._counted if counts and now - LONGEST_WINDOW <= counts[-1][0] else 0
+        return self._counted if counts and now - MAX_WINDOW <= counts[-1][0] else 0
 
     def per_second(self, now: float) -> float:
         """Responses a second in the window that ended with the latest one, or since sending began."""
-        return self._counted / min(LONGEST_WINDOW, max(1.0, now - self._began))
+        return self._counted / min(MAX_WINDOW, max(1.0, now - self._began))
 
     def active(self, paused: float, now: float) -> float:
         """Seconds since sending was resumed, without a pause of so many at the end: at most a window."""
-        return min(LONGEST_WINDOW, max(now - paused - self._resumed, SHORTEST))
+        return min(MAX_WINDOW, max(now - paused - self._resumed, MIN_SECONDS))

@@ -7,7 +7,7 @@ are dropped, line breaks become blanks; bytes that aren't UTF-8, and halves of s
 What a model wrote is never passed through here.
 
 Not everything that is sent as a key is a secret: `local`, the key of the local server, or the `k` of a test would
-damage every text that holds it. So an API key of fewer than `SHORTEST_SECRET` characters isn't masked: no
+damage every text that holds it. So an API key of fewer than `MIN_SECRET_LENGTH` characters isn't masked: no
 service hands out one that can be guessed. People do choose such passwords for proxies: those are masked where no
 letter, digit, `_` or `-` is beside them, as in a URL.
 """
@@ -20,7 +20,7 @@ from functools import lru_cache
 from typing import Any, cast
 
 from horay_async._json import is_object
-from horay_async._keys import SHORTEST_SECRET
+from horay_async._keys import MIN_SECRET_LENGTH
 
 MASK = "[API key]"
 """What stands wherever a server echoed a secret."""
@@ -59,7 +59,9 @@ class Cleaner:
 
     def learn(self, keys: Iterable[str]) -> None:
         """Masks `keys` from now on, in the place of those before."""
-        self.secrets = tuple(dict.fromkeys(str(key) for key in keys if len(key) >= SHORTEST_SECRET))
+        self.secrets = tuple(
+            dict.fromkeys(str(key) for key in keys if len(key) >= MIN_SECRET_LENGTH)
+        )
 
     def masking(self, *passwords: str) -> Cleaner:
         """A cleaner that masks `passwords` as well, of any length."""
@@ -96,7 +98,7 @@ def secrets_of(fields: Iterable[tuple[str, object]]) -> list[str]:
         for name, value in fields
         if _is_of_secret(name)
         for part in re.split(r"[\s;,=]+", str(value))
-        if len(part) >= SHORTEST_SECRET
+        if len(part) >= MIN_SECRET_LENGTH
     ]
 
 
@@ -143,7 +145,7 @@ def _spellings(secrets: tuple[str, ...]) -> re.Pattern[str]:
 
 def _pattern(secret: str) -> str:
     pattern = "".join(map(_spelling, secret))
-    return pattern if len(secret) >= SHORTEST_SECRET else rf"(?<![\w-]){pattern}(?![\w-])"
+    return pattern if len(secret) >= MIN_SECRET_LENGTH else rf"(?<![\w-]){pattern}(?![\w-])"
 
 
 def _spelling(character: str) -> str:

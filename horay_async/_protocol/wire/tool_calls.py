@@ -49,7 +49,7 @@ BEFORE_OBJECT = ("", "[", ":", ",")
 """What an object within another can follow; "" where a piece of spaces doesn't tell."""
 
 
-MOST_BLANKS = 4
+MAX_BLANKS = 4
 """How many times longer arguments may be than the same ones written more closely, to be compared: an indented object is
 about twice as long."""
 
@@ -76,7 +76,7 @@ class Arguments:
         """Whether the pieces are whole, and the JSON that `text` is, however it is written. Takes no longer than a few times
         `text` is long.
         """
-        if not self.whole or self._length > MOST_BLANKS * len(text):
+        if not self.whole or self._length > MAX_BLANKS * len(text):
             return False
         have = "".join(self.pieces)
         if text == have:

@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from horay_async._protocol.limits.concurrency import LEAST_SAMPLE, ConcurrencyLimit
+from horay_async._protocol.limits.concurrency import MIN_SAMPLE, ConcurrencyLimit
 
 
 class Rounds:
@@ -180,7 +180,7 @@ def test_noise_delays_the_verdict_downward() -> None:
             below += 1
         elif below:
             break
-    assert below > 8 * LEAST_SAMPLE * 2
+    assert below > 8 * MIN_SAMPLE * 2
 
 
 def test_refusal_cuts_to_just_below_what_was_let_through() -> None:

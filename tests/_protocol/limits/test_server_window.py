@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from horay_async._protocol.limits.server_window import LONGEST_HOLD, ServerWindow, ServerWindows
+from horay_async._protocol.limits.server_window import MAX_HOLD, ServerWindow, ServerWindows
 from horay_async.models.rate_limits import RateLimit, RateLimits
 
 
@@ -49,7 +49,7 @@ def test_a_reset_that_is_far_off_is_not_waited_for() -> None:
     """A request asks anew after two minutes."""
     window = ServerWindow()
     window.update(RateLimit(remaining=0, reset=86_400.0), taken=0, now=0.0)
-    assert window.wait(1.0, 0.0) == LONGEST_HOLD
+    assert window.wait(1.0, 0.0) == MAX_HOLD
 
 
 def test_is_idle_once_the_windows_are_over() -> None:
