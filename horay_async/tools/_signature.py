@@ -13,7 +13,7 @@ from typing import Any, cast, get_type_hints
 import attrs
 
 from horay_async._json import is_object
-from horay_async._protocol.structured.classes import is_record, own_docstring
+from horay_async._protocol.structured.classes import has_fields, own_docstring
 from horay_async._protocol.structured.docstrings import parse_docstring
 from horay_async._protocol.structured.hints import admits_null
 from horay_async._suggestions import did_you_mean
@@ -48,7 +48,7 @@ class Signature:
 
 def signature_of(function: Callable[..., Any], name: str) -> Signature:
     """The signature of a tool. Raises `TypeError` for one that a schema can't describe."""
-    if is_record(function):
+    if has_fields(function):
         cls = cast("type[Any]", function)
         return Signature(arguments=cls, text=parse_docstring(own_docstring(cls)).text)
     docs = parse_docstring(inspect.getdoc(function) or "")

@@ -22,7 +22,7 @@ def is_pydantic(hint: Any) -> bool:
     return isinstance(cls, type) and hasattr(cls, "__pydantic_fields__")
 
 
-def is_record(hint: Any) -> bool:
+def has_fields(hint: Any) -> bool:
     """Whether `hint` is a class with fields, or a generic one with its arguments."""
     cls = get_origin(hint) or hint
     return isinstance(cls, type) and (

@@ -1,8 +1,8 @@
 """A type hint as a tree, parsed once; schemas and structuring visit it. Pure.
 
 Parsing does all that hints need: aliases, `NewType`, `Annotated`, `Final` and `Self` are looked through,
-type variables are filled in, unions flattened, constraints read. A class is a `ClassNode` whose `Shape` has its
-fields; a class that holds itself is met again as the same `Shape`. Pydantic's classes are leaves here: they
+type variables are filled in, unions flattened, constraints read. A class is a `ClassNode` whose `ClassShape` has its
+fields; a class that holds itself is met again as the same `ClassShape`. Pydantic's classes are leaves here: they
 describe and parse themselves.
 """
 
@@ -20,8 +20,8 @@ import attrs
 from horay_async._protocol.structured import nodes
 from horay_async._protocol.structured.classes import (
     filled,
+    has_fields,
     is_pydantic,
-    is_record,
     members_of,
     own_docstring,
 )
@@ -68,7 +68,7 @@ class _Parser:
     """Parses one hint, and the classes that it leads to."""
 
     def __init__(self) -> None:
-        self._shapes: dict[Any, nodes.Shape] = {}
+        self._shapes: dict[Any, nodes.ClassShape] = {}
         """By class and arguments: each is parsed once, which also ends recursions."""
         self._depth = 0
         """Of the hint that is parsed."""
@@ -95,13 +95,13 @@ class _Parser:
         if isinstance(hint, type) and hint in SCALARS:
             return nodes.Scalar(hint=hint)
         if is_pydantic(hint):
-            return nodes.Foreign(hint=hint)
-        if is_record(hint):
+            return nodes.Pydantic(hint=hint)
+        if has_fields(hint):
             return nodes.ClassNode(hint=hint, shape=self._shape(hint, path))
         if get_origin(hint) in (Union, UnionType):
             return self._union(hint, path, owner)
         if get_origin(hint) is Literal or (isinstance(hint, type) and issubclass(hint, Enum)):
-            return nodes.Choice(hint=hint, values=_values(hint, path))
+            return nodes.Enumeration(hint=hint, values=_values(hint, path))
         origin, args = cast(Any, get_origin(hint) or hint), get_args(hint)
         if origin in ARRAYS:
             item = self.parse(args[0] if args else Any, f"{path}[]", owner)
@@ -128,8 +128,8 @@ class _Parser:
         options: list[nodes.Node] = []
         for arg in get_args(hint):
             node = self.parse(arg, path, owner)
-            options += node.options if isinstance(node, nodes.Options) else (node,)
-        return nodes.Options(hint=hint, options=tuple(options), path=path)
+            options += node.options if isinstance(node, nodes.Union) else (node,)
+        return nodes.Union(hint=hint, options=tuple(options), path=path)
 
     def _tuple(self, hint: Any, path: str, owner: Any) -> nodes.Node:
         args = get_args(hint)
@@ -139,7 +139,7 @@ class _Parser:
         items = (self.parse(arg, f"{path}[{n}]", owner) for n, arg in enumerate(args))
         return nodes.FixedArray(hint=hint, items=tuple(items))
 
-    def _shape(self, hint: Any, path: str) -> nodes.Shape:
+    def _shape(self, hint: Any, path: str) -> nodes.ClassShape:
         if hint in self._shapes:
             return self._shapes[hint]
         cls: type[Any] = get_origin(hint) or hint
@@ -148,7 +148,7 @@ class _Parser:
                 f"{path}: a class needs a name that Python can read, not {cls.__name__!r}"
             )
         docs = parse_docstring(own_docstring(cls))
-        shape = self._shapes[hint] = nodes.Shape(hint=hint, cls=cls, text=docs.text)
+        shape = self._shapes[hint] = nodes.ClassShape(hint=hint, cls=cls, text=docs.text)
 
         def parse(name: str, of: Any) -> nodes.Node:
             return self.parse(of, f"{path}.{name}", hint)
@@ -164,11 +164,11 @@ def _is_hashable(node: nodes.Node) -> bool:
             return node.into in (tuple, frozenset) and _is_hashable(node.item)
         case nodes.FixedArray():
             return all(map(_is_hashable, node.items))
-        case nodes.Options():
+        case nodes.Union():
             return all(map(_is_hashable, node.options))
         case nodes.ClassNode():
             return node.shape.cls.__hash__ is not None
-        case nodes.Foreign():
+        case nodes.Pydantic():
             return getattr(get_origin(node.hint) or node.hint, "__hash__", None) is not None
         case _:
             return not isinstance(node, nodes.Map)
@@ -229,12 +229,12 @@ def _values(hint: Any, path: str) -> tuple[tuple[Any, Any], ...]:
 
 def _constrained(node: nodes.Node, constraints: tuple[Constraint, ...], path: str) -> nodes.Node:
     """`node` with `constraints`; in a union, each option with those that say something of it."""
-    options = node.options if isinstance(node, nodes.Options) else (node,)
+    options = node.options if isinstance(node, nodes.Union) else (node,)
     for each in constraints:
         if not any(_says(each, option) for option in options):
             raise TypeError(f"{path}: {each.name} says nothing of {named(node.hint)}")
     narrowed = tuple(_narrowed(option, constraints) for option in options)
-    return attrs.evolve(node, options=narrowed) if isinstance(node, nodes.Options) else narrowed[0]
+    return attrs.evolve(node, options=narrowed) if isinstance(node, nodes.Union) else narrowed[0]
 
 
 def _says(constraint: Constraint, node: nodes.Node) -> bool:

@@ -42,7 +42,7 @@ class Scalar(Constrained):
 
 
 @attrs.frozen(eq=False, kw_only=True)
-class Choice(Node):
+class Enumeration(Node):
     """A `Literal` or an enumeration."""
 
     values: tuple[tuple[Any, Any], ...]
@@ -81,7 +81,7 @@ class Map(Constrained):
 
 
 @attrs.frozen(eq=False, kw_only=True)
-class Options(Node):
+class Union(Node):
     """A union; none of its options is one."""
 
     options: tuple[Node, ...]
@@ -107,7 +107,7 @@ class Member:
 
 
 @attrs.define(eq=False, kw_only=True)
-class Shape:
+class ClassShape:
     """An attrs class or a dataclass; with its arguments, where it is generic."""
 
     hint: Any
@@ -123,9 +123,9 @@ class Shape:
 class ClassNode(Node):
     """An object with the fields of a class."""
 
-    shape: Shape
+    shape: ClassShape
 
 
 @attrs.frozen(eq=False, kw_only=True)
-class Foreign(Node):
+class Pydantic(Node):
     """A pydantic model or dataclass, which is its hint."""

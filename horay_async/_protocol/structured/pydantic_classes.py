@@ -209,7 +209,7 @@ class _Strict:
         }
 
 
-def foreign_hook(hint: Any) -> Hook:
+def pydantic_hook(hint: Any) -> Hook:
     """The hook of a pydantic class."""
     form = foreign_schema(hint)
     encode = msgspec.json.Encoder(decimal_format="number").encode

@@ -21,7 +21,7 @@ import attrs
 
 from horay_async._json import Json, is_array, is_object
 from horay_async._protocol.structured import nodes
-from horay_async._protocol.structured.classes import is_record
+from horay_async._protocol.structured.classes import has_fields
 from horay_async._protocol.structured.constraints import Constraint
 from horay_async._protocol.structured.hints import parse_hint, remembered
 from horay_async._protocol.structured.pydantic_check import DEFS
@@ -62,7 +62,7 @@ def schema(cls: Any) -> Schema:
     Raises `TypeError`, with the path to it, for a field of a type that JSON has no form for, and for a
     union of classes that nobody could tell apart in JSON.
     """
-    if not is_record(cls):
+    if not has_fields(cls):
         raise TypeError(
             f"an attrs class, a dataclass or a pydantic model is needed; got {cls!r}: {_instead(cls)}"
         )
@@ -117,12 +117,12 @@ class _SchemaWriter:
         self.strict = True
         self._names: dict[Any, str] = {}
         """The definitions' names, by class, enumeration, or a pydantic class's name and schema."""
-        self._unions: list[tuple[nodes.Options, list[str]]] = []
+        self._unions: list[tuple[nodes.Union, list[str]]] = []
 
     def define(self, node: nodes.Node) -> str:
         """The name of the definition of a class."""
         if isinstance(node, nodes.ClassNode):
-            return self._define_record(node.shape)
+            return self._define_class(node.shape)
         return self._define_foreign(node.hint)
 
     def of(self, node: nodes.Node) -> Json:
@@ -145,8 +145,8 @@ class _SchemaWriter:
         match node:
             case nodes.Scalar():
                 return _constrained(SCALARS[node.hint], node.constraints, node)
-            case nodes.Choice():
-                return self._choice(node)
+            case nodes.Enumeration():
+                return self._enumeration(node)
             case nodes.Array():
                 form = {"type": "array", "items": self.of(node.item)}
                 return _constrained(form, node.constraints, node)
@@ -156,15 +156,15 @@ class _SchemaWriter:
                 self.strict = False
                 form = {"type": "object", "additionalProperties": self.of(node.value)}
                 return _constrained(form, node.constraints, node)
-            case nodes.Options():
+            case nodes.Union():
                 return self._union(node)
-            case nodes.ClassNode() | nodes.Foreign():
+            case nodes.ClassNode() | nodes.Pydantic():
                 return self._reference(self.define(node))
             case _:  # anything
                 self.strict = False
                 return {}
 
-    def _choice(self, node: nodes.Choice) -> Json:
+    def _enumeration(self, node: nodes.Enumeration) -> Json:
         form = _enum(tuple(value for value, _ in node.values))
         if not isinstance(node.hint, type):  # a `Literal`, which has no name
             return form
@@ -180,7 +180,7 @@ class _SchemaWriter:
         self.strict = False
         return {**sized, "prefixItems": items}
 
-    def _union(self, node: nodes.Options) -> Json:
+    def _union(self, node: nodes.Union) -> Json:
         branches = [self.of(option) for option in node.options]
         names = [branch["$ref"].removeprefix(DEFS) for branch in branches if "$ref" in branch]
         self._unions.append((node, names))  # checked when all definitions are there
@@ -197,7 +197,7 @@ class _SchemaWriter:
         self.defs[name] = {}
         return name
 
-    def _define_record(self, shape: nodes.Shape) -> str:
+    def _define_class(self, shape: nodes.ClassShape) -> str:
         if shape.hint not in self._names:
             name = self._name(shape.hint, _named(shape.hint))
             properties = {member.name: self._property(member) for member in shape.members}
@@ -255,7 +255,7 @@ def _constrained(form: Json, constraints: Iterable[Constraint], node: nodes.Cons
 
 def _narrowed(form: Json, node: nodes.Node, constraints: tuple[Constraint, ...]) -> Json:
     """`form` with what the class's validators ask for, where that says something of its values."""
-    if isinstance(node, nodes.Options):
+    if isinstance(node, nodes.Union):
         branches = zip(form["anyOf"], node.options, strict=True)
         return {
             **form,

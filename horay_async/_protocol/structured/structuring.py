@@ -32,10 +32,10 @@ from horay_async._protocol.structured.mismatch import (
     named,
     step,
 )
-from horay_async._protocol.structured.pydantic_classes import foreign_hook
+from horay_async._protocol.structured.pydantic_classes import pydantic_hook
 from horay_async._protocol.structured.schema import check
 from horay_async._protocol.structured.unions import remembering, union_hook
-from horay_async._protocol.structured.values import SCALARS, Hook, anything, choice_hook
+from horay_async._protocol.structured.values import SCALARS, Hook, anything, enumeration_hook
 from horay_async._user_code import contain
 
 
@@ -66,7 +66,7 @@ class _Hooks:
     """Makes the hooks of a tree."""
 
     def __init__(self) -> None:
-        self._records: dict[nodes.Shape, Hook] = {}
+        self._by_class: dict[nodes.ClassShape, Hook] = {}
         """Those of classes: each is made once, which also ends recursions."""
 
     def of(self, node: nodes.Node) -> Hook:
@@ -116,12 +116,12 @@ class _Hooks:
 
         return hook
 
-    def union(self, node: nodes.Options) -> Hook:
+    def union(self, node: nodes.Union) -> Hook:
         return union_hook(node, [self.of(option) for option in node.options])
 
-    def record(self, node: nodes.ClassNode) -> Hook:
+    def class_with_fields(self, node: nodes.ClassNode) -> Hook:
         shape = node.shape
-        if shape not in self._records:
+        if shape not in self._by_class:
             fields: Hook | None = None
 
             def hook(value: Any) -> Any:
@@ -129,11 +129,11 @@ class _Hooks:
                     raise InvalidValue(f"an object ({named(shape.hint)})", value)
                 return cast(Hook, fields)(value)
 
-            self._records[shape] = hook
+            self._by_class[shape] = hook
             fields = self._fields(shape)
-        return self._records[shape]
+        return self._by_class[shape]
 
-    def _fields(self, shape: nodes.Shape) -> Hook:
+    def _fields(self, shape: nodes.ClassShape) -> Hook:
         """cattrs' function that makes an instance of a class."""
         # cattrs reads names and defaults off attributes. A class of their kind has no methods made for it,
         # whose text attrs would keep for ever.
@@ -193,11 +193,11 @@ def _converter() -> cattrs.Converter:
 HOOKS: dict[type[nodes.Node], Callable[[_Hooks, Any], Hook]] = {
     nodes.Anything: lambda _hooks, _node: anything,
     nodes.Scalar: lambda _hooks, node: SCALARS[node.hint],
-    nodes.Choice: lambda _hooks, node: choice_hook(node.values),
+    nodes.Enumeration: lambda _hooks, node: enumeration_hook(node.values),
     nodes.Array: _Hooks.array,
     nodes.FixedArray: _Hooks.fixed_array,
     nodes.Map: _Hooks.map,
-    nodes.Options: _Hooks.union,
-    nodes.ClassNode: _Hooks.record,
-    nodes.Foreign: lambda _hooks, node: foreign_hook(node.hint),
+    nodes.Union: _Hooks.union,
+    nodes.ClassNode: _Hooks.class_with_fields,
+    nodes.Pydantic: lambda _hooks, node: pydantic_hook(node.hint),
 }

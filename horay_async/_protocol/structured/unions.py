@@ -40,18 +40,18 @@ NESTED: dict[type[Any], tuple[type[nodes.Node], ...]] = {
 """Nodes that an array or an object can become."""
 
 
-def union_hook(node: nodes.Options, hooks: list[Hook]) -> Hook:
+def union_hook(node: nodes.Union, hooks: list[Hook]) -> Hook:
     """The hook of a union from those of its options."""
     options = list(zip(node.options, hooks, strict=True))
     table = {kind: _tried(kind, options) for kind in TRIED}
-    records = [option for option in node.options if isinstance(option, nodes.ClassNode)]
+    classes = [option for option in node.options if isinstance(option, nodes.ClassNode)]
     filled = [each for each in options if each[0].hint is not NoneType]
     expected = " or ".join(named(option.hint) for option in node.options)
 
     def hook(value: Any) -> Any:
         pool = table[type(value)]
-        if is_object(value) and records:
-            unlikely = set(records).difference(_meant(value, records))
+        if is_object(value) and classes:
+            unlikely = set(classes).difference(_meant(value, classes))
             pool = [each for each in pool if each[0] not in unlikely]
         if not pool and len(filled) == 1:
             pool = filled  # says what is wrong with its own message
@@ -110,7 +110,7 @@ def _tried(
     """The options that a value of a kind is tried as, in order."""
 
     def rank(node: nodes.Node) -> int | None:
-        if isinstance(node, nodes.Choice):
+        if isinstance(node, nodes.Enumeration):
             return -1
         if isinstance(node, nodes.Scalar):
             return TRIED[kind].index(node.hint) if node.hint in TRIED[kind] else None
@@ -125,24 +125,24 @@ def _tried(
     return [each for _, each in sorted(ranked, key=itemgetter(0))]
 
 
-def _meant(value: dict[str, Any], records: list[nodes.ClassNode]) -> list[nodes.ClassNode]:
+def _meant(value: dict[str, Any], classes: list[nodes.ClassNode]) -> list[nodes.ClassNode]:
     """The classes that an object can be meant as: the one that its tag names, else those whose fields
     are there, else all.
     """
-    tagged = [record for record in records if _tags_agree(value, record)]
+    tagged = [node for node in classes if _tags_agree(value, node)]
     fitting = [
-        record
-        for record in tagged
-        if value.keys() <= {member.name for member in record.shape.members}
-        and all(member.optional or member.name in value for member in record.shape.members)
+        node
+        for node in tagged
+        if value.keys() <= {member.name for member in node.shape.members}
+        and all(member.optional or member.name in value for member in node.shape.members)
     ]
-    return fitting or tagged or records
+    return fitting or tagged or classes
 
 
-def _tags_agree(value: dict[str, Any], record: nodes.ClassNode) -> bool:
+def _tags_agree(value: dict[str, Any], node: nodes.ClassNode) -> bool:
     """Whether each field of few choices has one of them, where it is there at all."""
     return all(
         any(same(literal, value[member.name]) for literal, _ in member.node.values)
-        for member in record.shape.members
-        if member.name in value and isinstance(member.node, nodes.Choice)
+        for member in node.shape.members
+        if member.name in value and isinstance(member.node, nodes.Enumeration)
     )

@@ -135,7 +135,7 @@ SCALARS: dict[Any, Hook] = {
 """The hooks of what JSON writes as a single value."""
 
 
-def choice_hook(values: Sequence[tuple[Any, Any]]) -> Hook:
+def enumeration_hook(values: Sequence[tuple[Any, Any]]) -> Hook:
     """The hook for a `Literal` or an enumeration, from its JSON values and what becomes of each."""
     allowed = msgspec.json.encode([literal for literal, _ in values]).decode()
 
