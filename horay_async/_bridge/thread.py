@@ -49,7 +49,7 @@ CANCEL_TIMEOUT = 5.0
 or a hook may catch the cancellation and go on. The same as `EXIT_TIMEOUT`, for the same reason."""
 
 CANCEL_POLL = 0.05
-"""Seconds of that between two looks whether anything is left to wait for, should nothing wake the caller."""
+"""Seconds within that time from one look at what is waited for to the next, in case nothing wakes the caller."""
 
 EXIT_TIMEOUT = 5.0
 """Seconds for which the end of the program, and the closing of the last client, wait for the thread: user code may hold it
@@ -94,7 +94,7 @@ class BlockingCall(Generic[R]):
         self._thread = thread
         thread.calls.add(self)
 
-    def ended(self) -> None:
+    def finish(self) -> None:
         """Wakes who waits."""
         if self._thread is not None:
             self._thread.calls.discard(self)
@@ -106,7 +106,7 @@ class BlockingCall(Generic[R]):
     def abandon_after_fork(self) -> None:
         """In a forked child: its loop has no thread here, so nobody but this would wake who waits."""
         self.forked_away = True
-        self.ended()
+        self.finish()
 
     async def run(self) -> None:
         """Runs the function, on the thread's loop. Raises nothing: the error would end the calls beside it."""
@@ -126,7 +126,7 @@ class BlockingCall(Generic[R]):
                 self._error = error
         finally:
             self._task = None
-            self.ended()
+            self.finish()
 
     def result(self) -> R:
         """What it returned, once it is over. Raises what it raised, and `ConfigurationError` where it was
@@ -162,7 +162,7 @@ class BlockingCall(Generic[R]):
         """
         self.cancel()
         due = time.monotonic() + CANCEL_TIMEOUT
-        # What hasn't begun to run never will. `ended` wakes who waits here, unless Ctrl-C came just after `wait`
+        # What hasn't begun to run never will. `finish` wakes who waits here, unless Ctrl-C came just after `wait`
         # had seen it.
         while (
             (task := self._task) is not None
@@ -217,7 +217,7 @@ class LoopThread:
         self._inbox.put((copy_context(), call))
         self._wake()
         if self._over:  # it may have missed this one
-            call.ended()
+            call.finish()
         if self._shared is not _shared:  # forked since the handle gave this thread
             call.abandon_after_fork()
 
@@ -342,7 +342,7 @@ class LoopThread:
         self.ending = self._over = True
         self._portal.cancel()
         for call in tuple(self.calls):
-            call.ended()
+            call.finish()
 
 
 class _Shared:
@@ -357,13 +357,13 @@ class _Shared:
         self.threads: dict[int, LoopThread] = {}
         """By their idents, the threads on which nothing may wait."""
 
-    def join(self, handle: LoopHandle) -> LoopThread:
+    def attach(self, handle: LoopHandle) -> LoopThread:
         """Gives the handle a thread."""
         try:
             self._lock.acquire()
             new, ident = LoopThread(self), id(handle)
-            # A signal handler's call may have come up to here, and what it did holds. None comes between these
-            # lines, which call nothing, and the last.
+            # A signal handler's call may have attached this handle just before. From here to the return nothing is called, so
+            # that no handler can run in between.
             if handle.closed:
                 raise ConfigurationError(CLIENT_CLOSED)
             before = handle.thread
@@ -382,14 +382,14 @@ class _Shared:
             except RuntimeError:  # it was interrupted before it had it
                 pass
 
-    def release(self, handle: LoopHandle) -> None:
+    def detach(self, handle: LoopHandle) -> None:
         """Takes the thread from the handle. The last one ends it."""
         if threading.get_ident() in self.threads:
-            # Who holds the lock may be waiting for this very thread.
+            # Who holds the lock may be waiting for this very thread. So it is only tried whether the lock is free.
             if not self._lock.acquire(blocking=False):
                 loop = None if handle.thread is None else handle.thread.loop
                 if loop is not None:
-                    loop.call_soon_threadsafe(loop.call_later, 0.001, self.release, handle)
+                    loop.call_soon_threadsafe(loop.call_later, 0.001, self.detach, handle)
                 return
             self._lock.release()
         thread, handle.thread = handle.thread, None
@@ -484,7 +484,7 @@ class LoopHandle:
         self.check_thread()
         thread = self.thread
         if self.closed or thread is None or self.shared is not _shared or thread.ending:
-            thread = _shared.join(self)
+            thread = _shared.attach(self)
         thread.submit(call)
 
     def check_thread(self) -> None:
@@ -535,4 +535,4 @@ class LoopHandle:
         try:
             await on_close()
         finally:
-            shared.release(self)
+            shared.detach(self)

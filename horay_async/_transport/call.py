@@ -140,7 +140,7 @@ class Call:
                 return await receive(response)
             except APIError as error:
                 self.fail(error)
-                if isinstance(error, AuthenticationError) and await self._has_new_key():
+                if isinstance(error, AuthenticationError) and await self._renew_key():
                     await self._wait_to_retry(error, 0.0)
                     response = None
                     continue
@@ -302,7 +302,7 @@ class Call:
         self, wait: Awaitable[T], *, queued_since: float, what: str = ""
     ) -> Awaitable[T]:
         """Waits until the timeout `queue` has passed since the attempt is queued, or until the deadline, whichever comes
-        first. `what` is told of the timeout `queue`.
+        first. `what` says in the message of the timeout `queue` what was waited for.
         """
         queue, deadline = self.request.timeouts.queue, self._deadline
         if queue is None or (deadline is not None and deadline < queued_since + queue):
@@ -334,7 +334,7 @@ class Call:
         self._key, self._key_asks = key, here.asks
         return key
 
-    async def _has_new_key(self) -> bool:
+    async def _renew_key(self) -> bool:
         """Whether the function provides another key than the one that was refused."""
         if self._keys is None or self._key_renewed:
             return False

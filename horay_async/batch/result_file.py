@@ -23,7 +23,7 @@ from horay_async.batch.result_lines import (
 from horay_async.batch.results import BatchResult
 
 BLANK = b" \t\r\n\0"
-"""What a line is blank of which nothing else is left. A file system that was cut off from power may leave zeros."""
+"""The bytes that a blank line may consist of. A file system that was cut off from power may leave zeros."""
 
 
 ROOM = 2**16
@@ -209,7 +209,7 @@ class ResultFile:
     def _ends_in_a_line(self, size: int) -> bool:
         """Whether the last byte of the file, which has `size`, ends a line."""
         handle = self._lock.handle
-        os.lseek(handle, size - 1, os.SEEK_SET)  # which is nothing to what is appended
+        os.lseek(handle, size - 1, os.SEEK_SET)  # appending ignores the position
         return os.read(handle, 1) == b"\n"
 
     def _lines(self) -> Iterator[bytes]:
@@ -243,7 +243,7 @@ class ResultFile:
 
 
 def _result_line(raw: bytes) -> ResultLine | None:
-    """The outcome in a line, None for a blank one. Raises `ValueError` for what is no line of responses."""
+    """The outcome in a line, None for a blank one. Raises `ValueError` for what is no line of results."""
     return read_result_line(raw) if raw.strip(BLANK) else None
 
 

@@ -78,7 +78,7 @@ _WRITING = (UnicodeError, ValueError, TypeError, OverflowError, RecursionError)
 
 
 def read_result_line(raw: bytes) -> ResultLine:
-    """The outcome that a line of responses holds. Raises `ValueError` for a line of which no id can be told, or that says
+    """The outcome that a line of results holds. Raises `ValueError` for a line of which no id can be told, or that says
     nothing of a result, and `RequestLineError` for a request, even one that is cut off.
 
     A line that msgspec can't decode is read by its brackets and strings; without a status it has failed.

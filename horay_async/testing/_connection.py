@@ -9,7 +9,7 @@ from collections.abc import Callable
 import attrs
 
 from horay_async.testing._parse import BadRequest, Head, read_body, read_head
-from horay_async.testing._server_connection import ClientLeft, ServerConnection
+from horay_async.testing._server_connection import ConnectionGone, ServerConnection
 from horay_async.testing.failures import error
 from horay_async.testing.recorder import Recording
 from horay_async.testing.records import Connection, Request
@@ -49,11 +49,11 @@ class RequestHandler:
                 then = await self._exchange(head, _UNDER.get(then))
                 if head.closes:
                     then = "close"
-        except ClientLeft:
+        except ConnectionGone:
             pass
         except BadRequest as problem:
             response = error(400, str(problem), headers={"Connection": "close"})
-            with contextlib.suppress(ClientLeft):
+            with contextlib.suppress(ConnectionGone):
                 await _play(self.wire, response, lambda: None)
         finally:
             self.wire.close()
@@ -125,31 +125,31 @@ async def _play(
 ) -> None:
     """Plays `response`; calls `executed` where the request counts as executed, maybe several times.
 
-    Raises `ClientLeft` when the connection ends by it.
+    Raises `ConnectionGone` when the connection ends by it.
     """
     for step in response.steps:
         match step:
             case Send(data):
                 # Before the write: a client that has the response can count on the count.
-                if response.executed and wire.here:
+                if response.executed and wire.connected:
                     executed()
                 await wire.send(data)
             case Repeat(data, gap):
                 while True:
                     await wire.send(data)
-                    await wire.rest(gap)
+                    await wire.sleep(gap)
             case Pause(seconds):
-                await wire.rest(seconds)
+                await wire.sleep(seconds)
             case Gate():
-                await wire.meanwhile(step.passed())
+                await wire.wait_for(step.passed())
             case Stall():
                 await wire.until_left()
-                raise ClientLeft
+                raise ConnectionGone
             case Fin():
                 await wire.fin()
-                raise ClientLeft
+                raise ConnectionGone
             case Reset():
                 wire.reset()
-                raise ClientLeft
+                raise ConnectionGone
             case MarkExecuted():
                 executed()

@@ -35,7 +35,7 @@ class Head:
 
 async def read_head(wire: ServerConnection) -> Head:
     """The next request's head. Raises `BadRequest`."""
-    lines = (await wire.until(b"\r\n\r\n")).decode("latin-1").strip("\r\n").split("\r\n")
+    lines = (await wire.read_until(b"\r\n\r\n")).decode("latin-1").strip("\r\n").split("\r\n")
     parts = lines[0].split(" ")
     if len(parts) != 3 or parts[2] not in ("HTTP/1.1", "HTTP/1.0"):
         raise BadRequest(f"not a request line: {lines[0][:100]!r}")
@@ -60,14 +60,14 @@ async def read_body(wire: ServerConnection, head: Head, into: bytearray, most: i
 
 async def _read_chunks(wire: ServerConnection, into: bytearray, most: int | None) -> bool:
     while most is None or len(into) < most:
-        size = _number((await wire.until(b"\r\n")).partition(b";")[0].decode("latin-1"), 16)
+        size = _number((await wire.read_until(b"\r\n")).partition(b";")[0].decode("latin-1"), 16)
         if size == 0:
-            while await wire.until(b"\r\n") != b"\r\n":
+            while await wire.read_until(b"\r\n") != b"\r\n":
                 pass  # trailers
             return True
         left = size if most is None else min(size, most - len(into))
         await _read(wire, into, left)
-        if left == size and await wire.until(b"\r\n") != b"\r\n":
+        if left == size and await wire.read_until(b"\r\n") != b"\r\n":
             raise BadRequest("a chunk is longer than it says")
     return False
 
@@ -75,7 +75,7 @@ async def _read_chunks(wire: ServerConnection, into: bytearray, most: int | None
 async def _read(wire: ServerConnection, into: bytearray, size: int) -> None:
     due = len(into) + size
     while len(into) < due:
-        into += await wire.some(due - len(into))
+        into += await wire.read_some(due - len(into))
 
 
 def _number(text: str, base: int) -> int:

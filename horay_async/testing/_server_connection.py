@@ -30,21 +30,20 @@ _NO_LINGER = struct.pack("ii", 1, 0)
 """The value of SO_LINGER that makes closing a socket reset it."""
 
 
-class ClientLeft(Exception):
-    """The client ended its side, or reset the connection."""
+class ConnectionGone(Exception):
+    """The connection ended: the client ended its side, or either side reset or closed it."""
 
 
 class ServerConnection(asyncio.Protocol):
-    """A connection as the script sees it. Everything that waits raises `ClientLeft` once it is gone.
+    """A connection as the script sees it. Everything that waits raises `ConnectionGone` once it is gone.
 
     `on_end` is told once who ended it. A client that ends its side alone has left, too.
     """
 
     def __init__(self, on_end: Callable[[Literal["client", "server"]], None]) -> None:
         self._on_end = on_end
-        self._left = asyncio.Event()
-        self._changed = asyncio.Event()  # reading was paused, or the client left
         self._ended = False
+        self._changed = asyncio.Event()  # reading was paused, or the connection ended
         self._buffer = bytearray()
         self._arrived = asyncio.Event()
         self._paused = False
@@ -57,8 +56,8 @@ class ServerConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        # `send` waits until the kernel has it all. TLS takes a limit as reached where plain TCP takes it as
-        # kept, so that one of 0 would pause it for good.
+        # `send` waits until the kernel has it all. asyncio pauses TLS once as much as the limit is buffered, and plain TCP once
+        # more is: with a limit of 0, TLS would never go on.
         secure = transport.get_extra_info("sslcontext") is not None
         self._transport.set_write_buffer_limits(high=1 if secure else 0, low=0)
 
@@ -87,17 +86,17 @@ class ServerConnection(asyncio.Protocol):
     # What the script calls.
 
     @property
-    def here(self) -> bool:
+    def connected(self) -> bool:
         """Whether the connection is still there."""
-        return not self._left.is_set()
+        return not self._ended
 
-    async def until(self, mark: bytes) -> bytes:
+    async def read_until(self, mark: bytes) -> bytes:
         """The bytes up to `mark`, and `mark`."""
         while (place := self._buffer.find(mark)) < 0:
             await self._more()
         return self._take(place + len(mark))
 
-    async def some(self, most: int) -> bytes:
+    async def read_some(self, most: int) -> bytes:
         """At least one byte, and `most` at most."""
         if not self._buffer:
             await self._more()
@@ -106,24 +105,24 @@ class ServerConnection(asyncio.Protocol):
     async def send(self, data: bytes) -> None:
         """Writes, and waits until the kernel has taken it."""
         # A transport that failed to write says so before the loop gets to tell of it.
-        if self._left.is_set() or self._opened.is_closing():
-            raise ClientLeft
+        if self._ended or self._opened.is_closing():
+            raise ConnectionGone
         self._opened.write(data)
         await self._room.wait()
         if self._ended:
-            raise ClientLeft
+            raise ConnectionGone
 
-    async def rest(self, seconds: float) -> None:
-        """Lets time pass."""
+    async def sleep(self, seconds: float) -> None:
+        """Lets time pass. Raises `ConnectionGone` where the connection ends meanwhile."""
         try:
             async with asyncio.timeout(seconds):
                 await self.until_left()
         except TimeoutError:
             return
-        raise ClientLeft
+        raise ConnectionGone
 
-    async def meanwhile(self, waiting: Awaitable[None]) -> None:
-        """Awaits something."""
+    async def wait_for(self, waiting: Awaitable[None]) -> None:
+        """Awaits something. Raises `ConnectionGone` where the connection has ended by then."""
         task = asyncio.ensure_future(waiting)
         leaving = asyncio.ensure_future(self.until_left())
         try:
@@ -131,12 +130,12 @@ class ServerConnection(asyncio.Protocol):
         finally:
             task.cancel()
             leaving.cancel()
-        if self._left.is_set():
-            raise ClientLeft
+        if self._ended:
+            raise ConnectionGone
 
     async def until_left(self) -> None:
         """Waits for the client to leave."""
-        while not self._left.is_set():
+        while not self._ended:
             # Where reading is paused the end may stand behind what isn't read; a reset shows all the same.
             if self._paused and self._is_gone():
                 self._leave("client")
@@ -149,7 +148,7 @@ class ServerConnection(asyncio.Protocol):
                 continue
 
     async def on_connect(self, fault: ConnectFault) -> None:
-        """Turns the client away, and tells it so in TLS at most. Raises `ClientLeft` when it leaves before."""
+        """Turns the client away, and tells it so in TLS at most. Raises `ConnectionGone` when it leaves before."""
         match fault:
             case "reset":
                 self.reset()
@@ -158,7 +157,7 @@ class ServerConnection(asyncio.Protocol):
             case "stall":
                 await self.until_left()
             case "old_tls":
-                await self.some(1)  # the client speaks first
+                await self.read_some(1)  # the client speaks first
                 await self.send(PROTOCOL_VERSION_ALERT)
                 await self.fin()
 
@@ -205,8 +204,8 @@ class ServerConnection(asyncio.Protocol):
         have = len(self._buffer)
         self._resume()
         while len(self._buffer) == have:
-            if self._left.is_set():
-                raise ClientLeft
+            if self._ended:
+                raise ConnectionGone
             self._arrived.clear()
             await self._arrived.wait()
 
@@ -233,7 +232,6 @@ class ServerConnection(asyncio.Protocol):
         if not self._ended:
             self._ended = True
             self._on_end(who)
-        self._left.set()
         self._changed.set()
         self._arrived.set()
         self._room.set()

@@ -21,7 +21,7 @@ Handler = Callable[[Request], Scripted]
 """Called on the server's thread with the whole request."""
 
 TEXT_PATHS = frozenset({"/chat/completions", "/completions"})
-"""What texts are for: a client that first asks for the models doesn't use one up."""
+"""The paths that a scripted text is for: a client that first asks for the models doesn't use one up."""
 
 
 @attrs.frozen(eq=False)

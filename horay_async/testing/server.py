@@ -14,7 +14,7 @@ from functools import partial
 from typing import Self, Unpack
 
 from horay_async.testing._connection import BASE_PATH, RequestHandler
-from horay_async.testing._server_connection import ClientLeft, ConnectFault, ServerConnection
+from horay_async.testing._server_connection import ConnectFault, ConnectionGone, ServerConnection
 from horay_async.testing.canned import Piece, Reply, picture_url
 from horay_async.testing.recorder import Recorder
 from horay_async.testing.records import Connection
@@ -217,7 +217,7 @@ class FaultServer(Recorder):
                 lambda: wire, accepted, ssl=self._tls if fault is None else None
             )
             await (handler.run() if fault is None else wire.on_connect(fault))
-        except ClientLeft:
+        except ConnectionGone:
             pass
         except OSError as error:
             wire.connection_lost(error)  # the client broke off the TLS handshake

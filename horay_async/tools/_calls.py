@@ -23,7 +23,7 @@ from horay_async.errors import AnswerError
 from horay_async.models.chat import ToolCall
 from horay_async.models.events import ToolResult
 from horay_async.models.messages import ImagePart, TextPart, ToolMessage
-from horay_async.tools._tool_threads import call_user_code, message_of
+from horay_async.tools._call_user_code import call_user_code, message_of
 from horay_async.tools.define import Approve, Tool
 
 if TYPE_CHECKING:

@@ -104,9 +104,9 @@ class AsyncToolRun(Readable[ToolRunEvent]):
         """What the observer is told when the run is over; the usages are of the rounds' responses."""
 
         self._loop: asyncio.AbstractEventLoop | None = None
-        """The loop that the run belongs to, and"""
+        """The loop that the run belongs to; set at the first step."""
         self._deadline: float | None = None
-        """when time is up by its clock; both set at the first step."""
+        """When time is up, by that loop's clock; set at the first step."""
 
         self._next: Callable[[], Awaitable[Events]] | None = self._begin
         """The step to take; None when the run is over."""
@@ -123,8 +123,9 @@ class AsyncToolRun(Readable[ToolRunEvent]):
         """Runs the calls; made at the first one."""
         self._tasks: dict[asyncio.Task[ToolResult], ToolCall] = {}
         """The tool calls of this round that are ours, in their order, by what runs them, also once the run has ended within the
-        round; and those whose results were handed out:"""
+        round."""
         self._handed_out: set[asyncio.Task[ToolResult]] = set()
+        """Those of these tasks whose results were handed out."""
         self._last_round = False
         """Whether the run is over when they are: the model also called a tool that has no function here."""
 
@@ -406,7 +407,7 @@ class AsyncToolRun(Readable[ToolRunEvent]):
         """
         self._cancel()
         if self._tasks:
-            from horay_async.tools._tool_threads import CLEANUP  # noqa: PLC0415 - see above
+            from horay_async.tools._call_user_code import CLEANUP  # noqa: PLC0415 - see above
 
             await asyncio.wait(self._tasks, timeout=CLEANUP)
 

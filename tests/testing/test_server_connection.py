@@ -8,7 +8,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from horay_async.testing._server_connection import ClientLeft, ServerConnection
+from horay_async.testing._server_connection import ConnectionGone, ServerConnection
 
 pytestmark = pytest.mark.anyio
 
@@ -26,11 +26,11 @@ async def test_writing_to_one_that_is_gone() -> None:
     transport = Mock(asyncio.Transport)
     wire, told = wired(transport)
     wire.connection_lost(None)
-    with pytest.raises(ClientLeft):
+    with pytest.raises(ConnectionGone):
         await wire.send(b"x")
     assert not transport.write.called
     assert told == ["client"]
-    assert not wire.here
+    assert not wire.connected
 
 
 async def test_going_while_a_write_waits() -> None:
@@ -43,7 +43,7 @@ async def test_going_while_a_write_waits() -> None:
     await asyncio.sleep(0)
     assert not writing.done()
     wire.connection_lost(ConnectionResetError())
-    with pytest.raises(ClientLeft):
+    with pytest.raises(ConnectionGone):
         await writing
     assert told == ["client"]
 

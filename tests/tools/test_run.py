@@ -789,7 +789,7 @@ async def test_result_of_a_tool_that_was_stopped(
     fault_server: FaultServer, connect: Connect, monkeypatch: pytest.MonkeyPatch, late: bool
 ) -> None:
     """What a tool brings though it was cancelled is among the messages, at once or later; until then, that it was stopped."""
-    monkeypatch.setattr("horay_async.tools._tool_threads.CLEANUP", 0.01 if late else 60.0)
+    monkeypatch.setattr("horay_async.tools._call_user_code.CLEANUP", 0.01 if late else 60.0)
     begun, others_begun, go_on = asyncio.Event(), asyncio.Event(), asyncio.Event()
     cancelled = 0
 

@@ -25,7 +25,7 @@ from horay_async.models.dicts import ToolDict
 from horay_async.models.events import ToolResult
 from horay_async.models.messages import ImagePart, ImageURL, TextPart, UserMessage
 from horay_async.testing import FaultServer, respond, sse
-from horay_async.tools._tool_threads import call_user_code
+from horay_async.tools._call_user_code import call_user_code
 from horay_async.tools.define import Tool, tool
 
 from .responses import asked, calling, saying
@@ -282,7 +282,7 @@ async def test_closing_waits_for_no_thread(fault_server: FaultServer, connect: C
 
 async def test_closing_waits_for_no_deaf_coroutine(monkeypatch: pytest.MonkeyPatch) -> None:
     """A coroutine that doesn't heed its cancellation isn't waited for either."""
-    monkeypatch.setattr("horay_async.tools._tool_threads.CLEANUP", 0.01)
+    monkeypatch.setattr("horay_async.tools._call_user_code.CLEANUP", 0.01)
     begun, go_on = asyncio.Event(), asyncio.Event()
 
     async def deaf() -> None:
@@ -321,7 +321,7 @@ async def test_cancelled_coroutine_that_fails() -> None:
 
 HANGING = """
 import asyncio, threading
-from horay_async.tools._tool_threads import call_user_code
+from horay_async.tools._call_user_code import call_user_code
 
 async def main():
     begun = threading.Event()

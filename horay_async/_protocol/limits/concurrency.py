@@ -221,16 +221,16 @@ class ConcurrencyLimit:
         else:
             self._consider_trial(now)
 
-    def refused(self, epoch: int, in_flight: int, *, row: int, sure: bool) -> None:
+    def refused(self, epoch: int, in_flight: int, *, in_a_row: int, counts_alone: bool) -> None:
         """Learns from a refusal of a request that began in `epoch` as one of `in_flight`.
 
-        It is number `row` of those that came one upon the other, each sent when the one before was known.
-        `sure` says that even a lone one counts.
+        It is number `in_a_row` of those that came one upon the other, each sent when the one before was known.
+        `counts_alone` says that even a lone one counts.
         """
         cuts, search = self._cuts, self._search
         if epoch != self.epoch or self._floor == self._ceiling:
             return
-        if not self._refusals.add(sure=sure):
+        if not self._refusals.add(counts_alone=counts_alone):
             return
         if cuts.responses_since >= ANOTHER_MATTER:
             cuts.before = self._limit if search.baseline is None else search.baseline.limit
@@ -238,7 +238,7 @@ class ConcurrencyLimit:
         cuts.responses_since = 0
         cuts.in_episode = cuts.slow_growth = True
         cuts.doubted = in_flight if search.doubles else None
-        kept = self._limit_after_cut(in_flight, row)
+        kept = self._limit_after_cut(in_flight, in_a_row)
         self._search = _Search(search.doubled_from, step=MIN_STEP)
         self._set_limit(kept)
 
@@ -289,8 +289,8 @@ class ConcurrencyLimit:
         self._search.unsettled = 0 if self._search.doubles else self.limit
         self._begin_sample()
 
-    def _limit_after_cut(self, in_flight: int, row: int) -> float:
-        """What number `row` of refusals in a row leaves of the limit, where it was of one of `in_flight`.
+    def _limit_after_cut(self, in_flight: int, in_a_row: int) -> float:
+        """What number `in_a_row` of refusals in a row leaves of the limit, where it was of one of `in_flight`.
 
         | refusal | leaves | at least |
         |---|---|---|
@@ -302,7 +302,7 @@ class ConcurrencyLimit:
         if self._search.doubles:
             return max(let_through * STEP_BACK, self._limit / FIRST_STEP)
         least = self._limit * DECREASE
-        return least if row > 2 else max(let_through * STEP_BACK**row, least)
+        return least if in_a_row > 2 else max(let_through * STEP_BACK**in_a_row, least)
 
     def _consider_trial(self, now: float) -> None:
         """Whether to try another limit than the one that the sample was taken at. The first case that applies decides.

@@ -22,7 +22,8 @@ class ConsecutiveRefusals:
 
     def __init__(self) -> None:
         self.count: int = 0
-        """Refusals in a row; 1 again by that of a later informed request. To be set to 0 once one is let through."""
+        """Refusals in a row: grows when the next request after a refusal is refused, and is 1 again when a later one is. The caller sets
+        it to 0 when one is let through."""
         self.newest: int = 0
         """The number of the newest request."""
         self.most: int = PROBE_AFTER

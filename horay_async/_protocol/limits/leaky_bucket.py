@@ -16,12 +16,12 @@ class LeakyBucket:
     level: float = 0.0
     """Events, less what is forgotten of them."""
 
-    def add(self, *, sure: bool = False) -> bool:
-        """Counts an event; returns whether there are too many of them, or this one is `sure` to count by itself. Then it counts
+    def add(self, *, counts_alone: bool = False) -> bool:
+        """Counts an event; returns whether there are too many of them, or this one `counts_alone`. Then it counts
         anew.
         """
         self.level += 1
-        if self.level < self.most and not sure:
+        if self.level < self.most and not counts_alone:
             return False
         self.level = 0.0
         return True

@@ -184,13 +184,13 @@ class LearnedRate:
         rate = self.per_second
         return rate is not None and rate <= FAR * self._throughput.per_second(now)
 
-    def refused(self, *, sure: bool) -> bool:
+    def refused(self, *, counts_alone: bool) -> bool:
         """Counts a refusal of a request that the rate had held back; returns whether that is enough to lower
-        it. `sure` says that even a lone one counts.
+        it. `counts_alone` says that even a lone one counts.
         """
-        if not self._refusals.add(sure=sure):
+        if not self._refusals.add(counts_alone=counts_alone):
             return False
-        rare = self._responses_since_lowered >= RARE and not sure
+        rare = self._responses_since_lowered >= RARE and not counts_alone
         self._lowered_for_rare = self._lowered_for_rare + 1 if rare else 0
         self._responses_since_lowered = 0
         if self._rate is not None and self._lowered_for_rare >= MAX_RARE:

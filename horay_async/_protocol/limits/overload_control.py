@@ -127,9 +127,9 @@ class _Refusal(NamedTuple):
     """The server's `Retry-After`, in seconds."""
     informed: bool
     """Whether the request was sent when the refusal before was known."""
-    row: int
+    in_a_row: int
     """How many there were in a row, see `ConsecutiveRefusals`."""
-    sure: bool
+    counts_alone: bool
     """Whether even a lone one counts: it is the second in a row, or the server says when to come back."""
     refusing: float
     """Seconds for which the server has refused everything."""
@@ -297,9 +297,9 @@ class OverloadControl:
         self._episode.limits.add(permit.concurrency)
         if informed:
             self._consecutive.refused(permit.serial)
-        row = self._consecutive.count
-        sure = retry_after is not None or row > 1
-        refusal = _Refusal(permit, retry_after, informed, row, sure, now - since)
+        in_a_row = self._consecutive.count
+        counts_alone = retry_after is not None or in_a_row > 1
+        refusal = _Refusal(permit, retry_after, informed, in_a_row, counts_alone, now - since)
         self._learn(refusal, self._episode, now)
         self._hold_up(refusal, self._episode, now)
 
@@ -319,7 +319,7 @@ class OverloadControl:
         concurrency = refusal.permit.concurrency
         if refusal.asked is None:
             # 1. It was at random: the request's own backoff is all that helps, until there are more in a row.
-            if self._random_refusals.assumed and refusal.row <= self._consecutive.most:
+            if self._random_refusals.assumed and refusal.in_a_row <= self._consecutive.most:
                 return
 
             # 2. It was sent before the latest refusal was known, which has held up all already.
@@ -327,14 +327,14 @@ class OverloadControl:
                 return
 
             # 3. It is the first in a row, and others are under way: what they meet tells whether to go on.
-            if refusal.row == 1 and self.undecided:
+            if refusal.in_a_row == 1 and self.undecided:
                 self._halt.on = True
                 self._halt.extend(now, concurrency.latency)
                 return
 
         # 4. Nothing is sent for as long as the server asks for, or for longer the longer it refuses everything. A few in a
         #    row are no outage yet, however long what was under way took.
-        refusing = refusal.refusing if refusal.row > self._consecutive.most else 0.0
+        refusing = refusal.refusing if refusal.in_a_row > self._consecutive.most else 0.0
         episode.paused += self._pause.pause(
             refusal.asked, sharers=concurrency.limit, now=now, refusing=refusing
         )
@@ -358,7 +358,9 @@ class OverloadControl:
             if refusal.informed and permit.waited_for_rate:
                 self._rate.forget()  # it held requests back, and they were refused all the same
             epoch, in_flight = permit.epoch, permit.in_flight
-            concurrency.refused(epoch, in_flight, row=refusal.row, sure=refusal.sure)
+            concurrency.refused(
+                epoch, in_flight, in_a_row=refusal.in_a_row, counts_alone=refusal.counts_alone
+            )
 
     def _cause_of(self, refusal: _Refusal, episode: _OverloadEpisode) -> _Cause:
         """What a refusal was for. The first case that applies decides. 4 and 6 count it in the rate, too."""
@@ -381,24 +383,30 @@ class OverloadControl:
         # 4. It had to wait for the rate, and there is reason to believe in that rate: it was met with a refusal
         #    before, or as many under way were let through just now. Then the rate is a little too high.
         if permit.waited_for_rate and (episode.let_through or self._rate.proven):
-            return _Cause.RATE if self._rate.refused(sure=refusal.sure) else _Cause.UNCLEAR
+            return (
+                _Cause.RATE
+                if self._rate.refused(counts_alone=refusal.counts_alone)
+                else _Cause.UNCLEAR
+            )
 
         # 5. The server asks for a wait as long as a window of time; or it refuses again and again what it had
         #    let through in that number: its window is used up.
         if asked is not None and asked > LONG_WAIT * max(1.0, concurrency.latency):
             return _Cause.RATE
-        if episode.let_through and refusal.row > 1:
+        if episode.let_through and refusal.in_a_row > 1:
             return _Cause.RATE
 
         # 6. That number was let through so often that it can't be the reason. The rate may be, or none at all.
         if evidence >= AMPLE_EVIDENCE and asked is None:
-            return _Cause.RATE if self._rate.refused(sure=False) else _Cause.UNCLEAR
+            return _Cause.RATE if self._rate.refused(counts_alone=False) else _Cause.UNCLEAR
 
         # 7. Nothing speaks for a rate.
         return _Cause.CONCURRENCY
 
     def _end_episode(self, episode: _OverloadEpisode, now: float) -> None:
-        """The server has responded to what was sent after the first refusal: what was refused is told what all of it cost."""
+        """Ends the episode, since the server has responded to what was sent after its first refusal: each limit that saw refusals gets
+        their number and the seconds paused.
+        """
         self._episode = None
         refusals, paused = episode.refusals, episode.paused
         for concurrency in episode.limits:

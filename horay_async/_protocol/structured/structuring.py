@@ -135,8 +135,7 @@ class _Hooks:
 
     def _fields(self, shape: nodes.ClassShape) -> Hook:
         """cattrs' function that makes an instance of a class."""
-        # cattrs reads names and defaults off attributes. A class of their kind has no methods made for it,
-        # whose text attrs would keep for ever.
+        # cattrs needs attributes of an attrs class. That class gets no generated methods: attrs keeps their source for ever.
         attributes = {
             FIELD + member.name: attrs.field(
                 default=None if member.optional else attrs.NOTHING, kw_only=True

@@ -70,16 +70,16 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
         self._max_objects = max_objects
         self._drift = drift
         self._unrecognised: str | None = None  # a field that may hold content, and isn't known
-        self._beside: str | None = None  # the same beside the choices
+        self._unrecognised_beside: str | None = None  # the same beside the choices
         self._template = ChunkTemplate()
         self._split = SplitCharacters()
         self._names = set[str]()  # under which chunks have come
         self._texts: list[str] | None = None  # of the newest chunks, where they are the template's
         # Where the texts of the template's chunks go; None where more is new in each.
-        self._text_of_all: list[str] | None = None
+        self._fast_texts: list[str] | None = None
         self._others_came = False  # since the last chunk of the template
         self._in_messages = set[int]()  # the choices whose deltas come as `message`
-        self._marked = False  # once `[DONE]` has come
+        self._saw_done = False  # once `[DONE]` has come
 
     def take_failure(self) -> APIError | DriftWarning | None:
         failure = self._failure or self._unfinished() or self._drift_error
@@ -96,11 +96,11 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
         """What is wrong with a stream that ended as one that is complete does."""
         if not self.done:
             return None
-        if self._beside is not None and self.merged.without_choices:
-            what = f"is finished and holds nothing that is known, but {self._beside}"
+        if self._unrecognised_beside is not None and self.merged.without_choices:
+            what = f"is finished and holds nothing that is known, but {self._unrecognised_beside}"
         elif self._unrecognised is not None and self.merged.holds_nothing:
             what = f"is finished and holds nothing that is known, but {self._unrecognised}"
-        elif self._marked and self.merged.partly_finished:
+        elif self._saw_done and self.merged.partly_finished:
             what = "ends with [DONE], and not all of its choices are finished"
         else:
             return None
@@ -130,9 +130,9 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
             and data.find(b"\n\n") == len(data) - 2
             and len(data) <= self._max_event_bytes
             and self._sse.is_between_events
-            and (known := self._known(data[6:-2])) is not None
+            and (chunks := self._from_template(data[6:-2])) is not None
         ):
-            return known
+            return chunks
         return super().feed(data)
 
     def _is_whole(self, data: bytes, *, ended: bool) -> bool:
@@ -143,8 +143,8 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
     def _read(self, datas: list[bytes]) -> list[C]:
         if min(datas) < OBJECT:
             datas = self._until_done(datas)
-        if len(datas) == 1 and (known := self._known(datas[0])) is not None:
-            return known
+        if len(datas) == 1 and (chunks := self._from_template(datas[0])) is not None:
+            return chunks
         chunks = self._decoded(datas, b"\n".join(datas))
         if self._texts is not None:
             self._add_texts(chunks, self._texts)
@@ -162,11 +162,11 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
                 "".join(self.merged.texts_in([last])),
                 masked(found, self._context) if found else found,
             ):
-                self._text_of_all = self.merged.only_text_of(last)
+                self._fast_texts = self.merged.only_text_of(last)
                 self._others_came = False
         return chunks
 
-    def _known(self, data: bytes) -> list[C] | None:
+    def _from_template(self, data: bytes) -> list[C] | None:
         """The chunk that `data` is, where it is one of the template; None where that isn't sure."""
         if not self._template.matches(data) or self._sse.named or self._split.halves:
             return None
@@ -248,14 +248,14 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
         """Merges chunks of the template, which have these texts."""
         if self._template.found:
             self._drift.counts.add(self._template.found, len(chunks))
-        if self._text_of_all is None or self._others_came:
+        if self._fast_texts is None or self._others_came:
             self._add(chunks)
             self._others_came = False
             return
         meta = self._meta
         for chunk in chunks:
             chunk.meta = meta
-        self._text_of_all.extend(filter(None, texts))
+        self._fast_texts.extend(filter(None, texts))
         self.has_content = any(texts)
         self._count(chunks)
 
@@ -292,8 +292,8 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
             sent = _sent(chunk)
             if self._unrecognised is None:
                 self._unrecognised = unrecognised_in_chunk(sent, type(chunk))
-            if self._beside is None and self.merged.without_choices:
-                self._beside = unrecognised_beside_choices(sent, type(chunk))
+            if self._unrecognised_beside is None and self.merged.without_choices:
+                self._unrecognised_beside = unrecognised_beside_choices(sent, type(chunk))
 
     def _until_done(self, datas: list[bytes]) -> list[bytes]:
         """The events before `[DONE]`, without the empty ones that only keep the connection alive."""
@@ -301,7 +301,7 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
         for data in datas:
             text = data.strip()
             if text in (DONE, b'"%b"' % DONE):  # some servers make JSON of all data
-                self.done = self._marked = True
+                self.done = self._saw_done = True
                 break
             if text or (isinstance(data, NamedEvent) and data.name == ERROR):
                 kept.append(data)

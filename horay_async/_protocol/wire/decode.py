@@ -288,7 +288,7 @@ class Decoder(Generic[R]):
     def _is_bare_list(self, inner: Any) -> bool:
         """Whether `inner` is the list that the response is about, without the object around it.
 
-        An empty list is a response only to the question what there is: no models. To a prompt it says
+        An empty list is a response only where it is asked what there is: no models. As the response to a prompt it says
         nothing. A chunk is never a bare list.
         """
         if not is_array(inner) or not self._wire.list_field or self._wire.allow_empty:

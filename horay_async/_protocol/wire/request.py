@@ -88,7 +88,7 @@ class Request(Record):
         init=False, default=attrs.Factory(lambda self: self.method in SAFE_METHODS, takes_self=True)
     )
     """Whether its method is safe, in HTTP's word: it runs nothing at the server, so that it can be sent again whatever
-    became of it.
+    became of it. Errors have it as `repeatable`.
     """
 
     @property

@@ -1,5 +1,5 @@
-"""What the spans of all calls have in common, and what they are made with. Calls that have nothing generated have no more: a
-span by the conventions for HTTP clients.
+"""What the spans of all calls have in common, and what they are made with. Calls that generate nothing get only these: a span by
+the conventions for HTTP clients.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from horay_async.integrations.otel.metrics import Metrics, RunMetrics
 from horay_async.integrations.otel.requests import server
 from horay_async.models._base import Response
 
-TEMPLATES = frozenset({"/models", "/user/info"})
-"""Paths of which there aren't any number, so that they may stand in a span's name."""
+FIXED_PATHS = frozenset({"/models", "/user/info"})
+"""Paths that may stand in a span's name, since there are few different ones (low cardinality)."""
 
 
 @attrs.frozen(kw_only=True)
@@ -125,7 +125,7 @@ class PlainCall(CallSpan):
             **server(call.url),
         }
         name = method
-        if path in TEMPLATES:
+        if path in FIXED_PATHS:
             name = f"{method} {path}"
             attributes["url.template"] = path
         super().__init__(tracer, name, attributes, propagate=propagate)

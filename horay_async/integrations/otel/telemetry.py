@@ -41,7 +41,7 @@ class TelemetryParams(TypedDict, total=False):
     """Whether prompts, responses and tools' arguments and results are recorded on spans; unless given, it is for
     `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT` to say (`true`, `SPAN_ONLY` or `SPAN_AND_EVENT`)."""
     logger_provider: LoggerProvider | None
-    """Takes the events; the same."""
+    """Takes the events; the one that OpenTelemetry is set up with unless given."""
     propagate: bool
     """False keeps trace context out of the headers, and out of what is sent to MCP servers."""
     conventions: Version

@@ -34,10 +34,17 @@ class Rounds:
             self.seen.append(concurrency.limit)
         return concurrency.limit
 
-    def refuse(self, *, row: int = 1, sure: bool = True, in_flight: int | None = None) -> int:
+    def refuse(
+        self, *, in_a_row: int = 1, counts_alone: bool = True, in_flight: int | None = None
+    ) -> int:
         """Refuses one of those under way; gives the limit then."""
         concurrency = self.concurrency
-        concurrency.refused(concurrency.epoch, in_flight or concurrency.limit, row=row, sure=sure)
+        concurrency.refused(
+            concurrency.epoch,
+            in_flight or concurrency.limit,
+            in_a_row=in_a_row,
+            counts_alone=counts_alone,
+        )
         return concurrency.limit
 
 
@@ -192,18 +199,18 @@ def test_refusal_cuts_to_just_below_what_was_let_through() -> None:
 def test_lone_refusals_are_tolerated() -> None:
     """One in forty responses changes nothing, a second one soon after does, and so does a sure one."""
     rounds = Rounds(start=20, ceiling=20)
-    assert rounds.refuse(sure=False) == 20
+    assert rounds.refuse(counts_alone=False) == 20
     rounds.run(45)
-    assert rounds.refuse(sure=False) == 20
-    assert rounds.refuse(sure=False) < 20
-    assert Rounds(start=20).refuse(sure=True) < 20
+    assert rounds.refuse(counts_alone=False) == 20
+    assert rounds.refuse(counts_alone=False) < 20
+    assert Rounds(start=20).refuse(counts_alone=True) < 20
 
 
 def test_refusals_of_an_older_limit_are_ignored() -> None:
     """What was sent before the cut says nothing of the limit after it."""
     rounds = Rounds(start=60)
     limit = rounds.refuse(in_flight=50)
-    rounds.concurrency.refused(0, 60, row=1, sure=True)
+    rounds.concurrency.refused(0, 60, in_a_row=1, counts_alone=True)
     assert rounds.concurrency.limit == limit
 
 
@@ -218,8 +225,8 @@ def test_later_cuts_are_bounded() -> None:
     rounds.refuse(in_flight=61)
     assert rounds.concurrency.limit == 58
     assert rounds.refuse(in_flight=2) == pytest.approx(58 * 0.7, abs=1)
-    assert rounds.refuse(row=2) == pytest.approx(40 * 0.97**2, abs=1)
-    assert rounds.refuse(row=3) == pytest.approx(38 * 0.7, abs=1)
+    assert rounds.refuse(in_a_row=2) == pytest.approx(40 * 0.97**2, abs=1)
+    assert rounds.refuse(in_a_row=3) == pytest.approx(38 * 0.7, abs=1)
 
 
 def test_refusals_without_a_reason_dont_end_the_doubling() -> None:
@@ -319,10 +326,10 @@ def test_refusal_in_a_rest_doesnt_lengthen_it() -> None:
 def test_deep_fall_is_followed_by_one_quick_look() -> None:
     """What caused it may be over: no rest this time, but the next."""
     rounds = settled(36)
-    limits = [rounds.refuse(row=3) for _ in range(2)]
+    limits = [rounds.refuse(in_a_row=3) for _ in range(2)]
     rounds.concurrency.end_episode(refusals=2, paused=0.0, now=rounds.now)
     assert rounds.run(40) > limits[-1]
-    limit = rounds.refuse(row=3)
+    limit = rounds.refuse(in_a_row=3)
     rounds.concurrency.end_episode(refusals=1, paused=0.0, now=rounds.now)
     rounds.seen.clear()
     rounds.run(100)
@@ -335,7 +342,7 @@ def test_cut_in_a_trial_falls_back_on_what_was_accepted() -> None:
     limit = rounds.concurrency.limit
     while rounds.run(1) == limit:
         pass
-    rounds.refuse(row=3)
+    rounds.refuse(in_a_row=3)
     rounds.concurrency.undo_cuts()
     assert rounds.concurrency.limit == limit
 
@@ -345,8 +352,8 @@ def test_all_cuts_of_an_episode_are_undone() -> None:
     rounds = settled(36)
     rounds.run(60)
     limit = rounds.concurrency.limit
-    rounds.refuse(row=2)
-    rounds.refuse(row=3)
+    rounds.refuse(in_a_row=2)
+    rounds.refuse(in_a_row=3)
     rounds.concurrency.undo_cuts()
     assert rounds.concurrency.limit == limit
     rounds.concurrency.undo_cuts()

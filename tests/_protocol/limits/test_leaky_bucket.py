@@ -31,5 +31,5 @@ def test_counts_anew() -> None:
     """Once there were too many, or one was sure."""
     bucket = LeakyBucket(most=1.5, lifetime=10)
     assert [bucket.add() for _ in range(4)] == [False, True, False, True]
-    assert bucket.add(sure=True)
+    assert bucket.add(counts_alone=True)
     assert not bucket.add()

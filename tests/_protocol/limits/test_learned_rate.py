@@ -224,12 +224,12 @@ def test_calm_lasts_in_proportion_to_the_pause() -> None:
 def test_lone_refusals_are_tolerated() -> None:
     """One in a hundred changes nothing, two in a row do, and so does one that is sure."""
     rate, _ = proven()
-    assert not rate.refused(sure=False)
+    assert not rate.refused(counts_alone=False)
     send(rate, since=100.0, until=110.0, each=0.1)
-    assert not rate.refused(sure=False)
-    assert rate.refused(sure=False)
-    assert not rate.refused(sure=False)
-    assert rate.refused(sure=True)
+    assert not rate.refused(counts_alone=False)
+    assert rate.refused(counts_alone=False)
+    assert not rate.refused(counts_alone=False)
+    assert rate.refused(counts_alone=True)
 
 
 def test_rate_that_isnt_to_blame_is_forgotten() -> None:
@@ -239,11 +239,11 @@ def test_rate_that_isnt_to_blame_is_forgotten() -> None:
     def rare(times: int) -> None:
         for _ in range(times):
             send(rate, since=now, until=now + 4, each=0.1, waited=True)
-            rate.refused(sure=False)
-            rate.refused(sure=False)
+            rate.refused(counts_alone=False)
+            rate.refused(counts_alone=False)
 
     rare(9)
-    rate.refused(sure=True)
+    rate.refused(counts_alone=True)
     rare(9)
     before = rate.per_second
     rare(1)

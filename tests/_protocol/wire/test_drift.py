@@ -203,7 +203,7 @@ def test_what_always_comes() -> None:
         for cls in vars(module).values():
             if isinstance(cls, type) and issubclass(cls, Model) and cls.__wire__.required:
                 described.add(cls)
-    assert len(described) == 25
+    assert len(described) == 27
     for model in described:
         names = model.__wire__.required
         assert set(names) <= {field.name for field in attrs.fields(cast(Any, model))}, model
