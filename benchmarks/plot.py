@@ -7,29 +7,31 @@ import json
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
-from textwrap import fill
 from typing import Any
 
 __all__ = ["plot"]
 
-COLOURS = {
-    "floor": "#9aa5a3",
-    "pyreqwest": "#c58b6c",
-    "horay": "#1b7f79",
-    "huggingface_hub": "#e0a030",
-    "openai, aiohttp": "#9a8ec0",
-    "openai": "#5e4fa2",
-    "together": "#c0504d",
+SHOWN = {
+    "floor": "the floor",
+    "pyreqwest": "pyreqwest",
+    "horay": "horay_async",
+    "huggingface_hub": "huggingface_hub",
+    "openai, aiohttp": "openai on aiohttp",
+    "openai": "openai",
+    "together": "together",
 }
-"""The contenders that are drawn, in this order."""
+"""The contenders that are drawn, in this order, and what they are called there."""
 
-BAR = 0.8 / len(COLOURS)
-"""The height of a bar; a row is 1 high."""
+ROWS = ("paced", "call", "chunk", "many", "first-token-1000", "memory", "cold")
+"""The rows that are drawn, by their keys: all would be too many to read. The table has them all."""
+
+TEXT, OWN, OTHERS = "#7c7c7c", "#17918a", "#8476c4"
+"""Colours that can be read on white and on black alike: the picture has no background of its own."""
 
 
 def plot(figures: Mapping[str, Any], path: Path) -> None:
-    """Draws the rows of `figures`, the JSON form of the results, in which other clients were held against the
-    hand-written loop: as bars from that loop, which is 1, on a logarithmic scale. A mark is the target.
+    """Draws rows of `figures`, the JSON form of the results, in which other clients were held against the hand-written
+    loop: a dot for each client, on a logarithmic scale on which that loop is 1.
 
     Raises `ImportError` where matplotlib isn't installed.
     """
@@ -38,51 +40,58 @@ def plot(figures: Mapping[str, Any], path: Path) -> None:
     matplotlib.use("Agg")
     pyplot: Any = import_module("matplotlib.pyplot")
 
-    rows = [(row["title"], row["target"], _ratios(row)) for row in figures["rows"]]
-    rows = [(title, target, ratios) for title, target, ratios in rows if len(ratios) > 1]
-    figure, axes = pyplot.subplots(figsize=(8.5, 1.2 + 0.9 * len(rows)), layout="constrained")
-    for place, (_, target, ratios) in enumerate(rows):
-        for offset, (name, colour) in enumerate(COLOURS.items()):
-            at = place - 0.4 + (offset + 0.5) * BAR
-            if name == "horay" and target is not None:
-                axes.plot(target, at, "|", color="black", markersize=11, markeredgewidth=1.5)
-            if (ratio := ratios.get(name)) is None:
-                continue
-            axes.barh(at, ratio - 1, BAR * 0.9, left=1, color=colour, label=name)
-            side, shift = ("left", 4) if ratio >= 1 else ("right", -4)
-            beyond = max(ratio, target or 0) if name == "horay" and ratio >= 1 else ratio
+    rows = [(row["title"], _ratios(row)) for row in figures["rows"] if row["key"] in ROWS]
+    rows = [(title, ratios) for title, ratios in rows if len(ratios) > 1]
+    # A line for each title and each dot, and one between the rows.
+    height = sum(len(ratios) + 2 for _, ratios in rows)
+    figure, axes = pyplot.subplots(figsize=(4.3, 0.8 + 0.135 * height), layout="constrained")
+    names: dict[float, str] = {}
+    at = 0.0
+    for title, ratios in rows:
+        axes.annotate(
+            title.replace("`", ""),
+            (0, at),
+            xycoords=("figure fraction", "data"),
+            va="center",
+            fontsize=8,
+            fontweight="bold",
+            color=TEXT,
+        )
+        for name in filter(ratios.__contains__, SHOWN):
+            at += 1
+            ratio, colour = ratios[name], OWN if name == "horay" else OTHERS
+            axes.plot([1, ratio], [at, at], color=colour, linewidth=1.5)
+            axes.plot(ratio, at, "o", color=colour, markersize=5)
             axes.annotate(
-                f"{ratio:.2f}",
-                (beyond, at),
-                (shift, 0),
+                f"{ratio:.2f}" if ratio < 10 else f"{ratio:.1f}",
+                (ratio, at),
+                (5, 0) if ratio >= 1 else (-5, 0),
                 textcoords="offset points",
-                ha=side,
+                ha="left" if ratio >= 1 else "right",
                 va="center",
-                fontsize=7,
+                fontsize=8,
+                color=OWN if name == "horay" else TEXT,
             )
-    titles = [fill(title.replace("`", ""), 34) for title, _, _ in rows]
-    axes.set_yticks(range(len(rows)), titles, fontsize=9)
-    axes.invert_yaxis()
+            names[at] = name
+        axes.plot([1, 1], [at - len(ratios) + 0.5, at + 0.5], color=TEXT, linewidth=0.8)
+        at += 2
+    axes.set_yticks([*names], [SHOWN[name] for name in names.values()], fontsize=8)
+    for label, name in zip(axes.get_yticklabels(), names.values(), strict=True):
+        label.set(color=OWN if name == "horay" else TEXT)
+    axes.set_ylim(at - 1, -1)
     axes.set_xscale("log")
-    axes.set_xticks([0.5, 1, 2, 5, 10, 20, 50], ["0.5", "1", "2", "5", "10", "20", "50"])
-    axes.minorticks_off()
-    axes.margins(x=0.08)
-    axes.axvline(1, color="#444444", linewidth=1)
-    axes.set_xlabel("multiple of a loop written by hand; less is better; |  the target")
-    handles, labels = axes.get_legend_handles_labels()
-    by_name = dict(zip(labels, handles, strict=True))
-    names = [name for name in COLOURS if name in by_name]
-    figure.legend(
-        [by_name[name] for name in names],
-        names,
-        loc="outside upper center",
-        ncols=len(names),
-        fontsize=8,
-        frameon=False,
+    axes.set_xticks(
+        [0.2, 0.5, 1, 2, 5, 10, 20, 50], ["0.2", "0.5", "1", "2", "5", "10", "20", "50"]
     )
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.tick_params(axis="y", length=0)
-    figure.savefig(path, dpi=120)
+    axes.minorticks_off()
+    axes.margins(x=0.14)  # for the numbers beside the outermost dots
+    axes.set_xlabel(
+        "times a loop written by hand, which is 1; less is better", color=TEXT, fontsize=8
+    )
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0, labelsize=8, labelcolor=TEXT, axis="x")
+    axes.tick_params(length=0, axis="y")
+    figure.savefig(path, dpi=168, transparent=True)
 
 
 def _ratios(row: Mapping[str, Any]) -> dict[str, float]:
@@ -91,7 +100,7 @@ def _ratios(row: Mapping[str, Any]) -> dict[str, float]:
         return {}
     cells = [cell for cell in (row["horay"], *row["others"]) if cell and cell["ratio"]]
     return {
-        cell["contender"]: cell["ratio"]["median"] for cell in cells if cell["contender"] in COLOURS
+        cell["contender"]: cell["ratio"]["median"] for cell in cells if cell["contender"] in SHOWN
     }
 
 
