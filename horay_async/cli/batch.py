@@ -89,7 +89,7 @@ def batch(
     typed = requests == STDIN and sys.stdin.isatty()
     if typed:
         note(f"type or paste the requests, one a line; {END_OF_INPUT} ends them")
-    with open_client(server) as client:
+    with open_client(server, waits_told=False) as client:  # of hundreds of requests at once
         try:
             with show_progress(progress, bar=not typed), warnings_noted():
                 client.batch.run_file(

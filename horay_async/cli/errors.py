@@ -9,6 +9,7 @@ from dataclasses import fields
 from typing import Final
 
 import horay_async
+from horay_async._keys import Secret
 from horay_async.cli.exit_codes import ExitCode, exit_code_of
 from horay_async.cli.options import Server
 from horay_async.cli.output import write_stderr
@@ -23,6 +24,9 @@ _NAME: Final = re.compile(
     r"(?<![\w/?&'])([a-z]+(?:_[a-z]+)+|[a-z]+(?= must\b))\b(=True\b|=\.\.\.)?"
 )
 """What may be the name of a setting: one with an underscore, or what a complaint begins with."""
+
+_NO_MODEL: Final = re.compile("404 from POST .*model", re.IGNORECASE | re.DOTALL)
+"""The error for a model that isn't found."""
 
 
 def report_error(error: Exception) -> ExitCode:
@@ -39,20 +43,23 @@ def report_error(error: Exception) -> ExitCode:
     if isinstance(error, horay_async.HorayError):
         sentence = in_options(sentence, quoted=str(getattr(error, "body", "")))
     if isinstance(error, horay_async.APIError) and "an HTML page" in sentence:
-        sentence += "; horay doctor finds out whether the API is there"
+        sentence += "; `horay doctor` finds out whether the API is there"
+    if isinstance(error, horay_async.InsufficientBalanceError):
+        sentence += "; `horay user` shows the balance"
     print_error("; ".join([sentence, *getattr(error, "__notes__", ())]))
     return status
 
 
 def in_options(text: str, *, quoted: str = "") -> str:
-    """A text of the client's with the options of the command line for its settings; `quoted` is what isn't its own, but the
-    server's, and stays.
+    """A text of the client's with the options of the command line for its settings, and where a model isn't found, what
+    lists the models; `quoted` is what isn't its own, but the server's, and stays.
     """
 
     def option(found: re.Match[str]) -> str:
         return found[0] if found[1] in quoted else OPTIONS.get(found[1], found[0])
 
-    return _NAME.sub(option, text)
+    hint = "; `horay models` lists those there are" if _NO_MODEL.match(text) else ""
+    return _NAME.sub(option, text.replace(Secret.source, "the key given by --api-key")) + hint
 
 
 def is_broken_pipe(error: Exception) -> bool:

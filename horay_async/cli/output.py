@@ -142,11 +142,15 @@ def warnings_noted() -> Generator[None]:
 @contextlib.contextmanager
 def spinner(what: str) -> Generator[None]:
     """Says on a terminal what takes a while, and takes it back when it is over."""
-    shown = sys.stderr.isatty() and not is_dumb()
-    if shown:
+    if sys.stderr.isatty() and not is_dumb():
         write_stderr(styled(f"{what} …", "dim", sys.stderr))
     try:
         yield
     finally:
-        if shown:
-            write_stderr("\r\x1b[K")
+        clear_line()
+
+
+def clear_line() -> None:
+    """Takes back what `spinner` shows."""
+    if sys.stderr.isatty() and not is_dumb():
+        write_stderr("\r\x1b[K")

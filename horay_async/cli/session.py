@@ -3,27 +3,53 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
 import horay_async
+from horay_async.cli.errors import in_options
 from horay_async.cli.exit_codes import CommandError, ExitCode
 from horay_async.cli.options import Server
-from horay_async.cli.output import spinner
+from horay_async.cli.output import clear_line, note, spinner
 
-NO_KEY = "there is no API key: set HORAY_API_KEY, or try --local, which needs none"
+if TYPE_CHECKING:
+    from horay_async.models.hooks import RetryEvent
+
+LONG_WAIT: Final = 2.0
+"""Seconds to the next attempt from which a wait is told."""
+
+NO_KEY: Final = "there is no API key: set HORAY_API_KEY, or try --local, which needs none"
 
 
 @contextmanager
-def open_client(server: Server) -> Generator[horay_async.Horay]:
-    """A client for the options. Raises `CommandError` without a key, and where the local model can't be had."""
+def open_client(server: Server, *, waits_told: bool = True) -> Generator[horay_async.Horay]:
+    """A client for the options; with `waits_told` it notes long waits for the next attempt. Raises `CommandError` without a
+    key, and where the local model can't be had.
+    """
     with open_server(server) as reached:
         if not reached.api_key:
             raise CommandError(NO_KEY, ExitCode.USAGE)
-        key = _unless_from("HORAY_API_KEY", reached.api_key)
-        with horay_async.Horay(key, **client_params(reached)) as client:
+        with make_client(reached, _tell_wait if waits_told else None) as client:
             yield client
+
+
+def make_client(
+    server: Server, on_retry: Callable[[RetryEvent], None] | None = None
+) -> horay_async.Horay:
+    """A client for the options of a server that runs."""
+    key = _unless_from("HORAY_API_KEY", server.api_key)
+    params = client_params(server)
+    params["on_retry"] = on_retry
+    return horay_async.Horay(key, **params)
+
+
+def _tell_wait(retry: RetryEvent) -> None:
+    if retry.delay >= LONG_WAIT:
+        told = in_options(retry.error.message, quoted=str(getattr(retry.error, "body", "")))
+        clear_line()
+        note(f"{told}; trying again in {retry.delay:.0f} s")
 
 
 @contextmanager

@@ -123,6 +123,38 @@ def test_failures(
     assert words in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("response", "hint"),
+    [
+        (
+            error(404, "no Model of that name"),
+            "of that name; `horay models` lists those there are\n",
+        ),
+        (error(402, "no funds"), "no funds; `horay user` shows the balance\n"),
+        (error(403, "insufficient balance"), "balance; `horay user` shows the balance\n"),
+    ],
+)
+def test_what_to_do_next(
+    response: Scripted, hint: str, horay: Horay, fault_server: FaultServer
+) -> None:
+    """The command that knows more is named."""
+    fault_server.always(response)
+    assert horay("complete", "hi").stderr.endswith(hint)
+
+
+@pytest.mark.parametrize(
+    ("options", "source"),
+    [([], "the key from HORAY_API_KEY"), (["--api-key", "bad"], "the key given by --api-key")],
+)
+@pytest.mark.parametrize("command", ["user", "doctor"])
+def test_where_a_refused_key_is_from(
+    command: str, options: list[str], source: str, horay: Horay, fault_server: FaultServer
+) -> None:
+    """As the command line has it, whatever the server says of `api_key`."""
+    fault_server.always(error(401, "wrong", code="invalid_api_key"))
+    assert f"wrong ({source})" in horay(command, *options).output
+
+
 def test_server_that_echoes_the_key(horay: Horay, fault_server: FaultServer) -> None:
     """Not even the server's words show the key."""
     fault_server.always(error(401, f"unknown key {fault_server.api_key}"))
@@ -224,4 +256,4 @@ def test_page_of_another_server(horay: Horay, fault_server: FaultServer) -> None
     fault_server.add(respond(page, status=404, content_type="text/html"))
     result = horay("models")
     assert "an HTML page, 'Not here'" in result.stderr
-    assert "horay doctor finds out whether the API is there" in result.stderr
+    assert "`horay doctor` finds out whether the API is there" in result.stderr

@@ -138,7 +138,7 @@ def test_wrong_key(horay: Horay, requests: Path, results: Path, fault_server: Fa
     result = horay("batch", str(requests), str(results), "--api-key", "bad")
     assert result.exit_code == ExitCode.REFUSED
     assert "401 from POST /chat/completions" in result.stderr
-    assert "(the key given as --api-key)" in result.stderr
+    assert "(the key given by --api-key)" in result.stderr
     assert "refused the key of the first 3 requests" in result.stderr
     assert not results.read_bytes()
     assert horay("batch", str(requests), str(results)).exit_code == ExitCode.DONE

@@ -6,11 +6,13 @@ import json
 
 import pytest
 
+from horay_async.cli import session
 from horay_async.cli.exit_codes import ExitCode
 from horay_async.cli.options import Server
 from horay_async.cli.session import open_server
+from horay_async.testing import FaultServer, error
 
-from .conftest import bare_horay
+from .conftest import Horay, bare_horay
 
 
 def test_local_model(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -37,3 +39,19 @@ def test_other_server_is_left_alone() -> None:
     given = Server(base_url="https://a.test")
     with open_server(given) as server:
         assert server is given
+
+
+@pytest.mark.parametrize("long", [0.0, 5.0])
+def test_wait_for_the_next_attempt(
+    long: float, horay: Horay, fault_server: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Is noted where it is a long one."""
+    monkeypatch.setattr(session, "LONG_WAIT", long)
+    fault_server.add(error(429, "slow down", retry_after=0.01, form="ms"))
+    result = horay("chat", "Hi")
+    assert result.exit_code == ExitCode.DONE
+    told = (
+        "429 from POST /chat/completions: slow down; the server asks to wait for 0.01 s; "
+        "trying again in 0 s\n"
+    )
+    assert result.stderr == ("" if long else told)

@@ -7,14 +7,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
-import horay_async
 from horay_async.cli.doctor import settings
 from horay_async.cli.doctor.clock import compare_clocks
 from horay_async.cli.doctor.findings import Finding
 from horay_async.cli.doctor.route import Route
 from horay_async.cli.doctor.service import check_service
 from horay_async.cli.options import Server
-from horay_async.cli.session import client_params
+from horay_async.cli.session import make_client
 
 DEADLINE: Final = 30.0
 """Seconds for each question to the API, where none is set: far more than one token takes."""
@@ -39,6 +38,6 @@ def run_checks(server: Server, model: str | None) -> Iterator[Finding]:
     date = None
     if arrived and key.state == "ok":
         patient = replace(server, timeout=server.timeout or DEADLINE, retries=server.retries or 0)
-        with horay_async.Horay(server.api_key, **client_params(patient)) as client:
+        with make_client(patient) as client:
             date = yield from check_service(client, model, paid=not server.local)
     yield compare_clocks(date or route.date(), datetime.now(UTC))

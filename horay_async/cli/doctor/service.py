@@ -7,6 +7,7 @@ from typing import Final
 
 import horay_async
 from horay_async.cli.doctor.findings import Finding, fault, ok, unknown, warning
+from horay_async.cli.errors import in_options
 
 PUBLISHED: Final = "https://api.horay.ai/v1"
 """The base URL that the API's reference gives."""
@@ -90,7 +91,7 @@ def _failure(name: str, error: horay_async.HorayError) -> Finding:
         case horay_async.AuthenticationError():
             return fault(
                 "key",
-                f"the server refuses it: {error}",
+                f"the server refuses it: {in_options(str(error), quoted=str(error.body))}",
                 "Copy it anew from your account, without quotation marks; it may be mistyped, revoked, "
                 "or meant for another service.",
             )
