@@ -63,14 +63,14 @@ def _fields(raw: bytes) -> Iterator[tuple[str, bytes]]:
         mark = token
     while mark == b",":
         if not token.startswith(b'"'):
-            raise _misplaced(token, f"{_shown(token)} stands where a field's name is expected")
+            raise _misplaced(token, f"a field's name is missing before {_shown(token)}")
         name = text_of(token)
         _expect(next(tokens)[2], b":")
         start, end, token = next(tokens)
         if token in _CLOSING:
             end = _skip(token, tokens)
         elif token in b"}]:,":  # the end, which is empty, as well
-            raise _misplaced(token, "a value is missing")
+            raise _misplaced(token, f"a value is missing before {_shown(token)}")
         mark = next(tokens)[2]
         if name is not None and mark in (b",", b"}", b""):
             yield name, raw[start:end]
@@ -119,7 +119,8 @@ def _skip(token: bytes, tokens: Iterator[tuple[int, int, bytes]]) -> int:
 
 def _expect(token: bytes, expected: bytes) -> None:
     if token != expected:
-        raise _misplaced(token, f"{_shown(expected)} is expected where {_shown(token)} stands")
+        what = f"{expected.decode()} is missing before" if expected else "behind the object stands"
+        raise _misplaced(token, f"{what} {_shown(token)}")
 
 
 def _misplaced(token: bytes, complaint: str) -> ValueError:
@@ -128,4 +129,4 @@ def _misplaced(token: bytes, complaint: str) -> ValueError:
 
 
 def _shown(token: bytes) -> str:
-    return ascii(token.decode("utf-8", "replace")[:40]) if token else "the end"
+    return ascii(token.decode("utf-8", "replace")[:40])

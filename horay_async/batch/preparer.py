@@ -160,7 +160,10 @@ def _as_line(item: Mapping[str, Any]) -> RequestLine:
     return RequestLine(custom_id, item.get("method"), item.get("url"), msgspec.Raw(raw))
 
 
-def _from_line(line: RequestLine, item: object, index: int, options: ClientOptions) -> WorkItem:
+def check_line(line: RequestLine) -> str:
+    """The path that a line asks for, percent-encoded. Raises `InvalidRequestError` that names what is wrong with a line that
+    can't be sent.
+    """
     if line.problem is not None:
         raise InvalidRequestError(line.problem)
     if line.method != "POST":
@@ -187,9 +190,18 @@ def _from_line(line: RequestLine, item: object, index: int, options: ClientOptio
         for name in sorted(required_parameters(operation.params)):
             if not bytes(getattr(body, name)):
                 raise InvalidRequestError(f"body.{name} is missing")
+    try:
+        return check_path("POST", path)
+    except ConfigurationError as error:
+        raise InvalidRequestError(str(error)) from error
+
+
+def _from_line(line: RequestLine, item: object, index: int, options: ClientOptions) -> WorkItem:
+    path, raw = check_line(line), bytes(line.body)
+    operation = OPERATIONS.get(path)
     request = build_request(
         "POST",
-        check_path("POST", path),
+        path,
         {},
         options,
         new_idempotency_key=new_idempotency_key(),

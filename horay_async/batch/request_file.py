@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO, Literal, Protocol, cast
 
 from horay_async._transport.log import LOG
-from horay_async.batch.errors import BatchFileError
+from horay_async.batch.errors import BatchFileError, InvalidRequestError
 from horay_async.batch.ids import LISTED, IdTable
 from horay_async.batch.jsonl import BUFFER, StoppedError
-from horay_async.batch.misspelt import SHOWN, Misspelt, doubts
+from horay_async.batch.misspelt import SHOWN, doubts
+from horay_async.batch.preparer import check_line
 from horay_async.batch.request_lines import (
     RequestLine,
     ResultLineError,
@@ -22,7 +24,11 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 CHECKED = 10_000
-"""Lines whose fields' names are looked at: a program that writes a file makes its mistakes early. It takes some 4 µs a line."""
+"""Lines that are looked at for mistakes: a program that writes a file makes them early. It takes some 5 µs a line."""
+
+FAILING = "can't be sent, and fail"
+DOUBTFUL = "may have a mistake, and are sent as they are"
+"""What becomes of lines with a mistake."""
 
 NAMED = 10
 """Lines that are no requests that an error names, each with what is wrong."""
@@ -60,16 +66,19 @@ class RequestFile:
         self._stopped = False
         self.unfinished_line: int | None = None
         """The number of the last line, if it breaks off: whoever writes it isn't done, so it is no request yet."""
+        self._mistakes: dict[str, list[tuple[str, str]]] = {FAILING: [], DOUBTFUL: []}
+        """The ids of lines with a mistake, with their numbers and what it is, by what becomes of them."""
 
     def index(self) -> int:
         """Reads the whole file and marks its ids; returns how many there are.
 
-        Raises `BatchFileError` for lines that are no JSON objects with a `custom_id`, or whose id was there before, and for
-        a result. Nothing has been sent by then.
+        Raises `BatchFileError` for lines that are no JSON objects with a `custom_id`, or whose id was there before, for
+        a result, and where objects don't have a line each. Nothing has been sent by then.
         """
         total = bad = 0
         self._blocks.clear()
-        misspelt = Misspelt()
+        for found in self._mistakes.values():
+            found.clear()
         # The first that are no requests, by their numbers.
         named: dict[int, RequestLine | ValueError] = {}
         for number, raw, line in self._lines(_Recorder(self._path, self._blocks)):
@@ -81,7 +90,9 @@ class RequestFile:
                     break
                 continue
             if total < CHECKED:
-                misspelt.add(f"line {number}", doubts(line, raw))
+                fate, told = _mistake(line, raw)
+                if told is not None:
+                    self._mistakes[fate].append((line.custom_id, f"line {number}: {told}"))
             total += 1
         if bad:
             raise self._no_requests(named, bad)
@@ -91,17 +102,23 @@ class RequestFile:
                 self._path,
                 self.unfinished_line,
             )
-        if misspelt.count:
-            LOG.warning(
-                "%s: %d of the %s%d lines may have a mistake, and are sent as they are: %s%s",
-                self._path,
-                misspelt.count,
-                "first " if total > CHECKED else "",
-                min(total, CHECKED),
-                "; ".join(misspelt.first),
-                " ..." if misspelt.count > SHOWN else "",
-            )
         return total
+
+    def log_mistakes(self, total: int) -> None:
+        """Logs those of the first lines that can't be sent, or may have a mistake; not those that are finished."""
+        for fate, mistakes in self._mistakes.items():
+            told = [told for custom_id, told in mistakes if self._ids.mark(custom_id, 0) == LISTED]
+            if told:
+                LOG.warning(
+                    "%s: %d of the %s%d lines %s: %s%s",
+                    self._path,
+                    len(told),
+                    "first " if total > CHECKED else "",
+                    min(total, CHECKED),
+                    fate,
+                    "; ".join(told[:SHOWN]),
+                    " ..." if len(told) > SHOWN else "",
+                )
 
     def stop(self) -> None:
         """Has what reads the file raise `StoppedError`; from any thread."""
@@ -113,8 +130,9 @@ class RequestFile:
         What was appended to it since is left to the next start, whose index will have it. Raises `BatchFileError`
         where it has changed otherwise.
         """
-        for _, line in self._read():
+        for number, line in self._read():
             if self._ids.mark(line.custom_id, 0) == LISTED:
+                line.number = number
                 yield line
 
     def _no_requests(
@@ -127,20 +145,21 @@ class RequestFile:
             if line.custom_id in ids:
                 first.setdefault(line.custom_id, number)
         told = [
-            f"line {number}: not a JSON object with a custom_id: {line}"
+            f"line {number}: {line}"
             if isinstance(line, ValueError)
             else f"line {number}: the custom_id {line.custom_id!r} was in line {first[line.custom_id]} already"
             for number, line in named.items()
         ]
         lines = f"{count:,} lines{' and maybe more' if count == COUNTED else ''}"
-        start = ", " if count == 1 else f": {lines} are no requests, nothing was sent: "
-        more = f"; and {count - NAMED:,} more" if count > NAMED else ""
-        form = f"; a request is {EXAMPLE}" if isinstance(named.get(1), ValueError) else ""
-        return BatchFileError(
-            f"{self._path}{start}{'; '.join(told)}{more}{form}",
-            path=str(self._path),
-            line=min(named),
-        )
+        if count == 1:
+            told[0] = f"{self._path}, {told[0]}"
+        else:
+            told.insert(0, f"{self._path}: {lines} are no requests, nothing was sent:")
+        if count > NAMED:
+            told.append(f"and {count - NAMED:,} more")
+        if isinstance(named.get(1), ValueError):
+            told.append(f"a request is {EXAMPLE}")
+        return BatchFileError("\n".join(told), path=str(self._path), line=min(named))
 
     def _read(self) -> Iterator[tuple[int, RequestLine]]:
         """The requests with the numbers of their lines, once the file was indexed."""
@@ -150,9 +169,10 @@ class RequestFile:
 
     def _lines(self, blocks: _Blocks) -> Iterator[tuple[int, bytes, RequestLine | ValueError]]:
         """The numbers of the lines, from 1, the lines themselves, and the requests that they are, or what is wrong with them;
-        blank lines are left out, and so is an unfinished one. Raises `BatchFileError` for a result.
+        blank lines are left out, and so is an unfinished one. Raises `BatchFileError` for a result, and where the first line
+        begins an array, or an object that takes several lines.
         """
-        path = self._path
+        path, first = self._path, True
         self.unfinished_line = None
         with io.BufferedReader(blocks, BUFFER) as file:
             for number, raw in enumerate(file, 1):
@@ -175,8 +195,31 @@ class RequestFile:
                         line=number,
                     ) from error
                 except ValueError as error:
+                    if first and (form := _SEVERAL_LINES.match(text)):
+                        what, jq = (
+                            ("a JSON array", ".[]") if form[1] else ("JSON on several lines", ".")
+                        )
+                        raise BatchFileError(
+                            f"{path}: this is {what}: write one object a line (`jq -c '{jq}'` does that)",
+                            path=str(path),
+                            line=number,
+                        ) from error
                     line = error
+                first = False
                 yield number, text, line
+
+
+_SEVERAL_LINES = re.compile(rb"(\[)\s*(?:\{|$)|\{\s*$")
+"""The first line of JSON that isn't one object a line."""
+
+
+def _mistake(line: RequestLine, raw: bytes) -> tuple[str, str | None]:
+    """What becomes of a line that has a mistake, and which, None without."""
+    try:
+        check_line(line)
+    except InvalidRequestError as error:
+        return FAILING, str(error)
+    return DOUBTFUL, next(doubts(line, raw), None)
 
 
 Block = tuple[int, int]

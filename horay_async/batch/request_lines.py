@@ -21,6 +21,8 @@ class RequestLine(msgspec.Struct):
     body: msgspec.Raw = msgspec.Raw(b"null")
     problem: str | None = None
     """Why it can't be sent, where it can't be read; its other fields are not set then."""
+    number: int = 0
+    """That of the line in its file, from 1; 0 where it is of none."""
 
 
 class _Fields(msgspec.Struct):
@@ -52,21 +54,38 @@ _any = msgspec.json.Decoder().decode
 def parse_request_line(raw: bytes) -> RequestLine:
     """The request that a line holds; one with a value that can't be read has a `problem`.
 
-    Raises `ValueError` for a line that is no whole JSON object with a `custom_id`, and `ResultLineError` for a result.
+    Raises `ValueError` that says what is wrong with a line that is no whole JSON object with a `custom_id`, and
+    `ResultLineError` for a result.
     """
     try:
         fields = _fields(raw)
     except UNREADABLE as error:
-        custom_id = text_of(fields_of(raw).get("custom_id", b""))
-        if custom_id is None:
-            raise ValueError(str(error)) from error
-        return RequestLine(custom_id, problem=f"the line can't be read: {error}")
+        return RequestLine(_custom_id(raw), problem=f"the line can't be read: {error}")
     if fields.is_result:
         raise ResultLineError("it is a result")
     try:
         return RequestLine(fields.custom_id, _any(fields.method), _any(fields.url), fields.body)
     except UNREADABLE as error:
         return RequestLine(fields.custom_id, problem=f"method or url can't be read: {error}")
+
+
+def _custom_id(raw: bytes) -> str:
+    """The id of a line that can't be read otherwise. Raises `ValueError` where it can't be had."""
+    if not raw.lstrip().startswith(b"{"):
+        raise ValueError("not a JSON object")
+    try:
+        value = fields_of(raw).get("custom_id")
+    except UnfinishedError as error:
+        raise ValueError("cut off, or a } is missing") from error
+    except ValueError as error:
+        raise ValueError(f"not valid JSON: {error}") from error
+    if value is None:
+        raise ValueError("custom_id is missing")
+    custom_id = text_of(value)
+    if custom_id is None:
+        what = "valid Unicode text" if value.startswith(b'"') else "a string"
+        raise ValueError(f"custom_id must be {what}")
+    return custom_id
 
 
 def is_unfinished(raw: bytes) -> bool:

@@ -12,6 +12,7 @@ import attrs
 
 from horay_async._protocol.limits.token_estimate import are_believable
 from horay_async._record import Record
+from horay_async.batch.errors import InvalidRequestError
 from horay_async.errors import AnswerError, DriftError, HorayError
 from horay_async.models._base import Response
 from horay_async.models.meta import Attempt
@@ -90,6 +91,8 @@ class BatchProgress(Record):
     """Requests that succeeded."""
     failed: int = 0
     """Requests that failed for good."""
+    invalid: int = 0
+    """Those of them that can't be sent, for a mistake in the request itself."""
     in_flight: int = 0
     """Requests under way."""
     refused: int = 0
@@ -179,6 +182,7 @@ class BatchProgress(Record):
         """Counts a request that has ended, with None and its error for a failed one."""
         if response is None:
             self.failed += 1
+            self.invalid += isinstance(error, InvalidRequestError)
             told = getattr(error, "message", str(error))
             if error is not None and (told in self._errors or len(self._errors) < MAX_ERRORS):
                 self._errors[told] += 1

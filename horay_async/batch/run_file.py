@@ -53,6 +53,7 @@ async def run_file(
         progress.unfinished_line = source.unfinished_line
         finished = result_file.open(ids, retry_failed=retry_failed)
         progress.unreadable = tuple(result_file.unreadable)
+        source.log_mistakes(total)
         if result_file.unreadable:
             LOG.warning(
                 "%s, line %d%s: can't be read: left there, and what it was for counts as not sent",

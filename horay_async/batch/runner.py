@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from horay_async.batch.batch_limiter import BatchAttemptLimiter
+from horay_async.batch.request_lines import RequestLine
 from horay_async.batch.result_buffer import ResultBuffer
 from horay_async.batch.results import BatchResult
 from horay_async.batch.sender import RequestSender
@@ -234,7 +235,10 @@ class BatchRunner:
             return
         self._sender.progress.count(result.response, result.error)
         if result.error is not None and self._sender.settings.fail_fast:
-            result.error.add_note(f"request {result.index}, custom_id {result.custom_id!r}")
+            line = result.request
+            in_file = isinstance(line, RequestLine) and line.number
+            which = f"line {line.number}" if in_file else f"request {result.index}"
+            result.error.add_note(f"{which}, custom_id {result.custom_id!r}")
             self.stop(result.error)
             return
         self._buffer.put(result)

@@ -10,8 +10,8 @@ from typing import Annotated, Final
 import typer
 
 import horay_async
-from horay_async.cli.errors import in_options
-from horay_async.cli.exit_codes import ExitCode
+from horay_async.cli.errors import in_options, print_error, report_error
+from horay_async.cli.exit_codes import ExitCode, exit_code_of
 from horay_async.cli.inputs import END_OF_INPUT, STDIN, parse_path, piped
 from horay_async.cli.interrupts import report_stopped
 from horay_async.cli.options import Server, expand_groups
@@ -83,6 +83,7 @@ def batch(
     if results == STDIN:
         # What is done is read from there at the next start.
         raise typer.BadParameter("it must be a file, not -", param_hint="OUT")
+    from horay_async.batch.errors import BatchFileError  # noqa: PLC0415 - loads all of batches
     from horay_async.cli.progress import show_progress  # noqa: PLC0415 - loads rich
 
     progress = horay_async.BatchProgress()
@@ -105,6 +106,14 @@ def batch(
         except KeyboardInterrupt:
             stopped = f"stopped with {_summary(progress)}; the same command goes on from there"
             raise report_stopped(stopped) from None
+        except BatchFileError as error:
+            print_error(*str(error).split("\n"))
+            raise typer.Exit(ExitCode.FAILED) from error
+        except horay_async.HorayError as error:
+            if not fail_fast or exit_code_of(error) is not ExitCode.FAILED:
+                raise
+            report_error(error)
+            raise typer.Exit(ExitCode.PARTLY) from error
     note(f"{_summary(progress)}, in {timedelta(seconds=round(progress.seconds))}")
     if as_json:
         write_json({name: getattr(progress, name) for name in TOTALS})
@@ -117,7 +126,12 @@ def batch(
         note(f"{which}: {in_options(progress.main_error)}")
     failed = progress.failed + progress.skipped_failed
     if failed:
-        note(f"{results} says what failed; --retry-failed sends it again")
+        again = "" if retry_failed else "; --retry-failed sends it again"
+        if progress.invalid:
+            again = (
+                "; correct the lines of those that can't be sent, then --retry-failed sends them"
+            )
+        note(f"{results} says what failed{again}")
     if failed or progress.unfinished_line:
         raise typer.Exit(ExitCode.PARTLY)
 

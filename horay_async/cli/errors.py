@@ -69,7 +69,9 @@ def is_broken_pipe(error: Exception) -> bool:
     return isinstance(error, BrokenPipeError)
 
 
-def print_error(sentence: str) -> None:
-    """Writes an error on standard error: on one line, unless a terminal is narrower than that."""
-    line = f"horay: {' '.join(printable(sentence).split())}"
-    write_stderr(f"{wrapped(line, sys.stderr)}\n")
+def print_error(sentence: str, *more: str) -> None:
+    """Writes an error on standard error: on one line, unless a terminal is narrower than that. What is `more` follows on lines
+    of its own.
+    """
+    for each in (f"horay: {sentence}", *more):
+        write_stderr(f"{wrapped(' '.join(printable(each).split()), sys.stderr)}\n")

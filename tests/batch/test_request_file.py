@@ -84,30 +84,59 @@ def test_empty_file(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "bad",
+    ("bad", "told"),
     [
-        "nonsense",
-        "{",
-        "[]",
-        "3",
-        "{}",
-        '{"custom_id": 3}',
-        '{"custom_id": null}',
-        '{"custom_id": "a"} {"custom_id": "b"}',
-        b'{"custom_id": "\xff"}',
-        '{"custom_id": "a", "body": {"prompt": "cut {"custom_id": "b", "body": {}}',
-        '{"custom_id": "a"b", "body": {}}',
-        '{"custom_id": "a',
-        '{"custom_id": "a" , "custom_id": "b',
-        '{"body": {"prompt": "cut',
+        ("nonsense", "not a JSON object"),
+        ("[]", "not a JSON object"),
+        ('"cut', "not a JSON object"),
+        ("{}", "custom_id is missing"),
+        ('{"custom_id": 3}', "custom_id must be a string"),
+        ('{"custom_id": null}', "custom_id must be a string"),
+        (b'{"custom_id": "\xff"}', "custom_id must be valid Unicode text"),
+        ("{", "cut off, or a } is missing"),
+        ('{"custom_id": "a', "cut off, or a } is missing"),
+        ('{"custom_id": "a" , "custom_id": "b', "cut off, or a } is missing"),
+        ('{"body": {"prompt": "cut', "cut off, or a } is missing"),
+        ('{"custom_id": "a"} {"custom_id": "b"}', "not valid JSON: behind the object stands '{'"),
+        ('{"custom_id": "a"b", "body": {}}', "not valid JSON: } is missing before 'b'"),
+        ('{"custom_id": "a", , "b": 1}', "not valid JSON: a field's name is missing before ','"),
+        ('{"custom_id": , "b": 1}', "not valid JSON: a value is missing before ','"),
+        (
+            '{"custom_id": "a", "body": {"prompt": "cut {"custom_id": "b", "body": {}}',
+            "cut off, or a } is missing",
+        ),
     ],
 )
-def test_bad_line_is_named(path: Path, bad: str | bytes) -> None:
-    """With its file and number, before anything is sent."""
+def test_bad_line_is_named(path: Path, bad: str | bytes, told: str) -> None:
+    """With its file and number and what is wrong, before anything is sent."""
     write(path, json.dumps(line("ok")), "\n\n", bad, "\n")
-    with pytest.raises(BatchFileError, match=r"in\.jsonl, line 3: not a JSON object") as caught:
+    with pytest.raises(BatchFileError) as caught:
         RequestFile(path, IdTable()).index()
+    assert str(caught.value) == f"{path}, line 3: {told}"
     assert (caught.value.path, caught.value.line) == (str(path), 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            json.dumps([line("a")], indent=1),
+            "this is a JSON array: write one object a line (`jq -c '.[]'`",
+        ),
+        (json.dumps([line("a")]), "this is a JSON array: write one object a line (`jq -c '.[]'`"),
+        (
+            json.dumps(line("a"), indent=1),
+            "this is JSON on several lines: write one object a line (`jq -c '.'`",
+        ),
+    ],
+)
+def test_other_form_of_json(path: Path, text: str, told: str) -> None:
+    """Is named as what it is, not line by line."""
+    write(path, "\n", text, "\n")
+    with pytest.raises(BatchFileError) as caught:
+        RequestFile(path, IdTable()).index()
+    assert str(caught.value) == f"{path}: {told} does that)"
+    assert caught.value.line == 2
 
 
 @pytest.mark.parametrize(
@@ -153,19 +182,22 @@ def test_all_lines_that_are_no_requests_are_named(path: Path) -> None:
     with pytest.raises(BatchFileError) as caught:
         RequestFile(path, IdTable()).index()
     told = str(caught.value)
-    begin = f"{path}: 4 lines are no requests, nothing was sent: line 2: not a JSON object"
-    assert told.startswith(begin)
-    assert "; line 4: the custom_id 'a' was in line 1 already; line 5: not a JSON object" in told
-    assert told.endswith("; line 6: the custom_id 'b' was in line 3 already")
+    assert told.splitlines() == [
+        f"{path}: 4 lines are no requests, nothing was sent:",
+        "line 2: not a JSON object",
+        "line 4: the custom_id 'a' was in line 1 already",
+        "line 5: not a JSON object",
+        "line 6: the custom_id 'b' was in line 3 already",
+    ]
     assert (caught.value.path, caught.value.line) == (str(path), 2)
     write(path, "no\n" * 1012)
     with pytest.raises(
-        BatchFileError, match=r": 1,012 lines are.*line 10: .*; and 1,002 more; a request is {"
+        BatchFileError, match=r"(?s): 1,012 lines are.*line 10: .*\nand 1,002 more\na request is {"
     ):
         RequestFile(path, IdTable()).index()
     write(path, a * 20_000)
     with pytest.raises(
-        BatchFileError, match=r": 10,000 lines and maybe more are.*; and 9,990 more$"
+        BatchFileError, match=r"(?s): 10,000 lines and maybe more are.*\nand 9,990 more$"
     ):
         RequestFile(path, IdTable()).index()
 
@@ -218,7 +250,7 @@ def test_line_that_is_cut_after_its_id(path: Path, rest: bytes) -> None:
     cut = b'{"custom_id": "b"' + rest + b"\n"
     write(path, json.dumps(line("a")), "\n", cut, json.dumps(line("c")), "\n", cut)
     with pytest.raises(
-        BatchFileError, match=r"2 lines are no requests.*line 2: .*; line 4: "
+        BatchFileError, match=r"(?s)2 lines are no requests.*\nline 2: .*\nline 4: "
     ) as caught:
         RequestFile(path, IdTable()).index()
     assert caught.value.line == 2
@@ -305,7 +337,7 @@ def test_every_beginning_of_a_line_is_unfinished(data: st.DataObject) -> None:
 def test_what_can_be_no_beginning_is_refused(path: Path, bad: str) -> None:
     """Without a line end as well: more of it would make no request."""
     write(path, json.dumps(line("ok")), "\n", bad)
-    with pytest.raises(BatchFileError, match=r"in\.jsonl, line 2: not a JSON object"):
+    with pytest.raises(BatchFileError, match=r"in\.jsonl, line 2: (not|custom_id)"):
         RequestFile(path, IdTable()).index()
 
 

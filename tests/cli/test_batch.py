@@ -170,6 +170,56 @@ def test_bad_line(horay: Horay, requests: Path, results: Path, fault_server: Fau
     assert not fault_server.requests
 
 
+def test_bad_lines(horay: Horay, requests: Path, results: Path) -> None:
+    """Have a line each."""
+    requests.write_text(line(0) + "{\n" + '{"custom_id": 3}\n', encoding="utf-8")
+    assert horay("batch", str(requests), str(results)).stderr.splitlines() == [
+        f"horay: {requests}: 2 lines are no requests, nothing was sent:",
+        "line 2: cut off, or a } is missing",
+        "line 3: custom_id must be a string",
+    ]
+
+
+def test_lines_that_cannot_be_sent(
+    horay: Horay, requests: Path, results: Path, fault_server: FaultServer
+) -> None:
+    """Are told first, with those that may have a mistake, and what to do; not once they are done."""
+    odd, no_model = json.loads(line(1)), json.loads(line(2))
+    odd["body"]["top-p"] = 1
+    del no_model["body"]["model"]
+    requests.write_text(
+        "\n".join([line(0), json.dumps(odd), json.dumps(no_model), ""]), encoding="utf-8"
+    )
+    command = ("batch", str(requests), str(results))
+    fails = f"{requests}: 1 of the 3 lines can't be sent, and fail: line 4: body.model is missing"
+    odd_told = (
+        f"{requests}: 1 of the 3 lines may have a mistake, and are sent as they are: "
+        "line 3: body.top-p: did you mean 'top_p'?"
+    )
+    correct = "correct the lines of those that can't be sent, then --retry-failed sends them"
+    result = horay(*command)
+    assert result.exit_code == ExitCode.PARTLY
+    assert result.stderr.splitlines()[:2] == [fails, odd_told]
+    assert result.stderr.endswith(f"{results} says what failed; {correct}\n")
+    assert len(fault_server.requests) == 2
+    assert "may have a mistake" not in horay(*command).stderr
+    result = horay(*command, "--retry-failed", "--fail-fast")
+    assert result.exit_code == ExitCode.PARTLY
+    assert result.stderr.splitlines() == [
+        fails,
+        "horay: body.model is missing; line 4, custom_id 'r-2'",
+    ]
+
+
+def test_what_failed_again(
+    horay: Horay, requests: Path, results: Path, fault_server: FaultServer
+) -> None:
+    """Isn't said to be sent by the option that was given just now."""
+    fault_server.always(error(400, "no such field"))
+    result = horay("batch", str(requests), str(results), "--retry-failed")
+    assert result.stderr.endswith(f"{results} says what failed\n")
+
+
 @pytest.mark.parametrize("options", [[], ["--retry-failed"]])
 def test_swapped_files(
     horay: Horay, requests: Path, results: Path, fault_server: FaultServer, options: list[str]
@@ -331,7 +381,7 @@ if sys.platform != "win32":
         _, err = process.communicate("nonsense\n", timeout=PATIENCE)
         assert process.returncode != ExitCode.DONE
         assert err.startswith("horay: standard input, line 1: not a JSON object")
-        assert '; a request is {"custom_id": "a", "method": "POST",' in " ".join(err.split())
+        assert 'a request is {"custom_id": "a", "method": "POST",' in " ".join(err.split())
 
     def test_interrupt(requests: Path, results: Path, fault_server: FaultServer) -> None:
         """Ctrl-C stops it cleanly and tells how to go on; then only what is missing is sent."""
