@@ -10,6 +10,7 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterable
+from contextvars import copy_context
 from types import GeneratorType
 from typing import Any
 
@@ -166,10 +167,10 @@ class _ThreadSource(Source):
         """What the iterable raised after those items; set before `ENDED` is put there."""
         self._asked = False
         """Whether the loop has found nothing and waits to be told: set by the loop, taken back by the thread."""
-        # A daemon: the caller's code may be waiting for something that never comes.
+        # A daemon: the caller's code may be waiting for something that never comes. It sees the caller's context.
         threading.Thread(
-            target=self._read,
-            args=(items, map(prepare, items)),
+            target=copy_context().run,
+            args=(self._read, items, map(prepare, items)),
             name="horay-batch-source",
             daemon=True,
         ).start()

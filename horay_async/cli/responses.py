@@ -154,17 +154,20 @@ def _write_chunks(chunks: Iterable[Any], said: list[str]) -> list[Ending]:
         said.append("a chunk")
         write_json(chunk.to_dict())
         for choice in chunk.choices:
-            before = endings.get(choice.index, Ending(None, text=False))
+            before, said_so_far = endings.get(choice.index, Ending(None, text=False))
             delta = getattr(choice, "delta", None)
             text = getattr(choice, "text", None) or (delta and (delta.content or delta.refusal))
-            endings[choice.index] = Ending(
-                choice.finish_reason or before.finish_reason, before.text or bool(text)
-            )
+            # The first one counts, or the first by which the text isn't whole.
+            replaces = not before or (cut_of(choice.finish_reason) and not cut_of(before))
+            reason = choice.finish_reason if replaces else before
+            endings[choice.index] = Ending(reason, said_so_far or bool(text))
     _check_choices([*endings])
     return [*endings.values()]
 
 
-def write_stream(events: Iterable[Any], said: list[str], *, markdown: bool = False) -> Ending:
+def write_stream(
+    events: horay_async.EventStream[Any, Any], said: list[str], *, markdown: bool = False
+) -> Ending:
     """Writes the first choice's text as it comes, and adds it to `said`; ends the line, come what may. Returns how it
     ended.
 
@@ -176,14 +179,12 @@ def write_stream(events: Iterable[Any], said: list[str], *, markdown: bool = Fal
         from horay_async.cli.markdown import MarkdownWriter  # noqa: PLC0415 - loads rich
 
         out = MarkdownWriter(sys.stdout)
-    reasons, finished = False, list[str]()
+    reasons = False
     try:
         for event in events:
-            if event.type == "finished":
-                finished.append(event.finish_reason)
-            elif event.type not in ("text", "refusal", "reasoning") or event.index != 0:
+            if event.type not in ("text", "refusal", "reasoning") or event.index != 0:
                 continue
-            elif event.type != "reasoning":
+            if event.type != "reasoning":
                 if reasons:
                     plain.end()
                     reasons = False
@@ -197,8 +198,9 @@ def write_stream(events: Iterable[Any], said: list[str], *, markdown: bool = Fal
     finally:
         plain.end()
         out.end()
-    _check_choices(finished)
-    return Ending(finished[0], bool("".join(said)))
+    choices = events.final().choices
+    _check_choices(choices)
+    return Ending(choices[0].finish_reason, bool("".join(said)))
 
 
 @contextmanager

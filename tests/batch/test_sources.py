@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterator
+from contextvars import ContextVar
 from typing import Any
 
 import pytest
@@ -14,6 +15,8 @@ from horay_async.batch.sources import ENDED, MAX_PREFETCHED, PENDING, Source, so
 from .conftest import until
 
 pytestmark = pytest.mark.anyio
+
+TENANT: ContextVar[str] = ContextVar("TENANT", default="nobody")
 
 
 async def read(source: Source, changed: asyncio.Event) -> list[Any]:
@@ -129,6 +132,14 @@ async def test_threads_read_a_little_ahead() -> None:
     await asyncio.to_thread(thread.join, 20)
     assert not thread.is_alive()
     assert len(taken) <= MAX_PREFETCHED + 2
+
+
+async def test_threads_see_the_callers_context() -> None:
+    """As what is read on the loop does."""
+    TENANT.set("alice")
+    changed = asyncio.Event()
+    source = source_of((TENANT.get() for _ in "ab"), same, changed.set, threaded=True)
+    assert await read(source, changed) == ["alice", "alice"]
 
 
 async def test_threads_may_wait_for_the_loop() -> None:

@@ -12,7 +12,7 @@ import pytest
 from horay_async.cli import responses
 from horay_async.cli.exit_codes import ExitCode
 from horay_async.cli.output import write_file
-from horay_async.testing import FaultServer, error, json_response, respond
+from horay_async.testing import FaultServer, error, json_response, respond, sse
 
 from .conftest import Horay
 
@@ -76,6 +76,33 @@ def test_cut_response_goes_beside_the_file(
     assert f"what had come is in {partial}" in result.stderr
     assert "half" in partial.read_text()
     assert (file.read_text() if file.exists() else None) == old
+
+
+@pytest.mark.parametrize(
+    ("reasons", "status"),
+    [
+        ([(1, "stop"), (0, "content_filter")], ExitCode.BROKEN),
+        ([(1, "content_filter"), (0, "stop")], ExitCode.DONE),
+        ([(1, "stop"), (0, "stop"), (0, "content_filter")], ExitCode.BROKEN),
+        ([(1, "stop"), (0, "content_filter"), (0, "stop")], ExitCode.BROKEN),
+    ],
+)
+@pytest.mark.parametrize("form", [[], ["--json"]], ids=["text", "json"])
+def test_how_the_printed_choice_ended(
+    horay: Horay,
+    fault_server: FaultServer,
+    form: list[str],
+    reasons: list[tuple[int, str]],
+    status: ExitCode,
+) -> None:
+    """The first choice alone is printed as text, and its end counts: the first reason, or the first by which it isn't whole."""
+    texts = [{"index": index, "text": "x"} for index in (0, 1)]
+    ends = [{"index": index, "text": "", "finish_reason": reason} for index, reason in reasons]
+    chunks = [sse({"choices": [choice]}) for choice in (*texts, *ends)]
+    fault_server.add(respond([*chunks, sse("[DONE]")], content_type="text/event-stream"))
+    result = horay("complete", "Hi", "--stream", "--choices", "2", *form)
+    broken = any(reason == "content_filter" for _, reason in reasons)
+    assert result.exit_code == (status if not form else ExitCode.BROKEN if broken else status)
 
 
 def test_limit_that_was_asked_for(horay: Horay, fault_server: FaultServer, tmp_path: Path) -> None:

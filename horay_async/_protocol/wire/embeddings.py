@@ -68,7 +68,7 @@ def prepare(params: Mapping[str, Any]) -> dict[str, Any]:
     prepared: dict[str, Any] = {**params}
     if not _asks_for_other_numbers(extra):
         prepared = {"encoding_format": "base64", **params}
-    for name in ("input", "encoding_format"):
+    for name in ("input", "encoding_format", "dimensions"):
         if name in extra:
             prepared[name] = extra.pop(name)
     if extra or "extra_body" in params:

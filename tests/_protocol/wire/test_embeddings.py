@@ -235,6 +235,7 @@ def test_dimensions() -> None:
     ("asked", "dimensions"),
     [
         ({"dimensions": 2, "encoding_format": "base64"}, 2),
+        (prepare({"model": "m", "input": "x", "extra_body": {"dimensions": 2}}), 2),
         ({"input": "x"}, None),
         ({"dimensions": 16, "extra_body": {"output_dtype": "ubinary"}}, None),
         ({"dimensions": 16, "output_dtype": "ubinary"}, None),
