@@ -136,7 +136,7 @@ class APIError(_ErrorWithAttributes):
         if len(self.attempts) > 1:
             notes.append(f"{len(self.attempts)} attempts")
         if self.repeatable and isinstance(self, APIConnectionError) and self.transient:
-            notes.append("it can simply be repeated")
+            notes.append("safe to repeat")
         return f"{self.message} ({', '.join(notes)})" if notes else self.message
 
 

@@ -17,6 +17,7 @@ from horay_async._protocol.wire.size_limits import MAX_BODY_BYTES
 from horay_async._protocol.wire.sse import begins_events
 from horay_async._suggestions import ONLY_ASYNC, no_attribute, no_await, no_copy, no_item
 from horay_async._transport.connection_slots import CLIENT_CLOSED
+from horay_async._transport.failures import incomplete
 from horay_async._transport.loops import finalize_on, runs_here
 from horay_async.errors import (
     APIConnectionError,
@@ -370,7 +371,8 @@ class AsyncStream(Readable[ChunkT]):
                 if self._closed:  # by another task, which ends what this one waits for
                     raise HorayError(STREAM_LEFT) from None
                 if isinstance(error, APIConnectionError) and not isinstance(error, APITimeoutError):
-                    if chunks := self._cut(error.message, error):
+                    reason = error.message.removeprefix(incomplete(self._call.request.label))
+                    if chunks := self._cut(reason, error):
                         return chunks
                 elif reader.complete:
                     # Every choice is finished, and the server just doesn't say so before a timeout passes, or

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import ssl
 
@@ -49,6 +50,12 @@ _NEVER_SENT = (
 
 _NO_TLS = frozenset({"HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG", "WRONG_VERSION_NUMBER"})
 """How OpenSSL calls the first bytes of plain HTTP, depending on its version."""
+
+_PLAINLY = {
+    errno.ECONNRESET: "the server reset the connection",
+    errno.EPIPE: "the server closed the connection",
+}
+"""Some of the system's errors, said more plainly than by the system."""
 
 _CERTIFICATE = aiohttp.ClientConnectorCertificateError
 
@@ -161,7 +168,7 @@ def map_exception(
         )
     if isinstance(error, aiohttp.ClientSSLError):
         return APIConnectionError(
-            f"{label}: no trusted connection could be made: {clean(_distrust(error))}",
+            f"{label}: {clean(_distrust(error))}",
             execution=execution,
             transient=False,
         )
@@ -176,13 +183,12 @@ def map_exception(
 
 
 def _distrust(error: aiohttp.ClientSSLError) -> str:
-    """What is wrong with the server's certificate or TLS, as the TLS library says it."""
+    """What is wrong with the server's certificate or TLS."""
     found = error.certificate_error if isinstance(error, _CERTIFICATE) else error.os_error
-    if isinstance(found, ssl.SSLCertVerificationError):
-        return found.verify_message
     if isinstance(found, ssl.SSLError) and found.reason in _NO_TLS:
-        return "the server doesn't speak TLS on that port: is its URL one with http://, or with another port?"
-    return str(found)
+        return f"{error.host}:{error.port} speaks plain HTTP, not TLS: write http:// in its URL, or another port"
+    told = found.verify_message if isinstance(found, ssl.SSLCertVerificationError) else found
+    return f"no trusted connection could be made: {told}"
 
 
 def map_read_exception(
@@ -192,7 +198,7 @@ def map_read_exception(
     label = request.label
     if closed:
         return APIConnectionError(
-            f"the response to {label} broke off: the client was closed",
+            f"{incomplete(label)}the client was closed",
             execution=execution,
             transient=False,
         )
@@ -204,9 +210,13 @@ def map_read_exception(
         return APIResponseError(
             f"the response to {label} can't be decoded: {clean(complaint)}", execution=execution
         )
-    return APIConnectionError(
-        f"the response to {label} broke off: {clean(describe(error))}", execution=execution
-    )
+    what = "the connection broke" if complaint is not None else clean(describe(error))
+    return APIConnectionError(incomplete(label) + what, execution=execution)
+
+
+def incomplete(label: str) -> str:
+    """How the message begins for a response whose connection was lost."""
+    return f"the response to {label} is incomplete: "
 
 
 def _undecodable(label: str, complaint: str, execution: Execution) -> APIError:
@@ -221,11 +231,13 @@ def describe(error: BaseException) -> str:
     if isinstance(error, aiohttp.ServerDisconnectedError):
         return "the server closed the connection without a response"
     if isinstance(error, aiohttp.ClientPayloadError) and error.__cause__ is not None:
-        return complaint_of(error.__cause__) or "the body ended too early or can't be decoded"
+        return "the body ended too early or can't be decoded"
     if isinstance(error, aiohttp.ClientConnectorError):
         proxy = "the proxy " if isinstance(error, aiohttp.ClientProxyConnectionError) else ""
         return f"can't connect to {proxy}{error.host}:{error.port}: {_reason(error.os_error)}"
-    if isinstance(error, aiohttp.ClientOSError) and error.errno is None:
+    if isinstance(error, OSError) and error.errno and not isinstance(error, ssl.SSLError):
+        return _reason(error)
+    if isinstance(error, aiohttp.ClientOSError):
         return "the connection was closed while the request was being sent"
     return str(error) or type(error).__name__
 
@@ -233,5 +245,5 @@ def describe(error: BaseException) -> str:
 def _reason(error: OSError) -> str:
     """Why the system refused; asyncio puts a message of its own over the system's."""
     if error.errno is not None and error.errno > 0:
-        return os.strerror(error.errno)
+        return _PLAINLY.get(error.errno) or os.strerror(error.errno)
     return error.strerror or str(error)

@@ -27,11 +27,13 @@ from horay_async import (
 from horay_async._protocol.wire.request import Request
 from horay_async.testing import (
     Coding,
+    Cut,
     FaultServer,
     Fin,
     Gate,
     Pause,
     Repeat,
+    Reset,
     ScriptedResponse,
     Stall,
     decompression_bomb,
@@ -169,11 +171,41 @@ async def test_body_without_a_length_that_ends_early(
     assert len(failure.attempts) == 1
 
 
+@pytest.mark.internals(True)
+@pytest.mark.parametrize(
+    ("call", "script", "says"),
+    [
+        (complete, raw(Reset()), "POST /completions: the server reset the connection"),
+        (
+            complete,
+            raw(OK + b"Content-Length: 9\r\n\r\n{", Fin()),
+            "the response to POST /completions is incomplete: the connection broke",
+        ),
+        (
+            stream,
+            respond([PIECE], content_type="text/event-stream").with_faults(Cut(-3)),
+            "the stream of POST /chat/completions is incomplete: the connection broke, in the middle of an event",
+        ),
+    ],
+    ids=["reset", "cut", "cut stream"],
+)
+async def test_broken_connection_is_told_once(
+    fault_server: FaultServer, connect: Connect, call: Any, script: ScriptedResponse, says: str
+) -> None:
+    """In words of its own, without the system's number and aiohttp's sentences; what they say is the cause."""
+    fault_server.add(script)
+    async with connect() as client:
+        with pytest.raises(APIError) as raised:
+            await call(client)
+    assert raised.value.message == says
+    assert raised.value.__cause__ is not None
+
+
 @pytest.mark.internals(False)
 @pytest.mark.parametrize(
     ("coding", "kind", "says"),
     [
-        ("gzip", APIConnectionError, "broke off: the body ended too early or can't be decoded"),
+        ("gzip", APIConnectionError, "is incomplete: the body ended too early or can't be decoded"),
         ("deflate", APIResponseError, "isn't valid HTTP"),  # aiohttp raises it with the head
     ],
 )
@@ -303,7 +335,7 @@ async def test_garbage_between_chunks_without_the_parser(
     """The call ends as soon, though without aiohttp's parser nobody knows more than that the connection was lost."""
     fault_server.add(with_garbage(call))
     async with connect(timeout=Timeouts(idle=None)) as client:
-        with pytest.raises(kind, match="broke off: the connection was lost") as raised:
+        with pytest.raises(kind, match="is incomplete: the connection was lost") as raised:
             async with asyncio.timeout(20):
                 await call(client)
     assert raised.value.execution == "executed"

@@ -84,7 +84,7 @@ async def test_https_where_there_is_no_tls(connect: Connect) -> None:
         port = server.sockets[0].getsockname()[1]
         async with connect(base_url=f"https://127.0.0.1:{port}/v1") as client:
             with pytest.raises(
-                APIConnectionError, match="doesn't speak TLS on that port"
+                APIConnectionError, match="speaks plain HTTP, not TLS: write http://"
             ) as raised:
                 await client.models.list()
     assert (raised.value.execution, raised.value.transient) == ("not_sent", False)
