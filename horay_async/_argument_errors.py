@@ -1,15 +1,17 @@
-"""The `TypeError`s of wrong arguments: the method that was called, and what to write."""
+"""The `TypeError`s and `ValueError`s of wrong arguments: the method that was called, and what to write."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+ErrorT = TypeVar("ErrorT", bound=TypeError | ValueError)
 
 PACKAGE = str(Path(__file__).parent)
 
 
-def named(error: TypeError, called: str) -> TypeError:
+def named(error: ErrorT, called: str) -> ErrorT:
     """Puts what was called, such as `Images.save`, before the message of an error that this package raised.
 
     One that other code raised, such as a function of the caller's, stays as it is.
@@ -25,8 +27,8 @@ def named(error: TypeError, called: str) -> TypeError:
 
 
 def naming_method(
-    error: TypeError, method: Callable[..., Any], asynchronous: Callable[..., Any], given: int
-) -> TypeError:
+    error: ErrorT, method: Callable[..., Any], asynchronous: Callable[..., Any], given: int
+) -> ErrorT:
     """As `named`, for a method that runs an asynchronous one. Of arguments that Python couldn't bind to that one's
     parameters the message says how the method is called; `given` is how many came by position.
     """

@@ -56,7 +56,7 @@ def _wrong(name: str, expected: str, value: object) -> ConfigurationError:
 def check_seconds(instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
     """A timeout: a number of seconds above 0, or None."""
     if value is not None and not (_is_number(value) and value > 0):
-        expected = "a number of seconds above 0, or None for none"
+        expected = "a number of seconds above 0, or None: no limit"
         raise _wrong(f"timeout {attribute.name!r}", expected, value)
 
 

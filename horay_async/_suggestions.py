@@ -399,8 +399,12 @@ def unknown_option(
 
 def _as_messages(text: str) -> str:
     """The messages that a text is written as, shortened."""
-    shown = f"{text[:20]}..." if len(text) > 23 else text
-    return f"[{{'role': 'user', 'content': {shown!r}}}]"
+    return f"[{{'role': 'user', 'content': {shortened(text)!r}}}]"
+
+
+def shortened(text: str) -> str:
+    """The beginning of a text, for an example."""
+    return f"{text[:20]}..." if len(text) > 23 else text
 
 
 def about_batch_item(item: object) -> str:
@@ -461,10 +465,17 @@ def about_value(name: str, value: object) -> str:
         return "leave the parameter out instead"
     if name == "response_format" and isinstance(value, type):
         return f"parse(..., response_format={value.__name__}) and stream(...) take a class"
-    if name == "messages" and isinstance(value, str):
-        return f"write messages={_as_messages(value)}"
+    if name == "messages":
+        return f"write messages={_as_messages(value if isinstance(value, str) else '...')}"
+    if name == "prompt" and isinstance(value, Sequence):
+        return "write prompt='...', one text for each call; client.batch.run(...) sends many"
+    if name == "tools":
+        called = getattr(value, "name", None) or getattr(value, "__name__", "...")
+        return f"write tools=[{called}]"
     if name != "timeout":
         return ""
+    if isinstance(value, str):
+        return "write timeout=30 for 30 seconds"
     package = kind.__module__.partition(".")[0]
     if (
         package in ("httpx", "httpx2", "httpcore", "openai", "aiohttp")

@@ -152,7 +152,7 @@ def _policy(instance: object, attribute: attrs.Attribute[Any], value: object) ->
 
 def _limits(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
     if value is not None and not isinstance(value, Limits):
-        raise ConfigurationError(f"limits must be a Limits, or None for none; got {value!r}")
+        raise ConfigurationError(f"limits must be a Limits, or None: no limit; got {value!r}")
 
 
 def _hook(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:

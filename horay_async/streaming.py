@@ -17,7 +17,6 @@ from horay_async._protocol.wire.size_limits import MAX_BODY_BYTES
 from horay_async._protocol.wire.sse import begins_events
 from horay_async._suggestions import ONLY_ASYNC, no_attribute, no_await, no_copy, no_item
 from horay_async._transport.connection_slots import CLIENT_CLOSED
-from horay_async._transport.failures import incomplete
 from horay_async._transport.loops import finalize_on, runs_here
 from horay_async.errors import (
     APIConnectionError,
@@ -371,7 +370,7 @@ class AsyncStream(Readable[ChunkT]):
                 if self._closed:  # by another task, which ends what this one waits for
                     raise HorayError(STREAM_LEFT) from None
                 if isinstance(error, APIConnectionError) and not isinstance(error, APITimeoutError):
-                    reason = error.message.removeprefix(incomplete(self._call.request.label))
+                    reason = error.message.removeprefix(self._call.request.incomplete)
                     if chunks := self._cut(reason, error):
                         return chunks
                 elif reader.complete:

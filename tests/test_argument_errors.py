@@ -10,12 +10,27 @@ from inspect import signature
 from operator import attrgetter
 from typing import Any
 
+import attrs
 import pytest
 
-from horay_async import AsyncHoray, Horay, ImageResponse
+from horay_async import AsyncHoray, Horay, ImageResponse, tool
 
 KEY = "a-key-for-nothing"
 MESSAGES = [{"role": "user", "content": "Hi"}]
+
+
+@attrs.frozen
+class City:
+    """A form for a response."""
+
+    name: str
+
+
+@tool
+def weather(city: str) -> str:
+    """The weather in a city."""
+    return f"snow in {city}"
+
 
 WRONG: dict[str, tuple[Callable[[Any], Any], str]] = {
     "one by position": (
@@ -73,6 +88,47 @@ WRONG: dict[str, tuple[Callable[[Any], Any], str]] = {
     "of a wrong type": (
         lambda client: client.images.generate(model=1, prompt="p", image_size="1024x1024"),
         "Images.generate(): model must be a string, not an integer",
+    ),
+    "an empty conversation": (
+        lambda client: client.chat.completions.create(model="m", messages=[]),
+        "ChatCompletions.create(): messages must not be empty: write messages=[{'role': 'user', ",
+    ),
+    "one message": (
+        lambda client: client.chat.completions.create(model="m", messages=MESSAGES[0]),
+        "ChatCompletions.create(): messages must be a list, not a value of type dict: write messages=[{'role': ",
+    ),
+    "several prompts": (
+        lambda client: client.completions.create(model="m", prompt=["a", "b"]),
+        (
+            "Completions.create(): prompt must be a string, not a value of type list: write prompt='...', one text for "
+            "each call; client.batch.run(...) sends many"
+        ),
+    ),
+    "seconds as text": (
+        lambda client: client.models.list(timeout="5"),
+        (
+            "Models.list(): timeout must be a number or a value of type Timeouts or None, not a string: "
+            "write timeout=30 for 30 seconds"
+        ),
+    ),
+    "one tool": (
+        lambda client: client.chat.completions.create(model="m", messages=MESSAGES, tools=weather),
+        "ChatCompletions.create(): tools must be a list or None, not a value of type Tool: write tools=[weather]",
+    ),
+    "one tool of a run": (
+        lambda client: client.chat.completions.run_tools(
+            model="m", messages=MESSAGES, tools=weather
+        ),
+        "ChatCompletions.run_tools(): tools must be a list of tools, not a value of type Tool: write tools=[weather]",
+    ),
+    "an instance as a form": (
+        lambda client: client.chat.completions.parse(
+            model="m", messages=MESSAGES, response_format=City("Berlin")
+        ),
+        (
+            "ChatCompletions.parse(): an attrs class, a dataclass or a pydantic model is needed; "
+            "got City(name='Berlin'): pass the class City, not an instance"
+        ),
     ),
     "out of range": (
         lambda client: client.chat.completions.run_tools(
@@ -138,12 +194,12 @@ def client() -> Iterator[Horay]:
 def test_blocking_method_is_named(client: Horay, mistake: str) -> None:
     """The message begins with what was called; nothing asynchronous is in it or in what is shown below it."""
     call, message = WRONG[mistake]
-    with pytest.raises(TypeError) as caught:
+    with pytest.raises((TypeError, ValueError)) as caught:
         call(client)
     assert str(caught.value).startswith(message)
     assert "Async" not in str(caught.value)
     shown = traceback.format_exception_only(caught.value)
-    assert shown == [f"TypeError: {caught.value}\n"]
+    assert shown == [f"{caught.type.__name__}: {caught.value}\n"]
 
 
 @pytest.mark.parametrize("mistake", WRONG)
@@ -154,7 +210,7 @@ def test_both_clients_refuse_at_the_call(mistake: str) -> None:
         async with AsyncHoray(KEY, base_url="http://127.0.0.1:9/v1") as client:
             await WRONG[mistake][0](client)
 
-    with pytest.raises(TypeError):
+    with pytest.raises((TypeError, ValueError)):
         asyncio.run(run())
 
 
@@ -167,7 +223,7 @@ def test_asynchronous_method_says_what_to_write(mistake: str) -> None:
         async with AsyncHoray(KEY, base_url="http://127.0.0.1:9/v1") as client:
             await call(client)
 
-    with pytest.raises(TypeError) as caught:
+    with pytest.raises((TypeError, ValueError)) as caught:
         asyncio.run(run())
     assert str(caught.value) == f"Async{message}"
 

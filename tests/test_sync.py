@@ -550,7 +550,7 @@ def test_second_loop_over_a_read_stream_is_refused(
         tools = client.chat.completions.run_tools(
             model="m", messages=[{"role": "user", "content": "?"}], tools=[]
         )
-        assert repr(tools) == "<ToolRun: not begun>"
+        assert repr(tools) == "<ToolRun: not begun, read it in a loop or call final()>"
         assert list(tools)
         assert repr(tools) == "<ToolRun: over>"
         with pytest.raises(HorayError, match="the run is over"):

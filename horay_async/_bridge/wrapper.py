@@ -84,7 +84,7 @@ def blocking(method: Callable[..., Any]) -> Callable[[Callable[..., Any]], Any]:
             bound = partial(method, self._wrapped, *args, **kwargs)
             try:
                 made = self._handle.run(bound) if waits else bound()
-            except TypeError as error:
+            except (TypeError, ValueError) as error:
                 raise naming_method(error, call, method, len(args)) from error.__cause__
             cls = BlockingWrapper._classes.get(made.__class__)
             return made if cls is None else cls(made, self._handle)

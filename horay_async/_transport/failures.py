@@ -198,7 +198,7 @@ def map_read_exception(
     label = request.label
     if closed:
         return APIConnectionError(
-            f"{incomplete(label)}the client was closed",
+            f"{request.incomplete}the client was closed",
             execution=execution,
             transient=False,
         )
@@ -211,12 +211,7 @@ def map_read_exception(
             f"the response to {label} can't be decoded: {clean(complaint)}", execution=execution
         )
     what = "the connection broke" if complaint is not None else clean(describe(error))
-    return APIConnectionError(incomplete(label) + what, execution=execution)
-
-
-def incomplete(label: str) -> str:
-    """How the message begins for a response whose connection was lost."""
-    return f"the response to {label} is incomplete: "
+    return APIConnectionError(request.incomplete + what, execution=execution)
 
 
 def _undecodable(label: str, complaint: str, execution: Execution) -> APIError:

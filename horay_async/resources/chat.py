@@ -13,7 +13,7 @@ from horay_async._checks import is_true
 from horay_async._class_attributes import Group
 from horay_async._json import is_object
 from horay_async._protocol.wire.request import Operation
-from horay_async._suggestions import about_field
+from horay_async._suggestions import about_field, about_value
 from horay_async.models.chat import ChatCompletion
 from horay_async.models.chat_params import ChatParams, ConversationParams
 from horay_async.resources._base import Resource
@@ -245,7 +245,8 @@ def _by_name(given: Sequence[Any]) -> dict[str, Tool[..., Any]]:
     whole = cast("object", given)
     if isinstance(whole, Mapping | str) or not isinstance(whole, Iterable):
         raise TypeError(
-            f"tools must be a list of tools, not a value of type {type(given).__qualname__}"
+            f"tools must be a list of tools, not a value of type {type(given).__qualname__}: "
+            + about_value("tools", given)
         )
     found: dict[str, Tool[..., Any]] = {}
     for place, tool in enumerate(cast("Sequence[object]", given)):

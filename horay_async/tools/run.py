@@ -130,7 +130,11 @@ class AsyncToolRun(Readable[ToolRunEvent]):
         """Whether the run is over when they are: the model also called a tool that has no function here."""
 
     def __repr__(self) -> str:
-        state = f"in round {self._round}" if self._round else "not begun"
+        state = (
+            f"in round {self._round}"
+            if self._round
+            else "not begun, read it in a loop or call final()"
+        )
         if self._next is None:
             state = "over"
         return f"<{type(self).__name__}: {state}>"

@@ -77,6 +77,8 @@ def _instead(given: Any) -> str:
         return "give the class itself, not its name"
     if isinstance(given, type) and given.__module__ != "builtins":
         return "declare its fields in a dataclass"  # a TypedDict's, or another class's
+    if has_fields(type(given)):
+        return f"pass the class {type(given).__name__}, not an instance"
     return "make it a field of such a class"
 
 

@@ -18,7 +18,7 @@ from typing import (
     is_typeddict,
 )
 
-from horay_async._suggestions import about_parameter, about_value, did_you_mean
+from horay_async._suggestions import about_parameter, about_value, did_you_mean, shortened
 
 Kinds = tuple[type, ...]
 
@@ -27,6 +27,9 @@ TEXTUAL = frozenset({str, bytes, bytearray, memoryview})
 
 NO_MESSAGE: tuple[type[Any], ...] = (str, int, float, list, NoneType)
 """What JSON makes of items of a conversation that are no messages."""
+
+AROUND_MESSAGES = {"choices": "a response", "message": "a choice"}
+"""What has such a field and no role, and holds a message."""
 
 USUAL: dict[type, type] = {list: Sequence, dict: Mapping}
 """What plain lists and dicts are given for."""
@@ -98,17 +101,32 @@ def check_parameters(
 
 
 def check_messages(messages: Sequence[Any]) -> None:
-    """Raises `TypeError` for an item of `messages`, made ready for JSON, that is no message, and `ValueError` where there is
-    none.
+    """Raises `TypeError` for an item of `messages`, made ready for JSON, that is no message, or whose content has texts for
+    parts, and `ValueError` where there is none.
     """
     if not messages:
-        raise ValueError(f"messages must not be empty: {about_value('messages', '...')}")
+        raise ValueError(f"messages must not be empty: {about_value('messages', messages)}")
     for at, message in enumerate(messages):
         kind: type[Any] = message.__class__
-        if kind is not dict and issubclass(kind, NO_MESSAGE):
-            hint = about_value("messages", message if issubclass(kind, str) else "...")
+        if kind is dict:
+            content = message.get("content")
+            if content.__class__ is list and str in map(type, content):
+                raise TypeError(_textual_part(f"messages[{at}].content", content))
+            if "role" not in message:
+                for field, given in AROUND_MESSAGES.items():
+                    if field in message:
+                        raise TypeError(
+                            f"messages[{at}] must be a message, not {given}: append response.choices[0].message"
+                        )
+        elif issubclass(kind, NO_MESSAGE):
+            hint = about_value("messages", message)
             given = "a list or a tuple" if kind is list else _article(kind)  # JSON has no tuples
             raise TypeError(f"messages[{at}] must be a message, not {given}: {hint}")
+
+
+def _textual_part(place: str, parts: list[Any]) -> str:
+    at, text = next((at, part) for at, part in enumerate(parts) if part.__class__ is str)
+    return f"{place}[{at}] must be a part, not a string: write {{'type': 'text', 'text': {shortened(text)!r}}}"
 
 
 def check_parameter_names(params: Mapping[str, Any], declared_by: type) -> None:

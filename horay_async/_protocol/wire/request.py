@@ -101,6 +101,11 @@ class Request(Record):
             path = f"{scheme}://{authority.rpartition('@')[2]}{slash}{rest}"
         return f"{self.method} {path}"
 
+    @property
+    def incomplete(self) -> str:
+        """How the message begins for a response whose connection was lost."""
+        return f"the response to {self.label} is incomplete: "
+
     def be_part(self, number: int) -> None:
         """Makes it one of the requests of a call that sends several: a key of the caller's stands for the whole call, and two requests
         with one idempotency key would be one.

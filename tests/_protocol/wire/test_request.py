@@ -24,7 +24,7 @@ from horay_async._protocol.wire.request import (
     to_jsonable,
 )
 from horay_async.errors import ConfigurationError
-from horay_async.models.chat import ChatCompletion, ChatMessage, FunctionCall, ToolCall
+from horay_async.models.chat import ChatChoice, ChatCompletion, ChatMessage, FunctionCall, ToolCall
 from horay_async.models.chat_params import ChatParams
 from horay_async.models.completions import Completion, CompletionParams
 from horay_async.models.images import ImageParams, ImageResponse
@@ -373,6 +373,11 @@ def test_messages_of_both_kinds() -> None:
     ]
 
 
+RESPONSE = ChatCompletion(
+    id="c", model="m", choices=[ChatChoice(index=0, message=ChatMessage(content="Hi"))]
+)
+
+
 @pytest.mark.parametrize(
     ("item", "said"),
     [
@@ -381,6 +386,9 @@ def test_messages_of_both_kinds() -> None:
         (3, "an integer: write"),
         (True, "a boolean: write"),
         (("user", "hi"), "a list or a tuple: write"),
+        (RESPONSE, "a response: append response.choices[0].message"),
+        (RESPONSE.choices[0], "a choice: append response.choices[0].message"),
+        (RESPONSE.model_dump(), "a response: append response.choices[0].message"),
     ],
 )
 def test_what_is_no_message(item: Any, said: str) -> None:
@@ -395,6 +403,18 @@ def test_what_is_no_message(item: Any, said: str) -> None:
     assert str(caught.value).startswith(f"messages[1] must be a message, not {said}")
     with pytest.raises(ValueError, match=r"messages must not be empty: write messages=\["):
         build(CHAT, {"model": "m", "messages": []}, options(), new_idempotency_key="k")
+
+
+def test_text_among_parts() -> None:
+    """A bare text in the place of a part is refused, with its place and what to write."""
+    content = [{"type": "text", "text": "Hi"}, "Berlin " * 9]
+    messages = [{"content": "Hi"}, {"role": "user", "content": content}]
+    with pytest.raises(TypeError) as caught:
+        build(CHAT, {"model": "m", "messages": messages}, options(), new_idempotency_key="k")
+    assert str(caught.value) == (
+        "messages[1].content[1] must be a part, not a string: "
+        "write {'type': 'text', 'text': 'Berlin Berlin Berlin...'}"
+    )
 
 
 def test_messages_in_other_containers() -> None:
