@@ -521,7 +521,7 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             "retry",
             "RetryPolicy",
             "...",
-            "The rules of retrying, `RetryPolicy()` unless given; `max_retries` changes just its count.",
+            "The rules of retrying, `RetryPolicy()` unless given; `max_retries` changes only how many retries there are.",
         ),
         (
             "limits",
@@ -533,13 +533,13 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             "max_connections",
             "int",
             "...",
-            "Most requests under way at once on one event loop; further ones wait in line. 1,000, and never more than the system lets a process have files open, less 32 (`ulimit -n`); when that binds, the log says so.",
+            "Most requests under way at once on one event loop; further ones wait in line. 1,000, and never more than the files that the system lets a process have open (`ulimit -n`), less 32; if calls wait for that reason, the log says so.",
         ),
         (
             "tcp_keepalive",
             "float | None",
             "...",
-            "Seconds: how long the other side of a connection may give no sign of life before the system gives the connection up; from 1 to 32,767, what Linux takes. Half of them pass before it is probed. 60 s, the default, is below the 350 s and 240 s after which the load balancers of two large clouds forget a silent connection. None leaves it to the system. A copy that changes this has connections of its own.",
+            "Seconds after which the system closes a connection whose other side has sent nothing at all, not even an acknowledgement; from 1 to 32,767, what Linux takes. The system asks for one (a TCP keep-alive probe) after half of that time. 60 s, the default, is below the 350 s and 240 s after which the load balancers of two large clouds drop a silent connection. None leaves it to the system. A copy that changes this has connections of its own.",
         ),
         (
             "max_response_objects",
@@ -569,7 +569,7 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             "ssl_context",
             "ssl.SSLContext | None",
             "...",
-            "For a private certificate authority or client certificates; the system's trust otherwise. A copy that changes this has connections of its own; make a context once and pass it again, since connections are kept by it.",
+            "For a private certificate authority or client certificates. Unless given, the client trusts the system's certificates. A copy that changes this has connections of its own: make one context and pass the same one each time.",
         ),
         (
             "trust_env",
@@ -587,7 +587,7 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             "on_truncation",
             "Literal['raise', 'return']",
             "...",
-            'What to do where a stream ends without a mark of its end: `"raise"` a `StreamTruncatedError`, the default, or `"return"` what came, as if it were complete.',
+            'What to do if a stream ends without a mark of its end: `"raise"`, the default, raises a `StreamTruncatedError`; `"return"` takes what came as complete.',
         ),
         (
             "strict",
@@ -599,13 +599,13 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             "session",
             "aiohttp.ClientSession | None",
             "...",
-            "A session of the caller's to send with. It is never closed here; its connector decides on connections, TLS and proxies.",
+            "A session of yours to send with. The client never closes it; its connector decides on connections, TLS and proxies.",
         ),
         (
             "on_request",
             "Callable[[RequestEvent], object] | None",
             "...",
-            "Called with a `RequestEvent` just before each attempt is sent. The three hooks are plain functions, called on the event loop, in the context of the call: they must not block. What they return is ignored, and what they raise is logged and keeps no call from going on, `CancelledError` included; `KeyboardInterrupt` and `SystemExit` alone pass, and end the call.",
+            "Called with a `RequestEvent` just before each attempt is sent. The three hooks are plain functions, called on the event loop, in the context of the call: they must not block. What they return is ignored. What they raise is logged, and the call goes on, also after a `CancelledError`; only `KeyboardInterrupt` and `SystemExit` end the call.",
         ),
         (
             "on_retry",

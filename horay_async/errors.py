@@ -222,14 +222,14 @@ class APIResponseError(APIError):
     """The response wasn't what the protocol says: bad JSON, bad UTF-8, another content type, a limit."""
 
     body: str = ""
-    """The body, undecodable bytes replaced: whole and as it was sent, with the API key masked, where a text was sent that may
-    have been paid for; else the first 500 characters, such as of a picture, or where `partial` has the response."""
+    """The body, with the API key masked and bytes that can't be decoded replaced. Whole, if it is a text that may have been paid
+    for; else the first 500 characters, as of a picture, or where `partial` has the response."""
     status_code: int | None = None
     """The HTTP status of the response, where its head could be read."""
 
 
 class StreamError(_ReportedError):
-    """The server reported a failure inside a stream, and it maps to no status class."""
+    """The server reported a failure inside a stream that no class for a status fits."""
 
 
 class StreamTruncatedError(APIError):
@@ -243,16 +243,16 @@ class StreamTruncatedError(APIError):
 
 
 class AnswerError(APIError):
-    """The response came, but isn't what was asked for: it can't be parsed, or asks for ever more tools."""
+    """The response came, but isn't what was asked for: it can't be parsed, or still asks for tools after the last round."""
 
     execution: Execution = "executed"
     """See `APIError`: the response is there."""
     reason: AnswerFault = "mismatch"
     """What kind of mismatch it is."""
     text: str = ""
-    """The model's text as it came: the arguments where a tool call doesn't fit."""
+    """The model's text as it came; if a tool call doesn't fit, its arguments."""
     path: str | None = None
-    """Where the text doesn't fit first, such as `$.lines[2].price`; None unless it is a mismatch."""
+    """The first place that doesn't fit, such as `$.lines[2].price`; None unless `reason` is `"mismatch"`."""
     errors: tuple[tuple[str, str], ...] = ()
     """Every path that doesn't fit, and what is wrong there."""
     completion: Any = None
@@ -274,8 +274,8 @@ class DriftError(APIError):
     body: str = ""
     """The body as it was sent, with the API key masked; of a streamed response, that chunk's."""
     response: Any = None
-    """The response as it would have been returned without `strict`. A streamed one is delivered to its end
-    before this is raised; it is here once more, merged."""
+    """The response as it would have been returned without `strict`. You get all of a stream before this is raised; here it is
+    again, merged."""
 
 
 class DriftWarning(UserWarning):
@@ -286,8 +286,8 @@ class DriftWarning(UserWarning):
     kind: DriftKind
     """How it differs."""
     response: Any
-    """Where the program makes errors of warnings and this is raised, the response as it would have been returned; a
-    streamed one is delivered to its end before, and is here once more, merged. None otherwise."""
+    """If the program turns warnings into errors, so that this is raised: the response as it would have been returned. You get all
+    of a stream before that; here it is again, merged. None otherwise."""
 
     def __init__(self, message: str, *, path: str = "$", kind: DriftKind = "unknown") -> None:
         # One positional argument, as for the errors.

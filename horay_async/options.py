@@ -189,18 +189,18 @@ class ClientOptions(FrozenRecord):
     """A number is the total deadline in seconds; `Timeouts` sets each of the five timeouts. Unless given, the defaults of
     `Timeouts`: 15 s to connect, 600 s to the first byte, 120 s without content, no deadline."""
     retry: RetryPolicy = attrs.field(factory=RetryPolicy, validator=_policy)
-    """The rules of retrying, `RetryPolicy()` unless given; `max_retries` changes just its count."""
+    """The rules of retrying, `RetryPolicy()` unless given; `max_retries` changes only how many retries there are."""
     limits: Limits | None = attrs.field(default=None, validator=_limits)
     """Most requests and tokens a minute, and requests at once, for all calls; None, the default, is no limit. Copies with
     the same limits and `base_url` share them."""
     max_connections: int = attrs.field(default=DEFAULT_MAX_CONNECTIONS, validator=check_count)
-    """Most requests under way at once on one event loop; further ones wait in line. 1,000, and never more than the system
-    lets a process have files open, less 32 (`ulimit -n`); when that binds, the log says so."""
+    """Most requests under way at once on one event loop; further ones wait in line. 1,000, and never more than the files that
+    the system lets a process have open (`ulimit -n`), less 32; if calls wait for that reason, the log says so."""
     tcp_keepalive: float | None = attrs.field(default=60.0, validator=check_keepalive)
-    """Seconds: how long the other side of a connection may give no sign of life before the system gives the
-    connection up; from 1 to 32,767, what Linux takes. Half of them pass before it is probed. 60 s, the default, is below the
-    350 s and 240 s after which the load balancers of two large clouds forget a silent connection. None leaves it to the
-    system. A copy that changes this has connections of its own."""
+    """Seconds after which the system closes a connection whose other side has sent nothing at all, not even an acknowledgement;
+    from 1 to 32,767, what Linux takes. The system asks for one (a TCP keep-alive probe) after half of that time. 60 s, the
+    default, is below the 350 s and 240 s after which the load balancers of two large clouds drop a silent connection. None
+    leaves it to the system. A copy that changes this has connections of its own."""
     max_response_objects: int = attrs.field(default=MAX_RESPONSE_OBJECTS, validator=check_count)
     """Most JSON objects and lists in one response, or kept of one stream: they take up to 250 bytes of memory each,
     and a tenth of a byte to send. In a stream, four alternatives to a token count as one. 1,000,000; over it an `APIResponseError` is raised."""
@@ -215,31 +215,31 @@ class ClientOptions(FrozenRecord):
     proxy: str | None = attrs.field(default=None, converter=check_proxy, repr=_without_password)
     """`http://host:port` of a proxy. None, the default, is no proxy but what `trust_env` finds."""
     ssl_context: ssl.SSLContext | None = None
-    """For a private certificate authority or client certificates; the system's trust otherwise. A copy that changes this
-    has connections of its own; make a context once and pass it again, since connections are kept by it."""
+    """For a private certificate authority or client certificates. Unless given, the client trusts the system's certificates. A
+    copy that changes this has connections of its own: make one context and pass the same one each time."""
     trust_env: bool = False
     """Whether to take the proxy from `HTTPS_PROXY` and its like, and its password from `.netrc`. False, the default: the
     environment's proxy isn't used."""
     allow_insecure_http: bool = False
     """Whether the key may be sent over plain HTTP to a host that isn't this machine. False."""
     on_truncation: Literal["raise", "return"] = attrs.field(default="raise")
-    """What to do where a stream ends without a mark of its end: `"raise"` a `StreamTruncatedError`, the default, or
-    `"return"` what came, as if it were complete."""
+    """What to do if a stream ends without a mark of its end: `"raise"`, the default, raises a `StreamTruncatedError`;
+    `"return"` takes what came as complete."""
     strict: Literal["warn", "raise"] | None = None
     """What happens beside counting where a response differs from what the API describes (`client.drift`). None, the
     default: nothing; `"warn"` gives a `DriftWarning`, once for each path and kind; `"raise"` raises a `DriftError`, which
     keeps the response."""
     session: aiohttp.ClientSession | None = attrs.field(default=None, repr=False)
-    """A session of the caller's to send with. It is never closed here; its connector decides on
-    connections, TLS and proxies."""
+    """A session of yours to send with. The client never closes it; its connector decides on connections, TLS and
+    proxies."""
     on_request: Callable[[RequestEvent], object] | None = attrs.field(
         default=None, validator=_hook, repr=False
     )
     """Called with a `RequestEvent` just before each attempt is sent.
 
     The three hooks are plain functions, called on the event loop, in the context of the call: they must not
-    block. What they return is ignored, and what they raise is logged and keeps no call from going on,
-    `CancelledError` included; `KeyboardInterrupt` and `SystemExit` alone pass, and end the call."""
+    block. What they return is ignored. What they raise is logged, and the call goes on, also after a `CancelledError`; only
+    `KeyboardInterrupt` and `SystemExit` end the call."""
     on_retry: Callable[[RetryEvent], object] | None = attrs.field(
         default=None, validator=_hook, repr=False
     )

@@ -191,9 +191,9 @@ class Batch(BlockingWrapper, of=AsyncBatch):
         error, where that is a terminal, and in a notebook; `"always"` draws it elsewhere too. The other
         parameters are those of `BatchOptions`.
 
-        A request that fails, or can't be sent, gives a result with an `error`; the others go on. But where the server
-        refuses the key of all the first requests, or its balance is exhausted, the loop raises that
-        `AuthenticationError` or `InsufficientBalanceError`, without results for them. `run` itself raises
+        A request that fails, or can't be sent, gives a result with an `error`; the others go on. But if the server
+        refuses the key of all the first requests, or the balance is exhausted, the loop raises that
+        `AuthenticationError` or `InsufficientBalanceError`, and there are no results for them. `run` itself raises
         `ConfigurationError` for an option that can't work, `TypeError` for one of a wrong name, or for
         `requests` that can't be iterated over, and `ImportError` for `progress` without rich, which comes with
         `pip install 'horay-async[cli]'`.
@@ -246,9 +246,9 @@ class Batch(BlockingWrapper, of=AsyncBatch):
         error, where that is a terminal, and in a notebook; `"always"` draws it elsewhere too. The other
         parameters are those of `BatchOptions`.
 
-        A request that fails, or can't be sent, gives a result with an `error`; the others go on. But where the server
-        refuses the key of all the first requests, or its balance is exhausted, the loop raises that
-        `AuthenticationError` or `InsufficientBalanceError`, without results for them. `run` itself raises
+        A request that fails, or can't be sent, gives a result with an `error`; the others go on. But if the server
+        refuses the key of all the first requests, or the balance is exhausted, the loop raises that
+        `AuthenticationError` or `InsufficientBalanceError`, and there are no results for them. `run` itself raises
         `ConfigurationError` for an option that can't work, `TypeError` for one of a wrong name, or for
         `requests` that can't be iterated over, and `ImportError` for `progress` without rich, which comes with
         `pip install 'horay-async[cli]'`.
@@ -307,16 +307,16 @@ class Batch(BlockingWrapper, of=AsyncBatch):
         `BatchProgress` that is kept up to date while it runs, or draws a bar as for `run`. The other
         parameters are those of `BatchOptions`.
 
-        Raises `BatchFileError` for lines that have no id, or one that was there before, which are found, and the first ten named,
-        before anything is sent; for an output file that another run is writing, under whatever name, or
-        that isn't one of a batch; for one that something else removes or truncates meanwhile; for requests that are
-        edited meanwhile, other than by appending; for what is no file; and for a full disk, before anything is sent
-        where it is full at the start. A request that can't be sent, or
-        whose line can't be read further than its id, is no error, but a line of the output. Where the server refuses the
-        key of all the first requests, or its balance is exhausted, or none of them reaches the server, the run ends with their
-        `AuthenticationError`, `InsufficientBalanceError` or `APIConnectionError`, or the `ConfigurationError` of an `api_key`
-        function that raises, and nothing is written for them. Further raises
-        `OSError` for files that can't be opened, and what `run` raises.
+        Raises `BatchFileError`, before anything is sent, for lines that have no id, or one that was there before (the first ten
+        are named); for an output file that another run is writing, under whatever name, or that isn't one of a batch; for what
+        is no file; and for a full disk. Raises it during the run for an output file that something else removes or
+        truncates; for requests that are edited, other than by appending; and for a disk that gets full. Raises `OSError` for
+        files that can't be opened, and what `run` raises.
+
+        A request that can't be sent, or whose line can't be read further than its id, raises nothing: the output has a line for
+        it. If the server refuses the key of all the first requests, or the balance is exhausted, or none of them reaches the
+        server, the run ends with their `AuthenticationError`, `InsufficientBalanceError` or `APIConnectionError`; if an
+        `api_key` function raises, with that `ConfigurationError`. Nothing is written for these requests.
 
         Args:
             requests: The file of requests, or a pipe; or the descriptor of one that is open.
@@ -1348,19 +1348,20 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
         the model. A result is a text, content parts (`TextPart`, `ImagePart`, or a list of them), or whatever
         has a JSON form.
 
-        `max_rounds` bounds the requests, and `timeout` the seconds for all of them and the tools.
-        `max_total_tokens` bounds the tokens of all rounds' prompts and responses together: with as many spent
-        no other round begins, nor does one after a response whose server doesn't tell its usage (which is
-        asked for with this parameter). `approve` is called with each `ToolCall` whose arguments fit, in their
-        order and one at a time, before its tool runs: a function, which runs in a thread, or a coroutine
-        function. It returns None or True to let the call run, a string to tell the model instead, or a mapping
-        of arguments to run it with; what it raises ends the run. The call is a copy: with its name or arguments changed
-        it runs so, too, and the model's message stays as it came.
+        `max_rounds` limits the requests, and `timeout` the seconds for all of them and the tools.
+        `max_total_tokens` limits the tokens of all rounds' prompts and responses together: when they are spent, no other
+        round begins, and none begins after a response without a usage (this parameter asks the server for it).
+
+        `approve` is called with each `ToolCall` whose arguments fit, in the order of the calls and one at a time, before its
+        tool runs: a function, which runs in a thread, or a coroutine function. It returns None or True to let the call run, a
+        string to tell the model instead, or a mapping of arguments to run it with; what it raises ends the run. The call
+        that it gets is a copy: if it changes the name or the arguments, the changed call runs, and the model's message
+        stays as it came.
 
         A `tool_choice` that forces a call holds for the first round. A tool given in the API's JSON form has
-        no function here: the run ends where the model calls one, which the log says, and the response holds the
-        call. A cut response raises, whatever `on_truncation` says. Other software's tools are taken as `HasTool` describes. Raises `TypeError` for a parameter of a
-        wrong name or type.
+        no function here: when the model calls one, the run ends, the log says so, and the response has the
+        call. A cut response raises, whatever `on_truncation` says. Other software's tools are taken as `HasTool` describes.
+        Raises `TypeError` for a parameter of a wrong name or type.
 
         Args:
             model: The model's name, e.g. `"meta-llama/Meta-Llama-3.1-8B-Instruct"`.
@@ -1903,18 +1904,19 @@ class Horay(BlockingWrapper, of=AsyncHoray):
             timeouts. Unless given, the defaults of `Timeouts`: 15 s to connect, 600 s to the first
             byte, 120 s without content, no deadline.
         max_retries: Most attempts after the first; the other rules of retrying stay as they are. 2.
-        retry: The rules of retrying, `RetryPolicy()` unless given; `max_retries` changes just its
-            count.
+        retry: The rules of retrying, `RetryPolicy()` unless given; `max_retries` changes only how
+            many retries there are.
         limits: Most requests and tokens a minute, and requests at once, for all calls; None, the
             default, is no limit. Copies with the same limits and `base_url` share them.
         max_connections: Most requests under way at once on one event loop; further ones wait in
-            line. 1,000, and never more than the system lets a process have files open, less 32
-            (`ulimit -n`); when that binds, the log says so.
-        tcp_keepalive: Seconds: how long the other side of a connection may give no sign of life
-            before the system gives the connection up; from 1 to 32,767, what Linux takes. Half of
-            them pass before it is probed. 60 s, the default, is below the 350 s and 240 s after
-            which the load balancers of two large clouds forget a silent connection. None leaves it
-            to the system. A copy that changes this has connections of its own.
+            line. 1,000, and never more than the files that the system lets a process have open
+            (`ulimit -n`), less 32; if calls wait for that reason, the log says so.
+        tcp_keepalive: Seconds after which the system closes a connection whose other side has sent
+            nothing at all, not even an acknowledgement; from 1 to 32,767, what Linux takes. The
+            system asks for one (a TCP keep-alive probe) after half of that time. 60 s, the default,
+            is below the 350 s and 240 s after which the load balancers of two large clouds drop a
+            silent connection. None leaves it to the system. A copy that changes this has
+            connections of its own.
         max_response_objects: Most JSON objects and lists in one response, or kept of one stream:
             they take up to 250 bytes of memory each, and a tenth of a byte to send. In a stream,
             four alternatives to a token count as one. 1,000,000; over it an `APIResponseError` is
@@ -1923,25 +1925,24 @@ class Horay(BlockingWrapper, of=AsyncHoray):
         default_query: Added to each URL's query. None unless given.
         proxy: `http://host:port` of a proxy. None, the default, is no proxy but what `trust_env`
             finds.
-        ssl_context: For a private certificate authority or client certificates; the system's trust
-            otherwise. A copy that changes this has connections of its own; make a context once and
-            pass it again, since connections are kept by it.
+        ssl_context: For a private certificate authority or client certificates. Unless given, the
+            client trusts the system's certificates. A copy that changes this has connections of its
+            own: make one context and pass the same one each time.
         trust_env: Whether to take the proxy from `HTTPS_PROXY` and its like, and its password from
             `.netrc`. False, the default: the environment's proxy isn't used.
         allow_insecure_http: Whether the key may be sent over plain HTTP to a host that isn't this
             machine. False.
-        on_truncation: What to do where a stream ends without a mark of its end: `"raise"` a
-            `StreamTruncatedError`, the default, or `"return"` what came, as if it were complete.
+        on_truncation: What to do if a stream ends without a mark of its end: `"raise"`, the
+            default, raises a `StreamTruncatedError`; `"return"` takes what came as complete.
         strict: What happens beside counting where a response differs from what the API describes
             (`client.drift`). None, the default: nothing; `"warn"` gives a `DriftWarning`, once for
             each path and kind; `"raise"` raises a `DriftError`, which keeps the response.
-        session: A session of the caller's to send with. It is never closed here; its connector
-            decides on connections, TLS and proxies.
+        session: A session of yours to send with. The client never closes it; its connector decides
+            on connections, TLS and proxies.
         on_request: Called with a `RequestEvent` just before each attempt is sent. The three hooks
             are plain functions, called on the event loop, in the context of the call: they must not
-            block. What they return is ignored, and what they raise is logged and keeps no call from
-            going on, `CancelledError` included; `KeyboardInterrupt` and `SystemExit` alone pass,
-            and end the call.
+            block. What they return is ignored. What they raise is logged, and the call goes on,
+            also after a `CancelledError`; only `KeyboardInterrupt` and `SystemExit` end the call.
         on_retry: Called with a `RetryEvent` after an attempt that failed, before the wait for the
             next one.
         on_response: Called with a `ResponseEvent` once for each call, when it is over, however it
@@ -1988,18 +1989,19 @@ class Horay(BlockingWrapper, of=AsyncHoray):
                 first byte, 120 s without content, no deadline.
             max_retries: Most attempts after the first; the other rules of retrying stay as they
                 are. 2.
-            retry: The rules of retrying, `RetryPolicy()` unless given; `max_retries` changes just
-                its count.
+            retry: The rules of retrying, `RetryPolicy()` unless given; `max_retries` changes only
+                how many retries there are.
             limits: Most requests and tokens a minute, and requests at once, for all calls; None,
                 the default, is no limit. Copies with the same limits and `base_url` share them.
             max_connections: Most requests under way at once on one event loop; further ones wait in
-                line. 1,000, and never more than the system lets a process have files open, less 32
-                (`ulimit -n`); when that binds, the log says so.
-            tcp_keepalive: Seconds: how long the other side of a connection may give no sign of life
-                before the system gives the connection up; from 1 to 32,767, what Linux takes. Half
-                of them pass before it is probed. 60 s, the default, is below the 350 s and 240 s
-                after which the load balancers of two large clouds forget a silent connection. None
-                leaves it to the system. A copy that changes this has connections of its own.
+                line. 1,000, and never more than the files that the system lets a process have open
+                (`ulimit -n`), less 32; if calls wait for that reason, the log says so.
+            tcp_keepalive: Seconds after which the system closes a connection whose other side has
+                sent nothing at all, not even an acknowledgement; from 1 to 32,767, what Linux
+                takes. The system asks for one (a TCP keep-alive probe) after half of that time. 60
+                s, the default, is below the 350 s and 240 s after which the load balancers of two
+                large clouds drop a silent connection. None leaves it to the system. A copy that
+                changes this has connections of its own.
             max_response_objects: Most JSON objects and lists in one response, or kept of one
                 stream: they take up to 250 bytes of memory each, and a tenth of a byte to send. In
                 a stream, four alternatives to a token count as one. 1,000,000; over it an
@@ -2008,27 +2010,26 @@ class Horay(BlockingWrapper, of=AsyncHoray):
             default_query: Added to each URL's query. None unless given.
             proxy: `http://host:port` of a proxy. None, the default, is no proxy but what
                 `trust_env` finds.
-            ssl_context: For a private certificate authority or client certificates; the system's
-                trust otherwise. A copy that changes this has connections of its own; make a context
-                once and pass it again, since connections are kept by it.
+            ssl_context: For a private certificate authority or client certificates. Unless given,
+                the client trusts the system's certificates. A copy that changes this has
+                connections of its own: make one context and pass the same one each time.
             trust_env: Whether to take the proxy from `HTTPS_PROXY` and its like, and its password
                 from `.netrc`. False, the default: the environment's proxy isn't used.
             allow_insecure_http: Whether the key may be sent over plain HTTP to a host that isn't
                 this machine. False.
-            on_truncation: What to do where a stream ends without a mark of its end: `"raise"` a
-                `StreamTruncatedError`, the default, or `"return"` what came, as if it were
-                complete.
+            on_truncation: What to do if a stream ends without a mark of its end: `"raise"`, the
+                default, raises a `StreamTruncatedError`; `"return"` takes what came as complete.
             strict: What happens beside counting where a response differs from what the API
                 describes (`client.drift`). None, the default: nothing; `"warn"` gives a
                 `DriftWarning`, once for each path and kind; `"raise"` raises a `DriftError`, which
                 keeps the response.
-            session: A session of the caller's to send with. It is never closed here; its connector
+            session: A session of yours to send with. The client never closes it; its connector
                 decides on connections, TLS and proxies.
             on_request: Called with a `RequestEvent` just before each attempt is sent. The three
                 hooks are plain functions, called on the event loop, in the context of the call:
-                they must not block. What they return is ignored, and what they raise is logged and
-                keeps no call from going on, `CancelledError` included; `KeyboardInterrupt` and
-                `SystemExit` alone pass, and end the call.
+                they must not block. What they return is ignored. What they raise is logged, and the
+                call goes on, also after a `CancelledError`; only `KeyboardInterrupt` and
+                `SystemExit` end the call.
             on_retry: Called with a `RetryEvent` after an attempt that failed, before the wait for
                 the next one.
             on_response: Called with a `ResponseEvent` once for each call, when it is over, however
@@ -2080,18 +2081,19 @@ class Horay(BlockingWrapper, of=AsyncHoray):
                 first byte, 120 s without content, no deadline.
             max_retries: Most attempts after the first; the other rules of retrying stay as they
                 are. 2.
-            retry: The rules of retrying, `RetryPolicy()` unless given; `max_retries` changes just
-                its count.
+            retry: The rules of retrying, `RetryPolicy()` unless given; `max_retries` changes only
+                how many retries there are.
             limits: Most requests and tokens a minute, and requests at once, for all calls; None,
                 the default, is no limit. Copies with the same limits and `base_url` share them.
             max_connections: Most requests under way at once on one event loop; further ones wait in
-                line. 1,000, and never more than the system lets a process have files open, less 32
-                (`ulimit -n`); when that binds, the log says so.
-            tcp_keepalive: Seconds: how long the other side of a connection may give no sign of life
-                before the system gives the connection up; from 1 to 32,767, what Linux takes. Half
-                of them pass before it is probed. 60 s, the default, is below the 350 s and 240 s
-                after which the load balancers of two large clouds forget a silent connection. None
-                leaves it to the system. A copy that changes this has connections of its own.
+                line. 1,000, and never more than the files that the system lets a process have open
+                (`ulimit -n`), less 32; if calls wait for that reason, the log says so.
+            tcp_keepalive: Seconds after which the system closes a connection whose other side has
+                sent nothing at all, not even an acknowledgement; from 1 to 32,767, what Linux
+                takes. The system asks for one (a TCP keep-alive probe) after half of that time. 60
+                s, the default, is below the 350 s and 240 s after which the load balancers of two
+                large clouds drop a silent connection. None leaves it to the system. A copy that
+                changes this has connections of its own.
             max_response_objects: Most JSON objects and lists in one response, or kept of one
                 stream: they take up to 250 bytes of memory each, and a tenth of a byte to send. In
                 a stream, four alternatives to a token count as one. 1,000,000; over it an
@@ -2100,27 +2102,26 @@ class Horay(BlockingWrapper, of=AsyncHoray):
             default_query: Added to each URL's query. None unless given.
             proxy: `http://host:port` of a proxy. None, the default, is no proxy but what
                 `trust_env` finds.
-            ssl_context: For a private certificate authority or client certificates; the system's
-                trust otherwise. A copy that changes this has connections of its own; make a context
-                once and pass it again, since connections are kept by it.
+            ssl_context: For a private certificate authority or client certificates. Unless given,
+                the client trusts the system's certificates. A copy that changes this has
+                connections of its own: make one context and pass the same one each time.
             trust_env: Whether to take the proxy from `HTTPS_PROXY` and its like, and its password
                 from `.netrc`. False, the default: the environment's proxy isn't used.
             allow_insecure_http: Whether the key may be sent over plain HTTP to a host that isn't
                 this machine. False.
-            on_truncation: What to do where a stream ends without a mark of its end: `"raise"` a
-                `StreamTruncatedError`, the default, or `"return"` what came, as if it were
-                complete.
+            on_truncation: What to do if a stream ends without a mark of its end: `"raise"`, the
+                default, raises a `StreamTruncatedError`; `"return"` takes what came as complete.
             strict: What happens beside counting where a response differs from what the API
                 describes (`client.drift`). None, the default: nothing; `"warn"` gives a
                 `DriftWarning`, once for each path and kind; `"raise"` raises a `DriftError`, which
                 keeps the response.
-            session: A session of the caller's to send with. It is never closed here; its connector
+            session: A session of yours to send with. The client never closes it; its connector
                 decides on connections, TLS and proxies.
             on_request: Called with a `RequestEvent` just before each attempt is sent. The three
                 hooks are plain functions, called on the event loop, in the context of the call:
-                they must not block. What they return is ignored, and what they raise is logged and
-                keeps no call from going on, `CancelledError` included; `KeyboardInterrupt` and
-                `SystemExit` alone pass, and end the call.
+                they must not block. What they return is ignored. What they raise is logged, and the
+                call goes on, also after a `CancelledError`; only `KeyboardInterrupt` and
+                `SystemExit` end the call.
             on_retry: Called with a `RetryEvent` after an attempt that failed, before the wait for
                 the next one.
             on_response: Called with a `ResponseEvent` once for each call, when it is over, however

@@ -47,9 +47,9 @@ class AsyncBatch(Resource):
         error, where that is a terminal, and in a notebook; `"always"` draws it elsewhere too. The other
         parameters are those of `BatchOptions`.
 
-        A request that fails, or can't be sent, gives a result with an `error`; the others go on. But where the server
-        refuses the key of all the first requests, or its balance is exhausted, the loop raises that
-        `AuthenticationError` or `InsufficientBalanceError`, without results for them. `run` itself raises
+        A request that fails, or can't be sent, gives a result with an `error`; the others go on. But if the server
+        refuses the key of all the first requests, or the balance is exhausted, the loop raises that
+        `AuthenticationError` or `InsufficientBalanceError`, and there are no results for them. `run` itself raises
         `ConfigurationError` for an option that can't work, `TypeError` for one of a wrong name, or for
         `requests` that can't be iterated over, and `ImportError` for `progress` without rich, which comes with
         `pip install 'horay-async[cli]'`.
@@ -102,9 +102,9 @@ class AsyncBatch(Resource):
         error, where that is a terminal, and in a notebook; `"always"` draws it elsewhere too. The other
         parameters are those of `BatchOptions`.
 
-        A request that fails, or can't be sent, gives a result with an `error`; the others go on. But where the server
-        refuses the key of all the first requests, or its balance is exhausted, the loop raises that
-        `AuthenticationError` or `InsufficientBalanceError`, without results for them. `run` itself raises
+        A request that fails, or can't be sent, gives a result with an `error`; the others go on. But if the server
+        refuses the key of all the first requests, or the balance is exhausted, the loop raises that
+        `AuthenticationError` or `InsufficientBalanceError`, and there are no results for them. `run` itself raises
         `ConfigurationError` for an option that can't work, `TypeError` for one of a wrong name, or for
         `requests` that can't be iterated over, and `ImportError` for `progress` without rich, which comes with
         `pip install 'horay-async[cli]'`.
@@ -163,16 +163,16 @@ class AsyncBatch(Resource):
         `BatchProgress` that is kept up to date while it runs, or draws a bar as for `run`. The other
         parameters are those of `BatchOptions`.
 
-        Raises `BatchFileError` for lines that have no id, or one that was there before, which are found, and the first ten named,
-        before anything is sent; for an output file that another run is writing, under whatever name, or
-        that isn't one of a batch; for one that something else removes or truncates meanwhile; for requests that are
-        edited meanwhile, other than by appending; for what is no file; and for a full disk, before anything is sent
-        where it is full at the start. A request that can't be sent, or
-        whose line can't be read further than its id, is no error, but a line of the output. Where the server refuses the
-        key of all the first requests, or its balance is exhausted, or none of them reaches the server, the run ends with their
-        `AuthenticationError`, `InsufficientBalanceError` or `APIConnectionError`, or the `ConfigurationError` of an `api_key`
-        function that raises, and nothing is written for them. Further raises
-        `OSError` for files that can't be opened, and what `run` raises.
+        Raises `BatchFileError`, before anything is sent, for lines that have no id, or one that was there before (the first ten
+        are named); for an output file that another run is writing, under whatever name, or that isn't one of a batch; for what
+        is no file; and for a full disk. Raises it during the run for an output file that something else removes or
+        truncates; for requests that are edited, other than by appending; and for a disk that gets full. Raises `OSError` for
+        files that can't be opened, and what `run` raises.
+
+        A request that can't be sent, or whose line can't be read further than its id, raises nothing: the output has a line for
+        it. If the server refuses the key of all the first requests, or the balance is exhausted, or none of them reaches the
+        server, the run ends with their `AuthenticationError`, `InsufficientBalanceError` or `APIConnectionError`; if an
+        `api_key` function raises, with that `ConfigurationError`. Nothing is written for these requests.
 
         Args:
             requests: The file of requests, or a pipe; or the descriptor of one that is open.

@@ -47,8 +47,8 @@ class BatchResult(Record, Generic[ResponseT_co]):
     error: HorayError | None = None
     """Why there is no response; None if there is one."""
     attempts: tuple[Attempt, ...] = ()
-    """One record an attempt, newest last; those that the server refused for its load included. `started`
-    counts from when the request was first sent."""
+    """One record an attempt, newest last, also of those that an overloaded server refused. `started` counts from when the
+    request was first sent."""
     seconds: float = 0.0
     """From when it was first sent to its end, waits between attempts included."""
 
@@ -85,8 +85,8 @@ class BatchProgress(Record):
     """Numbers of the lines in a file of results that can't be read, from 1: they stay there, and their requests are sent
     again. A reader of the file has to leave them out."""
     unfinished_line: int | None = None
-    """Number of the last line in a file of requests, from 1, if it breaks off without a line end: it isn't counted as a
-    request, and is left to the next start."""
+    """Number of the last line in a file of requests, from 1, if it is unfinished, without a line end: it isn't counted as a
+    request, and the next start sends it."""
     done: int = 0
     """Requests that succeeded."""
     failed: int = 0
@@ -96,8 +96,8 @@ class BatchProgress(Record):
     in_flight: int = 0
     """Requests under way."""
     refused: int = 0
-    """How often a request was put off, because the server refused it for its load (429, 503) or couldn't be
-    reached; such requests are sent again."""
+    """How often a request has to be sent again later, because the server was overloaded (429, 503) or couldn't be
+    reached."""
     prompt_tokens: int = 0
     """Tokens of the prompts, as far as the responses say."""
     completion_tokens: int = 0

@@ -45,7 +45,7 @@ class ToolCall(Extensible):
     __wire__: ClassVar[WireForm] = WireForm(required=("id", "type", "function"))
 
     id: str = ""
-    """What the result has to name."""
+    """The id of the call, which its result has to name."""
     type: str = "function"
     """What kind of tool it is."""
     function: FunctionCall = attrs.field(factory=FunctionCall)

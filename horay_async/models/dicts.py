@@ -99,7 +99,7 @@ ContentPartDict = TextPartDict | ImagePartDict | AudioPartDict | FilePartDict
 
 
 class SystemMessageDict(TypedDict, total=False):
-    """What the model is to be and to heed."""
+    """Instructions for the model: how to behave in the whole conversation."""
 
     role: Required[Literal["system"]]
     """Who speaks."""
@@ -110,7 +110,7 @@ class SystemMessageDict(TypedDict, total=False):
 
 
 class DeveloperMessageDict(TypedDict, total=False):
-    """The same, for models that call the role so."""
+    """Instructions for the model, as in a system message, for models that call the role `developer`."""
 
     role: Required[Literal["developer"]]
     """Who speaks."""
@@ -133,7 +133,7 @@ class ToolCallDict(TypedDict):
     """One call of a tool that the model asked for."""
 
     id: str
-    """What the result has to name."""
+    """The id of the call, which its result has to name."""
     type: Literal["function"]
     """What kind of tool it is."""
     function: FunctionCallDict
@@ -272,7 +272,7 @@ ResponseFormatDict = TextFormatDict | JSONObjectFormatDict | JSONSchemaFormatDic
 
 
 class StreamOptionsDict(TypedDict, total=False):
-    """What a stream is to hold besides."""
+    """What a stream has beside the chunks with content."""
 
     include_usage: bool
     """Whether a last chunk reports the token usage."""

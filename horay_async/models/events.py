@@ -62,7 +62,7 @@ class TextDelta(ChoiceEvent):
     text: str
     """The piece."""
     type: Literal["text"] = "text"
-    """What tells this event from the others."""
+    """The name of this kind of event."""
 
 
 @attrs.define(eq=False, repr=False)
@@ -72,7 +72,7 @@ class ReasoningDelta(ChoiceEvent):
     text: str
     """The piece."""
     type: Literal["reasoning"] = "reasoning"
-    """What tells this event from the others."""
+    """The name of this kind of event."""
 
 
 @attrs.define(eq=False, repr=False)
@@ -82,7 +82,7 @@ class RefusalDelta(ChoiceEvent):
     text: str
     """The piece."""
     type: Literal["refusal"] = "refusal"
-    """What tells this event from the others."""
+    """The name of this kind of event."""
 
 
 @attrs.define(eq=False, repr=False)
@@ -92,11 +92,11 @@ class ToolCallStarted(ChoiceEvent):
     tool_index: int
     """The call's number within the choice."""
     id: str
-    """What the result has to name."""
+    """The id of the call, which its result has to name."""
     name: str
     """The function's name, as far as it had come."""
     type: Literal["tool_call_started"] = "tool_call_started"
-    """What tells this event from the others."""
+    """The name of this kind of event."""
 
 
 @attrs.define(eq=False, repr=False)
@@ -108,19 +108,21 @@ class ToolCallArgumentsDelta(ChoiceEvent):
     arguments: str
     """A piece of their JSON."""
     type: Literal["tool_call_arguments"] = "tool_call_arguments"
-    """What tells this event from the others."""
+    """The name of this kind of event."""
 
 
 @attrs.define(eq=False, repr=False)
 class ToolCallDone(ChoiceEvent):
-    """A tool call is whole. Comes when its choice finishes, until when more may follow; where its arguments aren't whole then, at the end of the stream."""
+    """A tool call is whole. Comes when its choice finishes, since until then more may follow; if the arguments aren't whole by then,
+    at the end of the stream.
+    """
 
     tool_index: int
     """The call's number within the choice."""
     tool_call: ToolCall
     """The whole call."""
     type: Literal["tool_call_done"] = "tool_call_done"
-    """What tells this event from the others."""
+    """The name of this kind of event."""
 
 
 @attrs.define(eq=False, repr=False)
@@ -128,9 +130,9 @@ class ChoiceFinished(ChoiceEvent):
     """A choice is whole."""
 
     finish_reason: str | None
-    """Why: `stop`, `length`, `tool_calls` ...; None where the server didn't say, and just ended the stream."""
+    """Why: `stop`, `length`, `tool_calls` ...; None if the server ended the stream without saying it."""
     type: Literal["finished"] = "finished"
-    """What tells this event from the others."""
+    """The name of this kind of event."""
 
 
 @attrs.define(eq=False, repr=False)
@@ -140,7 +142,7 @@ class UsageReported(Event):
     usage: Usage
     """The tokens that were used."""
     type: Literal["usage"] = "usage"
-    """What tells this event from the others."""
+    """The name of this kind of event."""
 
 
 class _HasValue(Protocol):
@@ -154,7 +156,7 @@ class PartialObject(ChoiceEvent):
 
     _draft: _HasValue = attrs.field(repr=False)
     type: Literal["partial"] = "partial"
-    """What tells this event from the others."""
+    """The name of this kind of event."""
 
     @property
     def value(self) -> Any:
@@ -175,7 +177,7 @@ class AnswerParsed(ChoiceEvent, Generic[T]):
     parsed: T
     """The instance."""
     type: Literal["parsed"] = "parsed"
-    """What tells this event from the others."""
+    """The name of this kind of event."""
 
 
 @attrs.define(eq=False, repr=False)
@@ -185,7 +187,7 @@ class RoundStarted(Event):
     round: int
     """Counted from 1."""
     type: Literal["round_started"] = "round_started"
-    """What tells this event from the others."""
+    """The name of this kind of event."""
 
 
 @attrs.define(eq=False, repr=False)
@@ -197,7 +199,7 @@ class RoundFinished(Event):
     completion: ChatCompletion
     """The model's whole answer in this round."""
     type: Literal["round_finished"] = "round_finished"
-    """What tells this event from the others."""
+    """The name of this kind of event."""
 
 
 @attrs.define(eq=False, repr=False)
@@ -218,7 +220,7 @@ class ToolResult(Event):
     parts: list[TextPart | ImagePart] | None = None
     """What the model is told where the function returned content parts; `content` has their texts."""
     type: Literal["tool_result"] = "tool_result"
-    """What tells this event from the others."""
+    """The name of this kind of event."""
 
 
 CompletionEvent = TextDelta | ChoiceFinished | UsageReported

@@ -31,7 +31,7 @@ class TextPart(Model):
     text: str
     """The text."""
     type: Literal["text"] = attrs.field(default="text", init=False)
-    """What tells this part from others."""
+    """The name of this kind of part."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
@@ -51,7 +51,7 @@ class ImagePart(Model):
     image_url: ImageURL
     """The picture."""
     type: Literal["image_url"] = attrs.field(default="image_url", init=False)
-    """What tells this part from others."""
+    """The name of this kind of part."""
 
     @classmethod
     def of(
@@ -111,7 +111,7 @@ def media_type_of(data: bytes) -> str | None:
 
 @attrs.define(eq=False, repr=False)
 class SystemMessage(Message):
-    """What the model is to be and to heed."""
+    """Instructions for the model: how to behave in the whole conversation."""
 
     content: str | Sequence[TextPart | Mapping[str, object]]
     """The text, or its parts."""

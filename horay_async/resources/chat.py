@@ -138,19 +138,20 @@ class AsyncChatCompletions(Resource):
         the model. A result is a text, content parts (`TextPart`, `ImagePart`, or a list of them), or whatever
         has a JSON form.
 
-        `max_rounds` bounds the requests, and `timeout` the seconds for all of them and the tools.
-        `max_total_tokens` bounds the tokens of all rounds' prompts and responses together: with as many spent
-        no other round begins, nor does one after a response whose server doesn't tell its usage (which is
-        asked for with this parameter). `approve` is called with each `ToolCall` whose arguments fit, in their
-        order and one at a time, before its tool runs: a function, which runs in a thread, or a coroutine
-        function. It returns None or True to let the call run, a string to tell the model instead, or a mapping
-        of arguments to run it with; what it raises ends the run. The call is a copy: with its name or arguments changed
-        it runs so, too, and the model's message stays as it came.
+        `max_rounds` limits the requests, and `timeout` the seconds for all of them and the tools.
+        `max_total_tokens` limits the tokens of all rounds' prompts and responses together: when they are spent, no other
+        round begins, and none begins after a response without a usage (this parameter asks the server for it).
+
+        `approve` is called with each `ToolCall` whose arguments fit, in the order of the calls and one at a time, before its
+        tool runs: a function, which runs in a thread, or a coroutine function. It returns None or True to let the call run, a
+        string to tell the model instead, or a mapping of arguments to run it with; what it raises ends the run. The call
+        that it gets is a copy: if it changes the name or the arguments, the changed call runs, and the model's message
+        stays as it came.
 
         A `tool_choice` that forces a call holds for the first round. A tool given in the API's JSON form has
-        no function here: the run ends where the model calls one, which the log says, and the response holds the
-        call. A cut response raises, whatever `on_truncation` says. Other software's tools are taken as `HasTool` describes. Raises `TypeError` for a parameter of a
-        wrong name or type.
+        no function here: when the model calls one, the run ends, the log says so, and the response has the
+        call. A cut response raises, whatever `on_truncation` says. Other software's tools are taken as `HasTool` describes.
+        Raises `TypeError` for a parameter of a wrong name or type.
 
         Args:
             max_rounds: Most requests; 10.
