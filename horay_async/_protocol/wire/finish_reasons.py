@@ -21,27 +21,26 @@ OF_THE_MODEL = CutReason(
 FILTERED = CutReason("content_filter", "the server's content filter cut the response")
 BROKEN_OFF = CutReason("failed", "the server broke the response off")
 
-CUT_REASONS: dict[str, CutReason] = {
-    "length": AT_THE_LIMIT,
-    "max_tokens": AT_THE_LIMIT,  # Anthropic, Bedrock, Cohere, Gemini
-    "max_output_tokens": AT_THE_LIMIT,  # OpenAI's newer endpoint
-    "model_length": OF_THE_MODEL,  # Mistral
-    "model_context_window_exceeded": OF_THE_MODEL,  # Anthropic
-    "content_filter": FILTERED,
-    "content_filtered": FILTERED,  # Bedrock
-    "guardrail_intervened": FILTERED,  # Bedrock
-    "error_toxic": FILTERED,  # Cohere
-    "refusal": FILTERED,  # Anthropic
-    **dict.fromkeys(
-        ("safety", "recitation", "blocklist", "prohibited_content", "spii"), FILTERED
-    ),  # Gemini
-    "malformed_function_call": BROKEN_OFF,  # Gemini
-    "abort": BROKEN_OFF,  # vLLM, SGLang
-    "insufficient_system_resource": BROKEN_OFF,  # DeepSeek
+_NAMES = {
+    AT_THE_LIMIT: "length max_tokens max_output_tokens",
+    OF_THE_MODEL: "model_length model_context_window_exceeded error_limit",
+    FILTERED: (
+        "content_filter content_filtered guardrail_intervened error_toxic refusal sensitive "
+        "safety image_safety recitation language blocklist prohibited_content spii"
+    ),
+    BROKEN_OFF: (
+        "abort insufficient_system_resource network_error time_limit timeout cancelled user_cancel "
+        "malformed_function_call unexpected_tool_call other"
+    ),
 }
-"""The finish reasons of a response that isn't whole, in lower case, as these servers document them; gateways pass them on.
-They count whatever else a server says, before or after: some end a choice that calls tools, and say `stop` at the end of
-the stream once more."""
+
+CUT_REASONS: dict[str, CutReason] = {
+    name: cut for cut, names in _NAMES.items() for name in names.split()
+}
+"""The finish reasons of a response that isn't whole, in lower case, as their servers document them: OpenAI's API, Anthropic, Bedrock,
+Cohere, DeepSeek, Gemini, Mistral, SGLang, vLLM, watsonx and Zhipu; gateways pass them on. They count whatever else a server says,
+before or after: some end a choice that calls tools, and say `stop` at the end of the stream once more.
+"""
 
 
 def cut_of(finish_reason: str | None) -> CutReason | None:
