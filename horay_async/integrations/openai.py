@@ -15,6 +15,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from copy import copy
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, get_args, get_origin
 
@@ -111,12 +112,21 @@ class _Checked:
             return await self._iterator.__anext__()
 
 
+def _checked(stream: Any) -> _Checked:
+    """What reads `stream`: openai's generator, of a copy. That of the stream itself would know it, and one that is dropped
+    would be closed only by the garbage collector.
+    """
+    read = copy(stream)
+    del read._iterator  # noqa: SLF001 - it knows `stream`
+    return _Checked(read.__stream__(), stream.response)
+
+
 class _Stream(openai.Stream[T]):
     """openai's stream, with its iterator checked."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._iterator: Any = _Checked(self._iterator, self.response)
+        self._iterator: Any = _checked(self)
 
     def __iter__(self) -> Iterator[T]:
         return self._iterator  # type: ignore[no-any-return] # its items are of `T`
@@ -127,7 +137,7 @@ class _AsyncStream(openai.AsyncStream[T]):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._iterator: Any = _Checked(self._iterator, self.response)
+        self._iterator: Any = _checked(self)
 
     def __aiter__(self) -> AsyncIterator[T]:
         return self._iterator  # type: ignore[no-any-return] # its items are of `T`

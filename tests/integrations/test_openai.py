@@ -21,6 +21,7 @@ from horay_async import (
     APITimeoutError,
     AsyncHoray,
     Horay,
+    Limits,
     ResponseEvent,
     RetryPolicy,
     StreamTruncatedError,
@@ -34,6 +35,7 @@ from horay_async.testing import (
     FaultServer,
     Gate,
     Hang,
+    Stall,
     error,
     error_event,
     json_response,
@@ -424,6 +426,31 @@ def test_dropping_a_stream_closes_the_connection(fault_server: FaultServer) -> N
             del found
             gc.collect()
             fault_server.wait_for_close(number)
+
+
+@pytest.mark.parametrize("read", [True, False])
+async def test_streams_that_are_dropped_hold_no_permit(
+    fault_server: FaultServer, read: bool
+) -> None:
+    """They are closed at once, and not by the garbage collector, for which a call that waits would wait in vain."""
+    fault_server.always(stream(["a", Stall()]))
+    gc.disable()
+    try:
+        async with AsyncHoray(
+            fault_server.api_key, base_url=fault_server.base_url, limits=Limits(concurrency=1)
+        ) as horay:
+            client = AsyncOpenAI(horay=horay)
+            for _ in range(3):
+                async with asyncio.timeout(20):
+                    chunks = await client.chat.completions.create(
+                        model="m", messages=MESSAGES, stream=True
+                    )
+                if read:
+                    async for _ in chunks:
+                        break
+                del chunks
+    finally:
+        gc.enable()
 
 
 async def test_pings_do_not_stop_the_clock(side: Side) -> None:
