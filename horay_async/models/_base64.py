@@ -1,4 +1,4 @@
-"""Pictures that were sent as base64, in place of their address."""
+"""Pictures in base64, in the place of their address."""
 
 from __future__ import annotations
 
@@ -19,15 +19,52 @@ def decode_base64(text: str) -> bytes:
     return b64decode(packed + "=" * (-len(packed) % 4), validate=True)
 
 
+def in_short(url: str) -> str:
+    """A URL as it is shown: of one that holds a picture its beginning and its size."""
+    if len(url) <= SHOWN or not url.startswith("data:"):
+        return repr(url)
+    return f"'{url[:SHOWN]}...' ({len(url):,} characters)"
+
+
+SHOWN = 60
+"""Characters."""
+
+
 def data_url(text: str, *, unknown: str | None = None) -> str | None:
     """The `data:` URL of a picture in base64, whose media type its first bytes tell: `unknown` where they don't. None where there
     is no type, or `text` isn't base64.
     """
-    from horay_async.models.messages import media_type_of  # noqa: PLC0415 - seldom needed
-
     try:
         beginning = "".join(text[:80].split())[:64]  # a whole number of bytes
         kind = media_type_of(decode_base64(beginning)) or unknown
     except ValueError:
         return None
     return kind and f"data:{kind};base64,{text}"
+
+
+_PREFIXES = {
+    b"\x89PNG\r\n\x1a\n": "image/png",
+    b"\xff\xd8\xff": "image/jpeg",
+    b"GIF87a": "image/gif",
+    b"GIF89a": "image/gif",
+    b"II*\0": "image/tiff",
+    b"MM\0*": "image/tiff",
+}
+_BRANDS = {
+    b"avif": "image/avif",
+    b"avis": "image/avif",
+    b"heic": "image/heic",
+    b"heix": "image/heic",
+    b"mif1": "image/heif",
+}
+"""The major brands of ISO base media files (ISO/IEC 14496-12) that hold images."""
+
+
+def media_type_of(data: bytes) -> str | None:
+    """What the first bytes say, by the signatures of the WHATWG's MIME Sniffing Standard and of ISO."""
+    for prefix, kind in _PREFIXES.items():
+        if data.startswith(prefix):
+            return kind
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "image/webp"
+    return _BRANDS.get(data[8:12]) if data[4:8] == b"ftyp" else None

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal, Required
 import attrs
 
 from horay_async.models._base import Model, Response, WireForm
-from horay_async.models._base64 import SCHEMES, data_url
+from horay_async.models._base64 import SCHEMES, data_url, in_short
 from horay_async.models.options import CallOptions
 
 __all__ = ["GeneratedImage", "ImageParams", "ImageResponse", "ImageSize", "ImageTimings"]
@@ -35,7 +35,7 @@ class GeneratedImage(Model):
 
     __wire__: ClassVar[WireForm] = WireForm(required=("url",))
 
-    url: str = ""
+    url: str = attrs.field(default="", repr=in_short)
     """Where to fetch it, without a key; `images.save` does. Such links expire. A `data:` URL where the server sent the
     picture itself, as `b64_json` or in place of the link."""
 

@@ -11,6 +11,7 @@ from typing import Literal, Self
 import attrs
 
 from horay_async.models._base import Model
+from horay_async.models._base64 import in_short, media_type_of
 from horay_async.models.chat import ChatMessage, Message
 
 __all__ = [
@@ -38,7 +39,7 @@ class TextPart(Model):
 class ImageURL(Model):
     """Where an image is, and how closely to look at it."""
 
-    url: str
+    url: str = attrs.field(repr=in_short)
     """An `https:` URL that the server fetches, or a `data:` URL that holds the image itself."""
     detail: str | None = None
     """`"low"`, `"high"` or `"auto"`, for models that distinguish them."""
@@ -79,34 +80,6 @@ class ImagePart(Model):
             )
         url = f"data:{kind};base64,{b64encode(data).decode()}"
         return cls(image_url=ImageURL(url=url, detail=detail))
-
-
-_PREFIXES = {
-    b"\x89PNG\r\n\x1a\n": "image/png",
-    b"\xff\xd8\xff": "image/jpeg",
-    b"GIF87a": "image/gif",
-    b"GIF89a": "image/gif",
-    b"II*\0": "image/tiff",
-    b"MM\0*": "image/tiff",
-}
-_BRANDS = {
-    b"avif": "image/avif",
-    b"avis": "image/avif",
-    b"heic": "image/heic",
-    b"heix": "image/heic",
-    b"mif1": "image/heif",
-}
-"""The major brands of ISO base media files (ISO/IEC 14496-12) that hold images."""
-
-
-def media_type_of(data: bytes) -> str | None:
-    """What the first bytes say, by the signatures of the WHATWG's MIME Sniffing Standard and of ISO."""
-    for prefix, kind in _PREFIXES.items():
-        if data.startswith(prefix):
-            return kind
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "image/webp"
-    return _BRANDS.get(data[8:12]) if data[4:8] == b"ftyp" else None
 
 
 @attrs.define(eq=False, repr=False)

@@ -6,7 +6,15 @@ from typing import Any
 
 import pytest
 
-from horay_async import ChatCompletion, Completion, ImageResponse, ModelList
+from horay_async import (
+    BatchRequest,
+    ChatCompletion,
+    Completion,
+    ImagePart,
+    ImageResponse,
+    ModelList,
+    UserMessage,
+)
 from horay_async.models._notebook import address, code, escaped, lines
 from horay_async.models.chat import ChatChoice, ChatMessage, FunctionCall, ToolCall
 from horay_async.models.chat_chunks import ChatChunkChoice, ChatCompletionChunk, ChatDelta
@@ -74,6 +82,20 @@ def test_no_html(text: str, made: str) -> None:
 def test_no_html_in_reasoning() -> None:
     """Within a quotation no line is taken for a block of code."""
     assert shown(chat(ChatMessage(reasoning_content="```\n<b>"))) == "> ```\n> &lt;b>"
+
+
+def test_pictures_in_short() -> None:
+    """A `repr` doesn't hold a whole picture, and says how large it is; other URLs are shown as they are."""
+    url = f"data:image/png;base64,{'A' * 100_000}"
+    shown_url = f"'{url[:60]}...' (100,022 characters)"
+    part = ImagePart.of(url)
+    assert repr(part.image_url) == f"ImageURL(url={shown_url}, detail=None)"
+    assert shown_url in repr(part)
+    assert shown_url in lines(part)
+    assert len(repr(BatchRequest.chat(model="m", messages=[UserMessage([part])]))) < 500
+    assert repr(GeneratedImage(url=url)) == f"GeneratedImage(url={shown_url})"
+    for whole in ("https://h.example/" + "a" * 90, "data:image/png;base64,AAAA"):
+        assert repr(whole) in repr(ImagePart.of(whole))
 
 
 def test_addresses() -> None:
