@@ -129,7 +129,7 @@ class FaultServer(Recorder):
 
     @property
     def waiting(self) -> int:
-        """How many responses are still in line."""
+        """How many responses are still in line: `assert server.waiting == 0` at a test's end says that all were used."""
         return len(self._script.line)
 
     # Its life.
