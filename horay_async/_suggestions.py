@@ -201,7 +201,7 @@ model messages prompt input: write BatchRequest.chat(model=..., messages=...), o
 
 CLIENT_OPTIONS = _table(
     """
-api_base azure_endpoint endpoint: it is base_url
+api_base openai_api_base azure_endpoint endpoint: it is base_url
 openai_api_key token: it is api_key
 organization project: this API has none; a header of another server's goes into default_headers={...}
 admin_api_key: this API has none; the key is api_key
@@ -223,6 +223,16 @@ model: name it in each call
 """
 )
 """Options of a client that have another name here."""
+
+LANGCHAIN_SETTINGS = _table(
+    """
+tools tool_choice: pass them to model.bind_tools(...)
+response_format: use model.with_structured_output(...)
+stream_options: it is stream_usage
+model_kwargs: pass its fields as settings of their own, or in extra_body
+"""
+)
+"""Settings of LangChain's models that are made elsewhere, or have another name here."""
 
 BATCH_OPTIONS = _table(
     """

@@ -26,7 +26,7 @@ from pydantic import (
 from horay_async import AsyncHoray, ClientOptions, Horay
 from horay_async._protocol.wire.check_parameters import unknown_parameter
 from horay_async._protocol.wire.clean import secrets_of
-from horay_async._suggestions import CLIENT_OPTIONS
+from horay_async._suggestions import CLIENT_OPTIONS, LANGCHAIN_SETTINGS
 from horay_async.errors import ConfigurationError
 from horay_async.options import ClientParams
 
@@ -107,7 +107,7 @@ class HasClients(Serializable):
 
     @classmethod
     def _unknown(cls, name: str) -> str:
-        habit = CLIENT_OPTIONS.get(name)
+        habit = LANGCHAIN_SETTINGS.get(name) or CLIENT_OPTIONS.get(name)
         if name in ClientParams.__optional_keys__:
             habit = f"it goes into client_options={{{name!r}: ...}}"
         return (

@@ -32,6 +32,7 @@ from horay_async import (
     StreamTruncatedError,
     ToolResult,
 )
+from horay_async._suggestions import LANGCHAIN_SETTINGS
 from horay_async.integrations.langchain import ChatHoray
 from horay_async.testing import (
     Cut,
@@ -95,6 +96,7 @@ def test_unknown_parameter(connect: Connect) -> None:
         ("max_token", "did you mean 'max_tokens'"),
         ("stream", "did you mean 'streaming'"),
         ("openai_api_key", "it is api_key"),
+        *((name, re.escape(told)) for name, told in LANGCHAIN_SETTINGS.items()),
         ("proxy", r"it goes into client_options={'proxy': \.\.\.}"),
     ],
 )
