@@ -599,7 +599,7 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             "session",
             "aiohttp.ClientSession | None",
             "...",
-            "A session of yours to send with. The client never closes it; its connector decides on connections, TLS and proxies.",
+            "A session of yours to send with. The client never closes it; its connector decides on connections, TLS and proxies. A response that nobody asked for, from a faulty gateway, can be taken there for the response to the next call; the client's own connections discard it.",
         ),
         (
             "on_request",

@@ -231,7 +231,8 @@ class ClientOptions(FrozenRecord):
     keeps the response."""
     session: aiohttp.ClientSession | None = attrs.field(default=None, repr=False)
     """A session of yours to send with. The client never closes it; its connector decides on connections, TLS and
-    proxies."""
+    proxies. A response that nobody asked for, from a faulty gateway, can be taken there for the response to the next call; the
+    client's own connections discard it."""
     on_request: Callable[[RequestEvent], object] | None = attrs.field(
         default=None, validator=_hook, repr=False
     )

@@ -1938,7 +1938,9 @@ class Horay(BlockingWrapper, of=AsyncHoray):
             (`client.drift`). None, the default: nothing; `"warn"` gives a `DriftWarning`, once for
             each path and kind; `"raise"` raises a `DriftError`, which keeps the response.
         session: A session of yours to send with. The client never closes it; its connector decides
-            on connections, TLS and proxies.
+            on connections, TLS and proxies. A response that nobody asked for, from a faulty
+            gateway, can be taken there for the response to the next call; the client's own
+            connections discard it.
         on_request: Called with a `RequestEvent` just before each attempt is sent. The three hooks
             are plain functions, called on the event loop, in the context of the call: they must not
             block. What they return is ignored. What they raise is logged, and the call goes on,
@@ -2024,7 +2026,9 @@ class Horay(BlockingWrapper, of=AsyncHoray):
                 `DriftWarning`, once for each path and kind; `"raise"` raises a `DriftError`, which
                 keeps the response.
             session: A session of yours to send with. The client never closes it; its connector
-                decides on connections, TLS and proxies.
+                decides on connections, TLS and proxies. A response that nobody asked for, from a
+                faulty gateway, can be taken there for the response to the next call; the client's
+                own connections discard it.
             on_request: Called with a `RequestEvent` just before each attempt is sent. The three
                 hooks are plain functions, called on the event loop, in the context of the call:
                 they must not block. What they return is ignored. What they raise is logged, and the
@@ -2116,7 +2120,9 @@ class Horay(BlockingWrapper, of=AsyncHoray):
                 `DriftWarning`, once for each path and kind; `"raise"` raises a `DriftError`, which
                 keeps the response.
             session: A session of yours to send with. The client never closes it; its connector
-                decides on connections, TLS and proxies.
+                decides on connections, TLS and proxies. A response that nobody asked for, from a
+                faulty gateway, can be taken there for the response to the next call; the client's
+                own connections discard it.
             on_request: Called with a `RequestEvent` just before each attempt is sent. The three
                 hooks are plain functions, called on the event loop, in the context of the call:
                 they must not block. What they return is ignored. What they raise is logged, and the
