@@ -8,17 +8,18 @@ can't be taken back, and would stand there twice.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from itertools import pairwise
 from threading import Event, Lock, Thread
-from typing import Final, TextIO, cast
+from typing import ClassVar, Final, TextIO, cast
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
-from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.console import Console, ConsoleOptions, JustifyMethod, RenderableType, RenderResult
 from rich.live import Live
-from rich.markdown import Markdown
+from rich.markdown import Markdown, TableDataElement
 from rich.segment import ControlType, Segment, Segments
 from rich.text import Text
 
@@ -26,6 +27,9 @@ from horay_async.cli.terminal import drawing, make_console, printable
 
 REFRESHES: Final = 10
 """Drawings of the last block a second."""
+
+MAX_NESTING: Final = 60
+"""Levels of Markdown within each other, of which a list takes two: what is deeper is shown as it is."""
 
 MAX_BLOCK: Final = 50_000
 """Characters of a block beyond which it is shown as it is: laying it out would take too long."""
@@ -40,12 +44,25 @@ SHARE: Final = 10
 """Looking for complete blocks may take one part in so many of the time."""
 
 
+class _Cell(TableDataElement):
+    """A cell of a table. A word too long for it goes on in the next line."""
+
+    def __init__(self, justify: JustifyMethod) -> None:
+        super().__init__(justify)
+        self.content.overflow = "fold"
+
+
 class Block(Markdown):
     """Markdown in which no text is lost: HTML, images and link definitions stand as they were written, links
-    show where they lead, and lines stay lines.
+    show where they lead, lines stay lines, and what can't be shown whole (a table of too many columns or with a cell too many,
+    a list of too many levels) stands as it was written.
     """
 
-    parser: Final = MarkdownIt(options_update={"html": False}).enable(["strikethrough", "table"])
+    elements: ClassVar = {**Markdown.elements, "td_open": _Cell, "th_open": _Cell}
+
+    parser: Final = MarkdownIt(options_update={"html": False, "maxNesting": MAX_NESTING}).enable(
+        ["strikethrough", "table"]
+    )
     parser.disable(["image", "reference"])
 
     def __init__(self, text: str) -> None:
@@ -56,15 +73,37 @@ class Block(Markdown):
             for child in token.children or ():
                 if child.type == "softbreak":
                     child.type = "hardbreak"
+        self._shown = _letters(self._texts())
+
+    def _texts(self) -> Iterator[str]:
+        """What has to be shown. The parser drops what is nested too deep, and cells."""
+        source, table = self.markup.split("\n"), False
+        if any(token.level >= MAX_NESTING - 1 for token in self.parsed):
+            yield from source
+        for token in self.parsed:
+            if token.type == "table_open" and token.map:
+                yield from source[slice(*token.map)]
+            if token.type in ("table_open", "table_close"):
+                table = token.nesting > 0
+            elif not table:
+                yield from (child.content for child in token.children or [token])
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """The lines, without the blanks that would fill them up to the edge, and no empty ones around."""
         segments = cast("Iterable[Segment]", super().__rich_console__(console, options))
         lines = [_without_trailing_blanks(line) for line in Segment.split_lines(segments)]
+        if self._shown - _letters(each.text for line in lines for each in line):
+            rendered = console.render_lines(Text(self.markup), options, pad=False)
+            lines = [_without_trailing_blanks(line) for line in rendered]
         filled = [number for number, line in enumerate(lines) if line]
         for line in lines[filled[0] : filled[-1] + 1] if filled else ():
             yield from line
             yield Segment.line()
+
+
+def _letters(texts: Iterable[str]) -> Counter[str]:
+    """How often each letter and digit stands in the texts: the marks around them can be lost."""
+    return Counter(filter(str.isalnum, "".join(texts)))
 
 
 def _without_trailing_blanks(line: Iterable[Segment]) -> list[Segment]:

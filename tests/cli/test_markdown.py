@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -146,6 +147,50 @@ def test_nothing_is_lost(screen: Screen) -> None:
         assert words in told
     assert "Roses are red\nviolets are blue\n" in seen(screen)
     assert "\n def f():\n\n     return 1\n" in seen(screen)
+
+
+def table(*rows: list[str]) -> str:
+    head, *rest = (f"| {' | '.join(row)} |" for row in rows)
+    return "\n".join([head, "|---" * len(rows[0]) + "|", *rest, ""])
+
+
+def nested(levels: int) -> str:
+    return "".join(f"{'  ' * level}- level{level}\n" for level in range(levels))
+
+
+@pytest.mark.parametrize(
+    ("text", "laid_out"),
+    [
+        (table(["name", "link"], ["a", f"https://a.test/{'p' * 60}?sig=END"]), True),
+        (table(["file", "sum", "size"], ["b.tar.gz", "0123456789abcdef" * 4, "1"]), True),
+        (table(*([f"{name}{number}" for number in range(30)] for name in "ab")), False),
+        (table(["a", "b"], ["1", "2", "three"]), False),
+        (nested(9), True),
+        (nested(14), False),
+        (nested(40), False),
+        ("> " * 30 + "quoted", False),
+    ],
+    ids=["URL", "hash", "30 columns", "a cell too many", "9 levels", "14", "40", "30 quotes"],
+)
+def test_what_has_no_room(text: str, laid_out: bool, screen: Screen) -> None:
+    """A long word goes on in the next line of its cell; a table or list that can't be shown whole stands as it came."""
+    print_markdown(text, screen)
+    whole = "".join(seen(screen).split())
+    if laid_out:
+        shown = Counter(filter(str.isalnum, whole))
+        assert Counter(filter(str.isalnum, text)) <= shown
+        assert "|" not in whole
+    else:
+        assert whole == "".join(text.split())
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.lists(st.text("abc`*_ ", max_size=50), min_size=1, max_size=9), min_size=2))
+def test_any_table(rows: list[list[str]]) -> None:
+    """No letter is lost."""
+    screen, text = Screen(), table(*rows)
+    print_markdown(text, screen)
+    assert Counter(filter(str.isalpha, text)) <= Counter(filter(str.isalpha, seen(screen)))
 
 
 def test_too_long_for_markdown(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
