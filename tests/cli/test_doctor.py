@@ -25,6 +25,7 @@ from horay_async.testing import (
     FaultServer,
     TLSKind,
     error,
+    json_response,
     models,
     redirect,
     respond,
@@ -68,6 +69,17 @@ def test_all_is_well(horay: Horay, fault_server: FaultServer) -> None:
         assert line in result.stdout
     (asked,) = (found for found in fault_server.requests if found.path == "/completions")
     assert asked.json()["max_tokens"] == 1
+
+
+@pytest.mark.usefixtures("horay")
+def test_model_that_is_not_listed(fault_server: FaultServer) -> None:
+    """Is worth a warning where another one responds."""
+    choice = {"index": 0, "text": "x", "finish_reason": "length"}
+    fault_server.add(json_response({"model": "m-1", "choices": [choice]}), path="/completions")
+    result = bare_horay("doctor", "-m", "gpt-4")
+    assert result.exit_code == ExitCode.DONE
+    told = "warning  generation  gpt-4 is not in the list of models; the response is from m-1\n"
+    assert told in result.stdout
 
 
 def test_token_is_spared(horay: Horay, fault_server: FaultServer) -> None:

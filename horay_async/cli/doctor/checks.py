@@ -39,5 +39,5 @@ def run_checks(server: Server, model: str | None) -> Iterator[Finding]:
     if arrived and key.state == "ok":
         patient = replace(server, timeout=server.timeout or DEADLINE, retries=server.retries or 0)
         with make_client(patient) as client:
-            date = yield from check_service(client, model, paid=not server.local)
+            date = yield from check_service(client, model, local=server.local)
     yield compare_clocks(date or route.date(), datetime.now(UTC))

@@ -9,16 +9,18 @@ import horay_async
 from horay_async.cli.doctor.findings import Finding, fault, ok, unknown, warning
 from horay_async.cli.errors import in_options
 
+LISTED: Final = "`horay models` lists those there are."
+
 PUBLISHED: Final = "https://api.horay.ai/v1"
 """The base URL that the API's reference gives."""
 
 
 def check_service(
-    client: horay_async.Horay, model: str | None, *, paid: bool
+    client: horay_async.Horay, model: str | None, *, local: bool
 ) -> Generator[Finding, None, str | None]:
     """Asks the API, going on as long as it makes sense; returns the `Date` header of its first response.
 
-    `model` is asked for one token; None spares that. `paid` says whether a balance is of interest.
+    `model` is asked for one token; None spares that. A `local` server has no balance, and responds to any model's name.
     """
     try:
         models = client.models.list()
@@ -35,12 +37,13 @@ def check_service(
         yield _failure("account", error)
         return date
     else:
-        findings = list(_account(account, paid=paid))
+        findings = list(_account(account, paid=not local))
         yield from findings
         if any(finding.state == "fault" for finding in findings):
             return date
     if model is not None:
-        yield _generation(client, model)
+        listed = local or model in [each.id for each in models]
+        yield _generation(client, model, listed=listed)
     return date
 
 
@@ -59,17 +62,21 @@ def _account(account: horay_async.UserInfo, *, paid: bool) -> Generator[Finding]
         yield ok("balance", f"{left} is left")
 
 
-def _generation(client: horay_async.Horay, model: str) -> Finding:
+def _generation(client: horay_async.Horay, model: str, *, listed: bool) -> Finding:
     try:
         done = client.completions.create(model=model, prompt="Hello", max_tokens=1)
     except horay_async.NotFoundError as error:
         return fault(
             "generation",
             f"there is no model {model}: {error}",
-            "`horay models` lists those there are.",
+            LISTED,
         )
     except horay_async.HorayError as error:
         return _failure("generation", error)
+    if not listed:
+        source = done.model or "an unnamed one"
+        found = f"{model} is not in the list of models; the response is from {source}"
+        return warning("generation", found, LISTED)
     return ok("generation", f"{model} gives a token in {_time(done.meta)}")
 
 
