@@ -26,7 +26,8 @@ from horay_async.cli.session import open_client
 DEFAULT_MODEL: Final = "black-forest-labs/FLUX.1-schnell"
 """The one that the API's reference names for pictures."""
 
-SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".webp"})
+SUFFIXES: Final = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
+"""Ends of names that are kept, and the formats that they stand for."""
 STDOUT: Final = Path("-")
 MAX_NAME_LENGTH: Final = 40
 """Characters of a prompt that go into a file's name."""
@@ -123,12 +124,18 @@ def _failure_of(step: Callable[[], object]) -> Exception | None:
 
 
 def _tell_saved(path: Path, *, as_json: bool, preview: bool) -> None:
+    from horay_async.models.messages import media_type_of  # noqa: PLC0415 - only where one is saved
+
+    data = path.read_bytes()
+    found = (media_type_of(data) or "").rpartition("/")[2].upper()
+    if found and found != SUFFIXES.get(path.suffix.lower(), found):
+        note(f"the format of {path} is {found}")
     if as_json:
         note(f"saved as {path}")
         return
     print(path, flush=True)
     if preview and sys.stdout.isatty():
-        show(path.read_bytes())
+        show(data)
 
 
 def _write_to_stdout(

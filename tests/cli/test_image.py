@@ -58,6 +58,15 @@ def test_names_are_harmless(prompt: str, name: str, horay: Horay) -> None:
     assert horay("image", prompt).stdout == f"{name}\n"
 
 
+@pytest.mark.parametrize(
+    ("name", "note"),
+    [("x.jpg", "the format of x.jpg is PNG\n"), ("x.PNG", ""), ("x.img", ""), ("x", "")],
+)
+def test_name_of_another_format(name: str, note: str, horay: Horay) -> None:
+    """Is kept, and what the file is is said."""
+    assert horay("image", "a dot", "-o", name).stderr == note
+
+
 def test_several(horay: Horay, fault_server: FaultServer) -> None:
     """Several pictures have numbers; the file's kind is that of the URL."""
     url = fault_server.picture_url.replace(".png", ".jpeg?x=1")
