@@ -65,7 +65,11 @@ class Conversation:
                 if word == "/exit":
                     return
                 if word.startswith("/"):
-                    self._commands.get(word, self._unknown)(rest.strip())
+                    if word not in self._commands:
+                        raise CommandError(
+                            f"there is no command {word}; /help lists those there are"
+                        )
+                    self._commands[word](rest.strip())
                 elif line.strip():
                     self._ask(line)
             except (CommandError, OSError) as error:
@@ -171,9 +175,6 @@ class Conversation:
             note(f"{word:<9}{command.__doc__}", indent=9)
         note(f"{'/exit':<9}Leave, as {END_OF_INPUT} does.")
         note("A line that ends in a backslash goes on in the next.")
-
-    def _unknown(self, _: str) -> None:
-        raise CommandError("there is no such command; /help lists those there are")
 
 
 def _path(word: str, name: str) -> Path:

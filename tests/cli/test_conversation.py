@@ -209,7 +209,7 @@ def test_save_replaces_nobody_elses_file(
         ("/load", "needs the name of a file"),
         ("/load /no/such", "No such file or directory"),
         ("/save /no/such/folder/file", "No such file or directory"),
-        ("/dance", "no such command"),
+        ("/dance on", "there is no command /dance;"),
         ("/help", "/model   NAME: ask another model"),
         ("/model", "model: m"),
         ("/clear", "forgotten"),
