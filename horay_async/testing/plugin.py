@@ -26,8 +26,9 @@ def quick() -> RetryPolicy:
 
 @pytest.fixture
 def horay_server() -> Iterator[FaultServer]:
-    """A scripted Horay server of this test's own. Responses that it has left are no failure, unless the test ends with
-    `assert horay_server.waiting == 0`.
+    """A scripted Horay server of this test's own.
+
+    Responses that it has left are no failure, unless the test ends with `assert horay_server.waiting == 0`.
     """
     from horay_async.testing.server import FaultServer  # noqa: PLC0415 - see above
 
