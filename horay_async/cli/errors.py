@@ -9,7 +9,6 @@ from dataclasses import fields
 from typing import Final
 
 import horay_async
-from horay_async._keys import Secret
 from horay_async.cli.exit_codes import ExitCode, exit_code_of
 from horay_async.cli.options import Server
 from horay_async.cli.output import write_stderr
@@ -57,6 +56,8 @@ def in_options(text: str, *, quoted: str = "") -> str:
 
     def option(found: re.Match[str]) -> str:
         return found[0] if found[1] in quoted else OPTIONS.get(found[1], found[0])
+
+    from horay_async._keys import Secret  # noqa: PLC0415 - loads attrs, which the help does without
 
     hint = "; `horay models` lists those there are" if _NO_MODEL.match(text) else ""
     return _NAME.sub(option, text.replace(Secret.source, "the key given by --api-key")) + hint

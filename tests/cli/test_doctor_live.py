@@ -97,7 +97,12 @@ def test_no_secret(horay: Horay, fault_server: FaultServer) -> None:
         "X-Account": "hidden",
         "X-RateLimit-Remaining-Requests": "7",
     }
-    body: dict[str, Any] = {"object": "list", "data": [], f"field {key}": {key: key}}
+    body: dict[str, Any] = {
+        "object": "list",
+        "data": [],
+        "choices": [{"text": "x", "message": {"content": "x"}}],
+        f"field {key}": {key: key},
+    }
     fault_server.add(json_response(body, headers=headers))
     fault_server.add(error(400, f"no model for {key}", headers=headers))
     fault_server.always(json_response(body, headers=headers))

@@ -73,10 +73,13 @@ def _decoded(text: str) -> Any:
 
 def _check_rest(found: Any, rest: str) -> None:
     """Raises `ValueError` where a code block behind the first one is JSON too, and says something else."""
-    while (opening := FENCE_OPENING.search(rest)) is not None:
-        block, _, rest = rest[opening.end() :].partition(FENCE)
+    at = 0
+    while (opening := FENCE_OPENING.search(rest, at)) is not None:
+        end = rest.find(FENCE, opening.end())
+        end = len(rest) if end < 0 else end
+        at = end + len(FENCE)
         try:
-            other = DECODE(block)
+            other = DECODE(rest[opening.end() : end])
         except (ValueError, RecursionError):
             continue
         if other != found:

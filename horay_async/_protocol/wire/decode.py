@@ -44,7 +44,7 @@ MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What decoding raises for bytes that aren't JSON, or that are nested too deep."""
 
 ABOUT_ITSELF = frozenset({"id", "object", "created", "model"})
-"""Fields that say nothing of what was generated. An object that has no others may be a job's, of a server that takes the request
+"""Fields that say nothing of what was generated. An object in which no others have a value may be a job's, of a server that takes the request
 and responds later."""
 
 NO_DIFFERENCES = Differences()
@@ -251,7 +251,7 @@ class Decoder(Generic[R]):
                 raise InvalidBody(f"isn't what the API describes: {error}") from error
         if response == self._blank:
             self._check_blank(inner, response)
-        elif self._numbers and inner.keys() & self._fields <= ABOUT_ITSELF:
+        elif self._numbers and all(inner.get(name) is None for name in self._fields - ABOUT_ITSELF):
             raise InvalidBody("has no choices", response)
         items = self._list_of(response)
         if is_bare and items and all(item == type(item)() for item in items):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from horay_async.errors import AnswerFault
+if TYPE_CHECKING:
+    from horay_async.errors import AnswerFault
 
 
 class CutReason(NamedTuple):

@@ -650,7 +650,14 @@ def test_drift_is_bounded(body: Any) -> None:
 
 
 @pytest.mark.parametrize("into", [ChatCompletion, Completion])
-@pytest.mark.parametrize("fields", [{}, {"object": "job", "created": 1, "model": "m"}])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"object": "job", "created": 1, "model": "m"},
+        {"choices": None, "usage": None},
+    ],
+)
 def test_job_in_place_of_a_response(into: type[Response], fields: dict[str, Any]) -> None:
     """Some servers take a request, and respond later: what they say until then is no response."""
     body = json.dumps({"id": "job-17", "status": "queued", **fields}).encode()
