@@ -124,7 +124,7 @@ def _failure_of(step: Callable[[], object]) -> Exception | None:
 
 
 def _tell_saved(path: Path, *, as_json: bool, preview: bool) -> None:
-    from horay_async.models.messages import media_type_of  # noqa: PLC0415 - only where one is saved
+    from horay_async.models._base64 import media_type_of  # noqa: PLC0415 - only where one is saved
 
     data = path.read_bytes()
     found = (media_type_of(data) or "").rpartition("/")[2].upper()
