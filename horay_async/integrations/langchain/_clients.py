@@ -176,6 +176,11 @@ class HasClients(Serializable):
         made: ClientT | None = self._private.get(name)
         return self._private.setdefault(name, make()) if made is None else made
 
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        """A copy that shares the clients, as a shallow one does."""
+        clients = (self.client, self.async_client, *self._private.values())
+        return super().__deepcopy__({**(memo or {}), **{id(client): client for client in clients}})
+
     @property
     def _private(self) -> dict[str, Any]:
         private = self.__pydantic_private__

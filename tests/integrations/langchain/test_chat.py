@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 import threading
 from collections.abc import Callable, Iterator
@@ -867,3 +868,13 @@ async def test_tools_in_a_run(fault_server: FaultServer) -> None:
             )
             results = [event async for event in run if isinstance(event, ToolResult)]
             assert told in results[0].content
+
+
+def test_copies_share_the_client(fault_server: FaultServer, connect: Connect) -> None:
+    """Also once there is one, as agents copy their models."""
+    fault_server.always(chat("hi"))
+    model = connect()
+    model.invoke("hi")
+    for copied in (copy.copy(model), copy.deepcopy(model), model.model_copy(deep=True)):
+        assert copied.invoke("hi").text == "hi"
+    assert len(fault_server.connections) == 1
