@@ -115,6 +115,12 @@ WRONG: dict[str, tuple[Callable[[Any], Any], str]] = {
         lambda client: client.chat.completions.create(model="m", messages=MESSAGES, tools=weather),
         "ChatCompletions.create(): tools must be a list or None, not a value of type Tool: write tools=[weather]",
     ),
+    "a tool's name": (
+        lambda client: client.chat.completions.create(
+            model="m", messages=MESSAGES, tools="weather"
+        ),
+        "ChatCompletions.create(): tools must be a list or None, not a string: write tools=[...]",
+    ),
     "one tool of a run": (
         lambda client: client.chat.completions.run_tools(
             model="m", messages=MESSAGES, tools=weather

@@ -222,7 +222,11 @@ def _adapt_tools(params: Any) -> Sequence[Any]:
     given: Sequence[Any] | None = params.get("tools")
     if not given:
         return ()
-    if not isinstance(cast(Any, given), Sequence) or all(isinstance(each, dict) for each in given):
+    if (
+        not isinstance(cast(Any, given), Sequence)
+        or isinstance(cast(Any, given), str | bytes)
+        or all(isinstance(each, dict) for each in given)
+    ):
         return given
     from horay_async.tools._framework_tools import as_tool  # noqa: PLC0415 - needed here alone
 
