@@ -269,6 +269,7 @@ VALIDATOR: Any = jsonschema.Draft202012Validator
             r"an attrs class, a dataclass or a pydantic model is needed; got list\[int\]: make it a field",
         ),
         (dict, r"got <class 'dict'>: make it a field of such a class$"),
+        (attrs.make_class("A", {})(), r"got A\(\): pass the class A, not an instance$"),
         ("Invoice", r"is needed; got 'Invoice': give the class itself"),
         ({"type": "json_object"}, r": create\(\.\.\.\) takes a response_format that is a dict$"),
         (Entry, r"Entry'>: declare its fields in a dataclass$"),
