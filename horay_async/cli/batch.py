@@ -104,6 +104,7 @@ def batch(
                     progress=progress,
                 )
         except KeyboardInterrupt:
+            _note_error(progress)
             stopped = f"stopped with {_summary(progress)}; the same command goes on from there"
             raise report_stopped(stopped) from None
         except BatchFileError as error:
@@ -117,13 +118,7 @@ def batch(
     note(f"{_summary(progress)}, in {timedelta(seconds=round(progress.seconds))}")
     if as_json:
         write_json({name: getattr(progress, name) for name in TOTALS})
-    if progress.main_error:
-        count = progress.main_error_count
-        which = "the error"
-        if count < progress.failed:
-            of = f"{count:,} of {progress.failed:,}"
-            which = f"the most frequent error ({of})" if count > 1 else "the first error"
-        note(f"{which}: {in_options(progress.main_error)}")
+    _note_error(progress)
     failed = progress.failed + progress.skipped_failed
     if failed:
         again = "" if retry_failed else "; --retry-failed sends it again"
@@ -134,6 +129,17 @@ def batch(
         note(f"{results} says what failed{again}")
     if failed or progress.unfinished_line:
         raise typer.Exit(ExitCode.PARTLY)
+
+
+def _note_error(progress: horay_async.BatchProgress) -> None:
+    """Notes what the most requests have failed with."""
+    if progress.main_error:
+        count = progress.main_error_count
+        which = "the error"
+        if count < progress.failed:
+            of = f"{count:,} of {progress.failed:,}"
+            which = f"the most frequent error ({of})" if count > 1 else "the first error"
+        note(f"{which}: {in_options(progress.main_error)}")
 
 
 def _summary(progress: horay_async.BatchProgress) -> str:

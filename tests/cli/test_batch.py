@@ -384,13 +384,13 @@ if sys.platform != "win32":
         assert 'a request is {"custom_id": "a", "method": "POST",' in " ".join(err.split())
 
     def test_interrupt(requests: Path, results: Path, fault_server: FaultServer) -> None:
-        """Ctrl-C stops it cleanly and tells how to go on; then only what is missing is sent."""
+        """Ctrl-C stops it cleanly and tells what failed and how to go on; then only what is missing is sent."""
         environment = {
             "HORAY_API_KEY": fault_server.api_key,
             "HORAY_BASE_URL": fault_server.base_url,
         }
         gate = Gate()
-        fault_server.add(Reply("x"), *[Reply("x", faults=(Delay(gate),))] * 2)
+        fault_server.add(error(400, "no such field"), *[Reply("x", faults=(Delay(gate),))] * 2)
         command = ("batch", str(requests), str(results), "--concurrency", "1")
         process = start(*command, environment=environment)
         fault_server.wait_for_requests(2, timeout=PATIENCE)
@@ -399,13 +399,14 @@ if sys.platform != "win32":
         gate.open()
         assert (process.returncode, out) == (ExitCode.INTERRUPTED, "")
         assert err == (
-            "horay: stopped with 1 of 3 finished, 0 failed; the same command goes on from there\n"
+            "the error: 400 from POST /chat/completions: no such field\n"
+            "horay: stopped with 1 of 3 finished, 1 failed; the same command goes on from there\n"
         )
         assert ids(results) == ["r-0"]
-        again = start(*command, environment=environment)
+        again = start(*command, "--retry-failed", environment=environment)
         _, err = again.communicate(timeout=PATIENCE)
         assert (again.returncode, ids(results)) == (ExitCode.DONE, ["r-0", "r-1", "r-2"])
-        assert err.startswith("3 of 3 finished (1 in earlier runs), 0 failed")
+        assert err.startswith("3 of 3 finished, 0 failed")
 
     def test_typed_requests(requests: Path, results: Path, fault_server: FaultServer) -> None:
         """A terminal is told what is waited for; one Ctrl-D ends it, and no bar is drawn over what is typed."""
