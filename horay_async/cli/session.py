@@ -17,8 +17,8 @@ from horay_async.cli.output import clear_line, note, spinner
 if TYPE_CHECKING:
     from horay_async.models.hooks import RetryEvent
 
-LONG_WAIT: Final = 2.0
-"""Seconds to the next attempt from which a wait is told."""
+MIN_WAIT: Final = 2.0
+"""Seconds to the next attempt below which the wait isn't told."""
 
 NO_KEY: Final = "there is no API key: set HORAY_API_KEY, or try --local, which needs none"
 
@@ -46,7 +46,7 @@ def make_client(
 
 
 def _tell_wait(retry: RetryEvent) -> None:
-    if retry.delay >= LONG_WAIT:
+    if retry.delay >= MIN_WAIT:
         told = in_options(retry.error.message, quoted=str(getattr(retry.error, "body", "")))
         clear_line()
         note(f"{told}; trying again in {retry.delay:.0f} s")

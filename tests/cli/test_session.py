@@ -46,7 +46,7 @@ def test_wait_for_the_next_attempt(
     long: float, horay: Horay, fault_server: FaultServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Is noted where it is a long one."""
-    monkeypatch.setattr(session, "LONG_WAIT", long)
+    monkeypatch.setattr(session, "MIN_WAIT", long)
     fault_server.add(error(429, "slow down", retry_after=0.01, form="ms"))
     result = horay("chat", "Hi")
     assert result.exit_code == ExitCode.DONE
