@@ -46,7 +46,7 @@ class BatchLimiter:
         self._refused_at = -math.inf  # of the loop's clock: when that was
         self.not_before: float = -math.inf
         """When the server takes requests again, by its own word, on the loop's clock."""
-        self._waits: dict[asyncio.Timeout, Patience] = {}
+        self._waits: dict[asyncio.Timeout, WaitLimit] = {}
         """Of those that wait to be admitted: when each gives up."""
         self._session_limit = session_limit(options)
         self._rate_limiters: dict[Rates, RateLimiter] = {}
@@ -92,10 +92,10 @@ class BatchLimiter:
             rate_limiter.is_idle(now) for rate_limiter in self._rate_limiters.values()
         )
 
-    async def acquire(self, request: LimitedRequest, patience: Patience) -> bool:
+    async def acquire(self, request: LimitedRequest, wait_limit: WaitLimit) -> bool:
         """Waits until a request is admitted, and has its permit.
 
-        Returns False as soon as it is clear that the wait would go past its patience:
+        Returns False as soon as it is clear that the wait would go past its limit:
 
         - the server has asked for a longer wait;
         - or it has refused everything for as long, the last request included, and nothing is under way that it may still
@@ -103,10 +103,10 @@ class BatchLimiter:
         """
         limiter = self.limiter
         clock = asyncio.get_running_loop().time
-        while self.not_before <= patience.until:
+        while self.not_before <= wait_limit.until:
             if limiter.admit_nowait(request):
                 return True
-            at = self._gives_up_at(patience)
+            at = self._gives_up_at(wait_limit)
             if at is not None and at <= clock():
                 if not self.overload.undecided:
                     if self._refused_at >= at:
@@ -118,7 +118,7 @@ class BatchLimiter:
             wait = asyncio.timeout_at(at)
             try:
                 async with wait:
-                    self._waits[wait] = patience
+                    self._waits[wait] = wait_limit
                     await limiter.admit(request)
                     return True
             except TimeoutError:
@@ -139,8 +139,8 @@ class BatchLimiter:
 
     def on_refusal(self, now: float) -> None:
         """A request was refused, which may be a call's."""
-        for wait, patience in self._waits.items():  # each looks whether it can wait for so long
-            at = now if self.not_before > patience.until else self._gives_up_at(patience)
+        for wait, wait_limit in self._waits.items():  # each looks whether it can wait for so long
+            at = now if self.not_before > wait_limit.until else self._gives_up_at(wait_limit)
             if at is not None and not wait.expired():
                 wait.reschedule(max(now, at))
 
@@ -151,18 +151,18 @@ class BatchLimiter:
         error.execution = "not_sent"
         return error
 
-    def _gives_up_at(self, patience: Patience) -> float | None:
+    def _gives_up_at(self, wait_limit: WaitLimit) -> float | None:
         """When what waits has waited for long enough, on the loop's clock; None while the server responds."""
         since = self.overload.refusing_since
         if since is None:
             return None
-        until = max(since, patience.began) + patience.seconds
+        until = max(since, wait_limit.began) + wait_limit.seconds
         # Not while the server has asked to send nothing: what is sent then tells nothing. But once it has refused what was
         # sent after that, it says nothing new by asking for another wait.
         return until if self._refused_at >= until else max(until, self.not_before)
 
 
-class Patience(NamedTuple):
+class WaitLimit(NamedTuple):
     """How long a request waits to be admitted while the server refuses. Times are of the loop's clock."""
 
     began: float
@@ -186,11 +186,11 @@ class BatchAttemptLimiter:
 
     _batch_limiter: BatchLimiter
     _admitted: LimitedRequest  # for the newest attempt
-    _patience: Patience
+    _wait_limit: WaitLimit
     _used: bool = False  # whether the first attempt was made
     _succeeds: bool = False  # whether the newest one has a response with a status of success
     gave_up: bool = False
-    """Whether a retry couldn't be sent within the patience."""
+    """Whether a retry couldn't be sent within the limit."""
 
     @property
     def permit(self) -> Permit:
@@ -207,10 +207,10 @@ class BatchAttemptLimiter:
         return self
 
     async def acquire(self, body: bytes | None, *, bulk: bool) -> BatchAttemptLimiter:
-        """See `AttemptLimiter`. Raises the server's latest refusal where the retry can't be sent within the patience."""
+        """See `AttemptLimiter`. Raises the server's latest refusal where the retry can't be sent within the limit."""
         retry = attrs.evolve(self._admitted, probe=False)
-        patience = self._patience._replace(since=asyncio.get_running_loop().time())
-        if not await self._batch_limiter.acquire(retry, patience):
+        wait_limit = self._wait_limit._replace(since=asyncio.get_running_loop().time())
+        if not await self._batch_limiter.acquire(retry, wait_limit):
             self.gave_up = True
             raise self._batch_limiter.last_refusal()
         self._admitted, self._succeeds = retry, False

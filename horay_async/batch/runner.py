@@ -204,23 +204,23 @@ class BatchRunner:
 
     async def _send(self, work: WorkItem) -> None:
         """Waits until a request is admitted, and starts its task."""
-        attempts = await self._sender.admit(work)
-        if attempts is None:
+        attempt_limiter = await self._sender.admit(work)
+        if attempt_limiter is None:
             self._finish(self._sender.unsent(work))
             return
-        task = self._loop.create_task(self._run(work, attempts))
+        task = self._loop.create_task(self._run(work, attempt_limiter))
         self._sending.add(task)
-        task.add_done_callback(partial(self._sent, attempts))
+        task.add_done_callback(partial(self._sent, attempt_limiter))
 
-    async def _run(self, work: WorkItem, attempts: BatchAttemptLimiter) -> None:
+    async def _run(self, work: WorkItem, attempt_limiter: BatchAttemptLimiter) -> None:
         """The task of a request that is under way."""
-        if (result := await self._sender.send(work, attempts)) is not None:
+        if (result := await self._sender.send(work, attempt_limiter)) is not None:
             self._finish(result)
 
-    def _sent(self, attempts: BatchAttemptLimiter, task: asyncio.Task[None]) -> None:
+    def _sent(self, attempt_limiter: BatchAttemptLimiter, task: asyncio.Task[None]) -> None:
         """A request's task has ended."""
         self._sending.discard(task)
-        self._sender.release(attempts)
+        self._sender.release(attempt_limiter)
         error = _error_of(task)
         if isinstance(error, Exception):
             self._source.fail(error)

@@ -13,7 +13,12 @@ from horay_async._protocol.wire.errors import asked_to_wait
 from horay_async._transport.log import LOG
 from horay_async._transport.loops import running_loop
 from horay_async._transport.request_limiter import LimitedRequest
-from horay_async.batch.batch_limiter import BatchAttemptLimiter, Patience, batch_limiter_of, unbound
+from horay_async.batch.batch_limiter import (
+    BatchAttemptLimiter,
+    WaitLimit,
+    batch_limiter_of,
+    unbound,
+)
 from horay_async.batch.options import Settings
 from horay_async.batch.outcomes import (
     accepts_key,
@@ -99,24 +104,26 @@ class RequestSender:
         work.tokens = self._batch_limiter.limiter.estimate.of(work.size)
         request = LimitedRequest(work.tokens, self.concurrency, rate_limiter, bulk=settings.bulk)
         since = self._clock() if work.put_off_since is None else work.put_off_since
-        patience = Patience(self._began, since, settings.give_up_after)
-        if since < self._batch_limiter.not_before <= patience.until:
+        wait_limit = WaitLimit(self._began, since, settings.give_up_after)
+        if since < self._batch_limiter.not_before <= wait_limit.until:
             self._note_pause()
-        if not await self._batch_limiter.acquire(request, patience):
+        if not await self._batch_limiter.acquire(request, wait_limit):
             return None
-        attempts = work.request.limiter = BatchAttemptLimiter(
-            self._batch_limiter, request, patience
+        attempt_limiter = work.request.limiter = BatchAttemptLimiter(
+            self._batch_limiter, request, wait_limit
         )
         self.progress.in_flight += 1
-        return attempts
+        return attempt_limiter
 
-    def release(self, attempts: BatchAttemptLimiter) -> None:
+    def release(self, attempt_limiter: BatchAttemptLimiter) -> None:
         """Lets others be sent in the place of a request that isn't under way any more."""
-        self._batch_limiter.overload.release(attempts.permit)  # if that isn't done yet
+        self._batch_limiter.overload.release(attempt_limiter.permit)  # if that isn't done yet
         self._batch_limiter.limiter.wake()
         self.progress.in_flight -= 1
 
-    async def send(self, work: WorkItem, attempts: BatchAttemptLimiter) -> BatchResult[Any] | None:
+    async def send(
+        self, work: WorkItem, attempt_limiter: BatchAttemptLimiter
+    ) -> BatchResult[Any] | None:
         """Sends a request once, the retries that its policy allows included. Returns its result; None where it has none yet.
 
         Raises `ConfigurationError` where the client is closed, and what the caller's own retry policy raises.
@@ -130,12 +137,14 @@ class RequestSender:
             of_request = isinstance(raised, APIError | RecursionError | DriftWarning)
             if self._transport.pools.closed and not of_request:
                 raise
-            return self._failed(work, attempts, as_error(raised, self._transport.masked), began)
+            return self._failed(
+                work, attempt_limiter, as_error(raised, self._transport.masked), began
+            )
         now = self._clock()
         meta = response.meta
         self._responded(accepted=True)
         latency = now - began if len(meta.attempts) == 1 else None
-        self._batch_limiter.overload.succeeded(attempts.permit, now, latency=latency)
+        self._batch_limiter.overload.succeeded(attempt_limiter.permit, now, latency=latency)
         work.record(meta.attempts, began)
         meta.attempts = tuple(work.attempts)
         if (used := self._batch_limiter.limiter.learn(work.size, response)) is not None:
@@ -155,16 +164,16 @@ class RequestSender:
         if error is None:
             error, unsent = self._batch_limiter.last_refusal(), "the request wasn't sent"
         asked = error.retry_after if isinstance(error, APIStatusError) else None
-        patience = self.settings.give_up_after
+        seconds = self.settings.give_up_after
         why = "has refused everything for that long"
         if asked:
             wait = f"a wait of {asked:g} s"
-            why = f"asked for {wait}" if asked >= patience else f"{why}, with {wait} at last"
-        error.__notes__ = [f"{unsent}: give_up_after is {patience:g} s, and the server {why}"]
+            why = f"asked for {wait}" if asked >= seconds else f"{why}, with {wait} at last"
+        error.__notes__ = [f"{unsent}: give_up_after is {seconds:g} s, and the server {why}"]
         return work.result(self._clock(), error=error)
 
     def _failed(
-        self, work: WorkItem, attempts: BatchAttemptLimiter, error: HorayError, began: float
+        self, work: WorkItem, attempt_limiter: BatchAttemptLimiter, error: HorayError, began: float
     ) -> BatchResult[Any] | None:
         """What becomes of a request that met `error`: its result, or None."""
         now = self._clock()
@@ -173,14 +182,14 @@ class RequestSender:
             work.last_error = error
             if (accepted := accepts_key(error)) is not None:
                 self._responded(accepted=accepted)
-            if attempts.gave_up:
+            if attempt_limiter.gave_up:
                 return self.unsent(work)
         reached = self._batch_limiter.reached
         may_be_all = self.set_aside.takes(error, reached=reached)
         outcome = outcome_of(error, reached=reached, may_be_all=may_be_all)
         waits = outcome == "set_aside"
         if outcome == "put_off":
-            waits = self._put_off(work, attempts.permit, cast("APIError", error), now)
+            waits = self._put_off(work, attempt_limiter.permit, cast("APIError", error), now)
         elif outcome == "set_aside":
             self.set_aside.add(work, error)
         if outcome != "fail" or was_refused(error):

@@ -14,7 +14,7 @@ from horay_async.cli.errors import in_options, print_error, report_error
 from horay_async.cli.exit_codes import ExitCode, exit_code_of
 from horay_async.cli.inputs import END_OF_INPUT, STDIN, parse_path, piped
 from horay_async.cli.interrupts import report_stopped
-from horay_async.cli.options import Server, expand_groups
+from horay_async.cli.options import ServerOptions, expand_groups
 from horay_async.cli.output import note, warnings_noted, write_json
 from horay_async.cli.session import open_client
 
@@ -68,7 +68,7 @@ def batch(
         bool, typer.Option("--fail-fast", help="Stop at the first failure.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the totals as JSON.")] = False,
-    server: Server,
+    server: ServerOptions,
 ) -> None:
     """Send a file of requests and write the results to another file.
 

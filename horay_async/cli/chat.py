@@ -9,7 +9,7 @@ from typing import Annotated, Any, cast
 import typer
 
 from horay_async.cli.inputs import Content, parse_path, read_content
-from horay_async.cli.options import ChatModel, Output, Sampling, Server, Text, expand_groups
+from horay_async.cli.options import ChatModel, Output, Sampling, ServerOptions, Text, expand_groups
 from horay_async.cli.responses import print_response
 from horay_async.cli.session import open_client
 
@@ -37,7 +37,7 @@ def chat(
         bool, typer.Option(help="Lay out Markdown on a terminal. A pipe gets it as it is.")
     ] = True,
     output: Output,
-    server: Server,
+    server: ServerOptions,
 ) -> None:
     """Talk with a model.
 

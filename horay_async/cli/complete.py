@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from horay_async.cli.inputs import read_content
-from horay_async.cli.options import ChatModel, Output, Sampling, Server, Text, expand_groups
+from horay_async.cli.options import ChatModel, Output, Sampling, ServerOptions, Text, expand_groups
 from horay_async.cli.responses import print_response
 from horay_async.cli.session import open_client
 
@@ -23,7 +23,7 @@ def complete(
         typer.Option("--choices", help="Continuations to generate; a line --- separates them."),
     ] = None,
     output: Output,
-    server: Server,
+    server: ServerOptions,
 ) -> None:
     """Continue a text."""
     params = {

@@ -10,13 +10,13 @@ from typing import Final
 
 import horay_async
 from horay_async.cli.exit_codes import ExitCode, exit_code_of
-from horay_async.cli.options import Server
+from horay_async.cli.options import ServerOptions
 from horay_async.cli.output import write_stderr
 from horay_async.cli.terminal import printable, wrapped
 
-OPTIONS: Final = {field.name: f"--{field.name.replace('_', '-')}" for field in fields(Server)} | {
-    "max_retries": "--retries"
-}
+OPTIONS: Final = {
+    field.name: f"--{field.name.replace('_', '-')}" for field in fields(ServerOptions)
+} | {"max_retries": "--retries"}
 """The client's names of its settings, and the command line's."""
 
 _NAME: Final = re.compile(

@@ -18,7 +18,14 @@ from horay_async._files import is_regular
 from horay_async.cli.exit_codes import CommandError, ExitCode
 from horay_async.cli.inputs import read_content
 from horay_async.cli.model_names import complete_models
-from horay_async.cli.options import AsJson, Server, Text, expand_groups, file_option, literal_option
+from horay_async.cli.options import (
+    AsJson,
+    ServerOptions,
+    Text,
+    expand_groups,
+    file_option,
+    literal_option,
+)
 from horay_async.cli.output import check_writable, new_file, note, spinner, write_json
 from horay_async.cli.preview import show
 from horay_async.cli.session import open_client
@@ -55,7 +62,7 @@ def image(
     ] = None,
     preview: Annotated[bool, typer.Option(help="Show the picture, where the terminal can.")] = True,
     as_json: AsJson = False,
-    server: Server,
+    server: ServerOptions,
 ) -> None:
     """Draw a picture, save it, and print the file's name."""
     described = read_content(prompt).text()

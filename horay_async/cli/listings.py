@@ -6,7 +6,7 @@ import sys
 from typing import Annotated, Any, cast
 
 import horay_async
-from horay_async.cli.options import AsJson, Server, expand_groups, literal_option
+from horay_async.cli.options import AsJson, ServerOptions, expand_groups, literal_option
 from horay_async.cli.output import for_stdout, write_json
 from horay_async.cli.session import open_client
 
@@ -21,7 +21,7 @@ def models(
     ] = None,
     *,
     as_json: AsJson = False,
-    server: Server,
+    server: ServerOptions,
 ) -> None:
     """List the models: in a pipe their names, one a line."""
     asked: dict[str, Any] = {"type": type, "sub_type": sub_type}
@@ -39,7 +39,7 @@ def models(
 
 
 @expand_groups
-def user(*, as_json: AsJson = False, server: Server) -> None:
+def user(*, as_json: AsJson = False, server: ServerOptions) -> None:
     """Show the account behind the key, and what is left on it."""
     with open_client(server) as client:
         info = client.user.info()

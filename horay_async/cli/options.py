@@ -32,7 +32,7 @@ LOCAL_MODEL: Final = "local"
 
 
 @dataclass(kw_only=True)
-class Server:
+class ServerOptions:
     """Which server is asked, and how patiently."""
 
     local: Annotated[

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import horay_async
 from horay_async.cli.errors import in_options
 from horay_async.cli.exit_codes import CommandError, ExitCode
-from horay_async.cli.options import Server
+from horay_async.cli.options import ServerOptions
 from horay_async.cli.output import clear_line, note, spinner
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ NO_KEY: Final = "there is no API key: set HORAY_API_KEY, or try --local, which n
 
 
 @contextmanager
-def open_client(server: Server, *, waits_told: bool = True) -> Generator[horay_async.Horay]:
+def open_client(server: ServerOptions, *, waits_told: bool = True) -> Generator[horay_async.Horay]:
     """A client for the options; with `waits_told` it notes long waits for the next attempt. Raises `CommandError` without a
     key, and where the local model can't be had.
     """
@@ -36,7 +36,7 @@ def open_client(server: Server, *, waits_told: bool = True) -> Generator[horay_a
 
 
 def make_client(
-    server: Server, on_retry: Callable[[RetryEvent], None] | None = None
+    server: ServerOptions, on_retry: Callable[[RetryEvent], None] | None = None
 ) -> horay_async.Horay:
     """A client for the options of a server that runs."""
     key = _unless_from("HORAY_API_KEY", server.api_key)
@@ -53,8 +53,8 @@ def _tell_wait(retry: RetryEvent) -> None:
 
 
 @contextmanager
-def open_server(server: Server) -> Generator[Server]:
-    """The options with `local` made true: a server is started, and they name it. Raises `CommandError`."""
+def open_server(server: ServerOptions) -> Generator[ServerOptions]:
+    """The options as they are, or with `local` those of a server that is started for the block. Raises `CommandError`."""
     if not server.local:
         yield server
         return
@@ -69,7 +69,7 @@ def open_server(server: Server) -> Generator[Server]:
         yield replace(server, base_url=local.base_url, api_key=local.api_key, proxy=None)
 
 
-def client_params(server: Server) -> horay_async.ClientParams:
+def client_params(server: ServerOptions) -> horay_async.ClientParams:
     """The keyword arguments of a client."""
     params: horay_async.ClientParams = {
         "base_url": _unless_from("HORAY_BASE_URL", server.base_url),

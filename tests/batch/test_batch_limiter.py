@@ -18,11 +18,11 @@ from horay_async._transport import open_files as module
 from horay_async._transport import request_limiter
 from horay_async._transport.open_files import MAX_CONNECTIONS
 from horay_async._transport.request_limiter import LimitedRequest
-from horay_async.batch.batch_limiter import BatchLimiter, Patience, batch_limiter_of, unbound
+from horay_async.batch.batch_limiter import BatchLimiter, WaitLimit, batch_limiter_of, unbound
 from horay_async.batch.options import Settings
 from horay_async.options import ClientOptions
 
-PATIENCE = Patience(began=0, since=math.inf, seconds=600)
+WAIT_LIMIT = WaitLimit(began=0, since=math.inf, seconds=600)
 
 pytestmark = pytest.mark.anyio
 
@@ -194,8 +194,8 @@ async def test_entering_waits_for_a_permit_to_come_back() -> None:
     batch_limiter = BatchLimiter(OPTIONS)
     concurrency, rate_limiter = batch_limiter.concurrency(Settings.of(concurrency=1)), RateLimiter()
     first, second = (LimitedRequest(0, concurrency, rate_limiter, bulk=True) for _ in range(2))
-    assert await batch_limiter.acquire(first, PATIENCE)
-    waiting = asyncio.create_task(batch_limiter.acquire(second, PATIENCE))
+    assert await batch_limiter.acquire(first, WAIT_LIMIT)
+    waiting = asyncio.create_task(batch_limiter.acquire(second, WAIT_LIMIT))
     await asyncio.sleep(0)
     batch_limiter.limiter.wake()
     await asyncio.sleep(0)
@@ -215,7 +215,7 @@ async def test_entering_waits_for_the_rate() -> None:
     start = loop.time()
     for _ in range(14):
         request = LimitedRequest(0, concurrency, rate_limiter, bulk=True)
-        assert await batch_limiter.acquire(request, PATIENCE)
+        assert await batch_limiter.acquire(request, WAIT_LIMIT)
     assert loop.time() - start >= 2 / 100  # eleven at once, the rest a hundredth of a second apart
 
 
@@ -232,5 +232,5 @@ async def test_entering_goes_early_rather_than_wait_for_no_time() -> None:
             return request_limiter.TICK / 2
 
     request = LimitedRequest(0, batch_limiter.concurrency(Settings.of()), Finer(), bulk=True)
-    assert await batch_limiter.acquire(request, PATIENCE)
+    assert await batch_limiter.acquire(request, WAIT_LIMIT)
     assert len(asked) == 1

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from horay_async import ChatParams, ClientParams, CompletionParams
 from horay_async.cli.app import app as whole
 from horay_async.cli.exit_codes import ExitCode
-from horay_async.cli.options import Sampling, Server, expand_groups
+from horay_async.cli.options import Sampling, ServerOptions, expand_groups
 from horay_async.cli.session import client_params
 from horay_async.testing import FaultServer
 
@@ -79,10 +79,10 @@ def test_set_options_are_sent(horay: Horay, fault_server: FaultServer) -> None:
 
 def test_server_options_become_client_options() -> None:
     """The settings of the client are those that were given; the environment's proxy counts."""
-    assert client_params(Server(base_url="https://a.test")) == ClientParams(
+    assert client_params(ServerOptions(base_url="https://a.test")) == ClientParams(
         base_url="https://a.test", trust_env=True, allow_insecure_http=False
     )
-    given = Server(
+    given = ServerOptions(
         local=True, proxy="http://p.test:1", timeout=2.5, retries=0, allow_insecure_http=True
     )
     assert client_params(given) == ClientParams(

@@ -8,7 +8,7 @@ import pytest
 
 from horay_async.cli import session
 from horay_async.cli.exit_codes import ExitCode
-from horay_async.cli.options import Server
+from horay_async.cli.options import ServerOptions
 from horay_async.cli.session import open_server
 from horay_async.testing import FaultServer, error
 
@@ -36,7 +36,7 @@ def test_no_local_model(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_other_server_is_left_alone() -> None:
     """Without --local the options stay as they are."""
-    given = Server(base_url="https://a.test")
+    given = ServerOptions(base_url="https://a.test")
     with open_server(given) as server:
         assert server is given
 

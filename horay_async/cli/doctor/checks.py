@@ -12,14 +12,14 @@ from horay_async.cli.doctor.clock import compare_clocks
 from horay_async.cli.doctor.findings import Finding
 from horay_async.cli.doctor.route import Route
 from horay_async.cli.doctor.service import check_service
-from horay_async.cli.options import Server
+from horay_async.cli.options import ServerOptions
 from horay_async.cli.session import make_client
 
 DEADLINE: Final = 30.0
 """Seconds for each question to the API, where none is set: far more than one token takes."""
 
 
-def run_checks(server: Server, model: str | None) -> Iterator[Finding]:
+def run_checks(server: ServerOptions, model: str | None) -> Iterator[Finding]:
     """Looks at everything between the settings and a token of `model` (None: without that token)."""
     yield settings.versions()
     key = settings.key(server.api_key)

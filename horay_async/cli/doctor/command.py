@@ -11,7 +11,7 @@ import typer
 
 from horay_async.cli.doctor.findings import Finding, State
 from horay_async.cli.exit_codes import ExitCode
-from horay_async.cli.options import ChatModel, Server, expand_groups
+from horay_async.cli.options import ChatModel, ServerOptions, expand_groups
 from horay_async.cli.output import for_stdout, spinner, write_json
 from horay_async.cli.session import open_client, open_server
 from horay_async.cli.terminal import columns, styled
@@ -47,7 +47,7 @@ def doctor(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the report of this command as JSON.")
     ] = False,
-    server: Server,
+    server: ServerOptions,
 ) -> None:
     """Find out why requests fail, and what to do.
 
@@ -78,7 +78,7 @@ def doctor(
         raise typer.Exit(ExitCode.PARTLY)
 
 
-def _report_live(server: Server, model: str | None, *, agreed: bool, as_json: bool) -> None:
+def _report_live(server: ServerOptions, model: str | None, *, agreed: bool, as_json: bool) -> None:
     from horay_async.cli.doctor import live  # noqa: PLC0415 - seldom wanted
 
     asked = server.model_or_default(model)

@@ -12,7 +12,7 @@ from urllib.request import getproxies, proxy_bypass
 import horay_async
 from horay_async.cli.doctor.findings import Finding, fault, ok, warning
 from horay_async.cli.errors import in_options
-from horay_async.cli.options import Server
+from horay_async.cli.options import ServerOptions
 
 SHOWN = ("aiohttp", "anyio", "msgspec", "attrs", "cattrs")
 
@@ -45,7 +45,7 @@ def key(given: str | None) -> Finding:
     return ok("key", f"{options.api_key.masked} ({len(given)} characters)")
 
 
-def address(server: Server) -> tuple[Finding, str]:
+def address(server: ServerOptions) -> tuple[Finding, str]:
     """Whether the base URL can be used, and the base URL."""
     try:
         # The key is none of this check's business: any will do.
@@ -60,7 +60,7 @@ def address(server: Server) -> tuple[Finding, str]:
     return ok("address", options.base_url), options.base_url
 
 
-def proxy(base_url: str, server: Server) -> tuple[str | None, Finding | None]:
+def proxy(base_url: str, server: ServerOptions) -> tuple[str | None, Finding | None]:
     """The URL of the proxy that requests go through, None where there is none; and what is to be said of it."""
     if server.proxy:
         return server.proxy, None
