@@ -136,7 +136,7 @@ def _headers(value: Mapping[str, str]) -> dict[str, str]:
 
 
 def _names(headers: Mapping[str, str]) -> str:
-    """Headers as they are shown: a value can be a secret."""
+    """Headers, or a query, as they are shown: a value can be a secret."""
     return f"{{{', '.join(f'{name!r}: …' for name in headers)}}}"
 
 
@@ -209,7 +209,7 @@ class ClientOptions(FrozenRecord):
     )
     """Sent with each request to the API. None unless given."""
     default_query: dict[str, str | int | float | bool] = attrs.field(
-        factory=dict[str, "str | int | float | bool"], converter=dict
+        factory=dict[str, "str | int | float | bool"], converter=dict, repr=_names
     )
     """Added to each URL's query. None unless given."""
     proxy: str | None = attrs.field(default=None, converter=check_proxy, repr=_without_password)

@@ -26,12 +26,13 @@ MASK = "[API key]"
 """What stands wherever a server echoed a secret."""
 
 SECRET_NAMES = (
-    r"(?i)authoriz|cookie|credential|passw|secret|signature|(?:^|[-_])(?:auth|sig|token)$|key$"
+    r"(?i)authoriz|cookie|credential|jwt|passw|pwd|secret|signature|token$|(?:^|[-_])(?:auth|sig)$|^(?:x-)?key$"
+    r"|(?:access|account|api|app|auth|client|functions|master|private|signing|subscription)[-_]?key(?:[-_]?\d+)?$"
 )
 """How headers and parts of a query are called that hold secrets: `X-Api-Key`, `key` of Gemini's URLs, `sig` of Azure's."""
 
-NO_SECRETS = frozenset({"idempotency-key"})
-"""Those that don't all the same."""
+NAMED_PART = r"[\w-]+=([^=].*)"
+"""A part such as `session=...` of a cookie: its name is no secret, and a token may end in `=`."""
 
 # Hardly any text has something of these: `re` compiles them when they are first searched for.
 _ESCAPE = (
@@ -92,19 +93,27 @@ class Cleaner:
 
 
 def secrets_of(fields: Iterable[tuple[str, object]]) -> list[str]:
-    """The secrets in headers or in a query, by their names: each part of such a value that is long enough for one."""
-    return [
-        part
-        for name, value in fields
-        if _is_of_secret(name)
-        for part in re.split(r"[\s;,=]+", str(value))
-        if len(part) >= MIN_SECRET_LENGTH
-    ]
+    """The secrets in headers or in a query, by their names: each part of such a value that is long enough for one. What stands
+    before it, such as `Bearer`, isn't one, and of several parts nor is a mere word.
+    """
+    found: list[str] = []
+    for name, value in fields:
+        if not _is_of_secret(name):
+            continue
+        parts = [part.split()[-1] for part in re.split("[;,]", str(value)) if part.strip()]
+        for part in parts:
+            named = re.fullmatch(NAMED_PART, part)
+            secret = (named[1] if named else part).strip('"')
+            if len(secret) >= MIN_SECRET_LENGTH and not (
+                len(parts) > 1 and re.fullmatch("[a-z-]+", secret)
+            ):
+                found.append(secret)
+    return found
 
 
 @lru_cache(maxsize=256)
 def _is_of_secret(name: str) -> bool:
-    return name.lower() not in NO_SECRETS and re.search(SECRET_NAMES, name) is not None
+    return re.search(SECRET_NAMES, name) is not None
 
 
 def with_texts(value: Any, change: Callable[[str], str]) -> Any:

@@ -126,6 +126,17 @@ def test_names_are_read_before_they_are_masked() -> None:
     ("name", "value", "found"),
     [
         ("Authorization", "Bearer sk-12345678", ["sk-12345678"]),
+        ("Authorization", "Basic dXNlcjpwdw==", ["dXNlcjpwdw=="]),
+        (
+            "Authorization",
+            "AWS4-HMAC-SHA256 Credential=AKIA1234/x, SignedHeaders=host;x-amz-date, Signature=0123456789",
+            ["AKIA1234/x", "0123456789"],
+        ),
+        ("Authorization", 'Digest username="mary", response="0123456789"', ["0123456789"]),
+        ("accessToken", "0123456789", ["0123456789"]),
+        ("X-Api-Key-2", "messages", ["messages"]),
+        ("X-Routing-Key", "production", []),
+        ("X-Api-Key", " ; ", []),
         ("Cookie", "a=b; session=0123456789", ["0123456789"]),
         ("x-api-key", "0123456789", ["0123456789"]),
         ("X-Amz-Security-Token", "0123456789", ["0123456789"]),
