@@ -36,16 +36,8 @@ def session_limit(options: ClientOptions) -> int | None:
 
 def most_connections(options: ClientOptions) -> int:
     """Most requests under way that `"auto"` tries."""
-    return max(
-        1,
-        int(
-            min(
-                session_limit(options) or MAX_CONNECTIONS,
-                MAX_CONNECTIONS,
-                _file_limit() * OPEN_FILES,
-            )
-        ),
-    )
+    session = session_limit(options) or MAX_CONNECTIONS
+    return max(1, int(min(session, MAX_CONNECTIONS, _file_limit() * OPEN_FILES)))
 
 
 def connections_allowed(loop: asyncio.AbstractEventLoop) -> float:
