@@ -218,7 +218,7 @@ def parse_json(data: bytes, decode: Callable[[bytes], Any] = msgspec.json.decode
         import json  # noqa: PLC0415 - hardly ever needed
 
         try:
-            return json.loads(data, parse_int=_integer, parse_constant=_refuse)
+            return json.loads(data, parse_int=_integer, parse_constant=refuse_constant)
         except ValueError:
             raise error from None
 
@@ -241,9 +241,9 @@ def _camel(name: str) -> str:
     return first + "".join(word.capitalize() for word in rest)
 
 
-def _refuse(word: str) -> None:
+def refuse_constant(word: str) -> None:
     """JSON has no `NaN` and no `Infinity`."""
-    raise ValueError(word)
+    raise ValueError(f"{word} is no JSON")
 
 
 def _integer(digits: str) -> float:

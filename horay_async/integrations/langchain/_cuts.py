@@ -8,16 +8,18 @@ from functools import partial
 from typing import Any, cast
 
 from langchain_core.messages import AIMessage, AIMessageChunk
-from langchain_core.output_parsers import BaseLLMOutputParser
+from langchain_core.output_parsers import BaseLLMOutputParser, JsonOutputParser
 from langchain_core.outputs import ChatGeneration
 from langchain_core.runnables import RunnableGenerator
 from langchain_core.utils.json import parse_json_markdown
 
+from horay_async._json import is_object
 from horay_async._protocol.wire.finish_reasons import cut_of
 from horay_async.errors import AnswerError
+from horay_async.models._base import refuse_constant
 
-WHOLE_JSON = partial(json.loads, strict=False)
-"""How LangChain's parsers read JSON that they needn't complete."""
+WHOLE_JSON = partial(json.loads, strict=False, parse_constant=refuse_constant)
+"""How LangChain's parsers read JSON that they needn't complete; but NaN and infinities are none."""
 
 
 def refuse_cut(parser: object, *, text_is_json: bool) -> RunnableGenerator[AIMessage, AIMessage]:
@@ -88,16 +90,18 @@ class _Whole:
         return self._messages[0] if self._messages else None
 
     def _check_text(self, text: str) -> None:
-        """Raises where LangChain takes `text` for JSON only since it completes it."""
+        """Raises where LangChain takes `text` for JSON only since it completes it, or for a dict what is no object."""
         try:
             parse_json_markdown(text)
         except json.JSONDecodeError:
             return  # its parser raises, too
         try:
-            parse_json_markdown(text, parser=WHOLE_JSON)
-        except json.JSONDecodeError as error:
+            value = parse_json_markdown(text, parser=WHOLE_JSON)
+        except ValueError as error:
             problem = f"the response is no whole JSON: {error}"
             raise self._error(problem, "mismatch", text) from error
+        if type(self._parser) is JsonOutputParser and not is_object(value):
+            raise self._error("the response is no JSON object", "mismatch", text)
 
     def _error(self, problem: str, reason: Any, text: str) -> AnswerError:
         return AnswerError(problem, reason=reason, text=text, request_id=self._request_id)

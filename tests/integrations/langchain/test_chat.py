@@ -515,6 +515,18 @@ async def test_json_that_is_not_whole(
     await model.aclose()
 
 
+@pytest.mark.parametrize("text", ["null", '"a"', "[1]", '{"setup": NaN}', "```json\nnull\n```"])
+async def test_json_that_is_no_object(
+    fault_server: FaultServer, connect: Connect, text: str
+) -> None:
+    """A schema asks for an object, and nothing else is taken for one."""
+    fault_server.always(_cut_script({"role": "assistant", "content": text}, "stop"))
+    model = connect()
+    for one in await _errors_of(model.with_structured_output(JOKE_SCHEMA)):
+        assert (one.reason, one.text) == ("mismatch", text)
+    await model.aclose()
+
+
 @pytest.mark.parametrize(
     "text", ['{"setup": "a\nb", "count": 1}', 'So:\n```json\n{"setup": "a\nb", "count": 1}\n```']
 )
