@@ -36,10 +36,16 @@ LEFT_OUT = "[left out]"
 """What stands for a secret wherever a model is written down, traced or shown."""
 
 
+MAY_HOLD_SECRETS = ("client_options", "extra_headers", "extra_query")
+"""Settings that may."""
+
+
 def without_secrets(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The settings as they may be written down."""
-    held = ("client_options", "extra_headers", "extra_query")
-    return {n: _without_secrets(n, value) if n in held else value for n, value in settings.items()}
+    return {
+        name: _without_secrets(name, value) if name in MAY_HOLD_SECRETS else value
+        for name, value in settings.items()
+    }
 
 
 def _without_secrets(name: str, value: Any) -> Any:

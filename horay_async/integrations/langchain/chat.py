@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from hashlib import blake2b
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Literal, Unpack, cast, get_type_hints
 
@@ -21,6 +22,8 @@ from langchain_core.utils.pydantic import is_basemodel_subclass
 from pydantic import BaseModel, create_model
 
 from horay_async.integrations.langchain._clients import (
+    LEFT_OUT,
+    MAY_HOLD_SECRETS,
     HasClients,
     refuse_left_out,
     without_secrets,
@@ -116,11 +119,12 @@ class ChatHoray(Parameters):
 
     def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
         """LangChain's key for its cache. The settings, of which it is made, lack the address that a client or the environment
-        brings.
+        brings; and secrets, which can say who asks: a digest stands for these.
         """
-        return (
-            f"{self._addresses()}---{super()._get_llm_string(stop=stop, **without_secrets(kwargs))}"
-        )
+        given = {name: [getattr(self, name, None), kwargs.get(name)] for name in MAY_HOLD_SECRETS}
+        digest = blake2b(repr(given).encode(), digest_size=16).hexdigest()
+        key = super()._get_llm_string(stop=stop, **without_secrets(kwargs))
+        return f"{self._addresses()}---{digest if LEFT_OUT in key else ''}---{key}"
 
     def _set(self) -> dict[str, Any]:
         """The parameters that were given."""

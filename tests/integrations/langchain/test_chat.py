@@ -760,6 +760,18 @@ def test_other_fields(fault_server: FaultServer, connect: Connect) -> None:
         assert sent == message
 
 
+def test_cache_of_two_users(fault_server: FaultServer, connect: Connect) -> None:
+    """One user's response isn't given to another, though the header that says who asks is in no key of the cache."""
+    fault_server.add(chat("for a"), chat("for b"), chat("for c"))
+    model = connect(cache=InMemoryCache())
+    for user in "abab":
+        headers = {"X-User-Token": f"token-of-{user}"}
+        assert model.invoke("hi", extra_headers=headers).text == f"for {user}"
+    options = {"default_headers": {"X-User-Token": "token-of-c"}}
+    assert model.model_copy(update={"client_options": options}).invoke("hi").text == "for c"
+    assert len(fault_server.requests) == 3
+
+
 @pytest.mark.parametrize("given", ["variable", "client", "async_client", "base_url"])
 async def test_cache_of_two_servers(
     given: str, fault_server: FaultServer, monkeypatch: pytest.MonkeyPatch
