@@ -79,7 +79,10 @@ class HasClients(Serializable):
     """Settings of a client; each of the two clients is made when it is first used."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
-        arbitrary_types_allowed=True, populate_by_name=True, extra="forbid"
+        arbitrary_types_allowed=True,
+        populate_by_name=True,
+        extra="forbid",
+        hide_input_in_errors=True,  # it holds the key
     )
 
     api_key: SecretStr | None = Field(

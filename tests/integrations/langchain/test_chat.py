@@ -34,7 +34,7 @@ from horay_async import (
     ToolResult,
 )
 from horay_async._suggestions import LANGCHAIN_SETTINGS
-from horay_async.integrations.langchain import ChatHoray
+from horay_async.integrations.langchain import ChatHoray, HorayEmbeddings
 from horay_async.testing import (
     Cut,
     FaultServer,
@@ -134,6 +134,23 @@ def test_settings_of_langchain(fault_server: FaultServer, connect: Connect) -> N
 SECRETS = {
     name: f"{name}-0123456789" for name in ("proxy", "header", "option", "extra", "query", "call")
 }
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"api_key": "secret-0123"},  # the model is missing
+        {"client_options": {"proxy": "http://user:secret-0123@127.0.0.1:1"}},
+        {"model": "m", "client_options": "http://user:secret-0123@127.0.0.1:1"},
+        {"model": "m", "api_key": ["secret-0123"]},
+    ],
+)
+@pytest.mark.parametrize("cls", [ChatHoray, HorayEmbeddings])
+def test_wrong_settings_are_not_shown(cls: Any, given: dict[str, Any]) -> None:
+    """An error says which setting is missing or wrong, but not what was given, which may be a key."""
+    with pytest.raises(ValidationError, match="Field required|valid string|valid dict") as raised:
+        cls(**given)
+    assert "secret" not in f"{raised.value} {raised.value!r}"
 
 
 def hide(value: object) -> None:
