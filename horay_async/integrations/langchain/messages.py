@@ -50,14 +50,37 @@ NO_OBJECT = "arguments are no JSON object"
 def sent_messages(messages: Sequence[BaseMessage]) -> list[dict[str, Any]]:
     """The messages in the API's form, those of this API with what came beside the text."""
     sent: list[dict[str, Any]] = []
+    of_models: list[tuple[AIMessage, dict[str, Any]]] = []
     for message in messages:
         forms: list[dict[str, Any]] = convert_to_openai_messages([message])
-        if message.response_metadata.get("model_provider") == PROVIDER:
-            for form in forms:
-                if form["role"] == "assistant":
-                    _add_beside(form, message.additional_kwargs)
+        if isinstance(message, AIMessage):
+            of_models += ((message, form) for form in forms if form["role"] == "assistant")
         sent += forms
+    with_result = {form["tool_call_id"] for form in sent if form["role"] == "tool"}
+    for message, form in of_models:
+        if message.invalid_tool_calls:
+            _add_invalid(form, message, with_result)
+        if message.response_metadata.get("model_provider") == PROVIDER:
+            _add_beside(form, message.additional_kwargs)
     return sent
+
+
+def _add_invalid(form: dict[str, Any], message: AIMessage, with_result: set[str]) -> None:
+    """Adds the calls with broken arguments that have a result, which has to follow its call; servers refuse a call without.
+
+    They go where they were in a stream, or else behind the others.
+    """
+    invalid = {call["id"] for call in message.invalid_tool_calls}
+    calls = [call for call in form.pop("tool_calls", ()) if call["id"] not in invalid]
+    pieces = message.tool_call_chunks if isinstance(message, AIMessageChunk) else []
+    places = {piece["id"]: at for at, piece in enumerate(pieces)}
+    for call in message.invalid_tool_calls:
+        function = {"name": call["name"] or "", "arguments": call["args"] or ""}
+        made = {"type": "function", "id": call["id"], "function": function}
+        calls.insert(places.get(call["id"], len(calls)), made)
+    calls = [call for call in calls if call["id"] not in invalid - with_result]
+    if calls:
+        form["tool_calls"] = calls
 
 
 def _add_beside(form: dict[str, Any], kept: dict[str, Any]) -> None:

@@ -19,6 +19,7 @@ from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.exceptions import OutputParserException
 from langchain_core.load import dumps, loads
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, ToolMessage
+from langchain_core.messages.tool import invalid_tool_call, tool_call
 from langchain_core.rate_limiters import InMemoryRateLimiter
 from langchain_core.runnables import ConfigurableField
 from langchain_core.tools import tool
@@ -734,6 +735,54 @@ async def test_streamed_calls_without_ids_of_their_own(
     assert [one["extra_content"] for one in sent[1]["tool_calls"]] == ["of 0", "of 1"]
     assert [one["id"] for one in sent[1]["tool_calls"]] == [one["id"] for one in whole.tool_calls]
     await model.aclose()
+
+
+def _call(id_: str, arguments: str) -> dict[str, Any]:
+    """A tool call in the API's form."""
+    return {"type": "function", "id": id_, "function": {"name": "Joke", "arguments": arguments}}
+
+
+def _sent_calls(fault_server: FaultServer) -> list[dict[str, Any]]:
+    """The tool calls of the second message that was sent."""
+    sent = cast("dict[str, Any]", fault_server.requests[-1].json())["messages"]
+    return sent[1].get("tool_calls", [])
+
+
+def test_broken_calls_are_sent_back(fault_server: FaultServer, connect: Connect) -> None:
+    """With the text of their arguments as it came, of a stream where they were: a result has to follow its call. Those
+    without a result are left out, since servers refuse them.
+    """
+    texts = ("[1]", '{"count": 1}', "[2]", '{"count": 3}')
+    calls = [_call(str(at), text) for at, text in enumerate(texts)]
+    fault_server.always(_cut_script(_calling(*texts), "tool_calls"))
+    model = connect()
+    whole: Any = None
+    for chunk in model.stream("hi"):
+        whole = chunk if whole is None else whole + chunk
+    for response, order in ((model.invoke("hi"), "1302"), (whole, "0123")):
+        for answered in ("13", "013", "123", "0123"):
+            results = [ToolMessage("done", tool_call_id=id_) for id_ in answered]
+            model.invoke([HumanMessage("hi"), response, *results])
+            expected = [calls[int(id_)] for id_ in order if id_ in answered]
+            assert _sent_calls(fault_server) == expected
+
+
+def test_broken_calls_of_others_are_sent(fault_server: FaultServer, connect: Connect) -> None:
+    """Behind the other calls, where their place isn't known; and once, if they are in the content as well."""
+    fault_server.always(scripted_model)
+    broken = invalid_tool_call(name="Joke", args=None, id="0", error=None)
+    used: dict[str, Any] = {"type": "tool_use", "id": "0", "name": "Joke", "input": {}}
+    whole = tool_call(name="Joke", args={}, id="1")
+    other = AIMessage([used], invalid_tool_calls=[broken], tool_calls=[whole])
+    results = [ToolMessage("done", tool_call_id=id_) for id_ in ("0", "1")]
+    connect().invoke([HumanMessage("hi"), other, *results])
+    assert _sent_calls(fault_server) == [_call("1", "{}"), _call("0", "")]
+    alone = AIMessage("", invalid_tool_calls=[broken])
+    connect().invoke([HumanMessage("hi"), alone, results[0]])
+    assert _sent_calls(fault_server) == [_call("0", "")]
+    connect().invoke([HumanMessage("hi"), alone, HumanMessage("What?")])
+    sent = cast("dict[str, Any]", fault_server.requests[-1].json())["messages"]
+    assert sent[1] == {"role": "assistant", "content": ""}
 
 
 def test_other_fields(fault_server: FaultServer, connect: Connect) -> None:
