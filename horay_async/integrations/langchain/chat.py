@@ -153,6 +153,10 @@ class ChatHoray(Parameters):
             raise ValueError("n: LangChain streams one choice; call `generate` for several")
         return sent
 
+    def _streamed_message(self, call: Mapping[str, Any]) -> StreamedMessage:
+        in_blocks = self.output_version == "v1"
+        return StreamedMessage(keep_arguments=call.get(KEEP_ARGUMENTS, False), in_blocks=in_blocks)
+
     def _generate(
         self,
         messages: list[BaseMessage],
@@ -182,7 +186,7 @@ class ChatHoray(Parameters):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        message = StreamedMessage(keep_arguments=kwargs.get(KEEP_ARGUMENTS, False))
+        message = self._streamed_message(kwargs)
         sent = self._streamed(messages, stop, kwargs)
         with self._blocking.chat.completions.stream(**sent) as events:
             for event in events:
@@ -196,7 +200,7 @@ class ChatHoray(Parameters):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        message = StreamedMessage(keep_arguments=kwargs.get(KEEP_ARGUMENTS, False))
+        message = self._streamed_message(kwargs)
         sent = self._streamed(messages, stop, kwargs)
         async with self._awaiting.chat.completions.stream(**sent) as events:
             async for event in events:

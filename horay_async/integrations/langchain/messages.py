@@ -43,6 +43,11 @@ CALL_EXTRAS = "tool_call_extras"
 CALL_TEXTS = "tool_calls"
 """The key in `additional_kwargs` of tool calls as they came, which is LangChain's name for these."""
 
+PARTS = frozenset({"text", "refusal", "image_url", "input_audio", "file"})
+"""The types of content parts that the API knows in a message of a model. LangChain's own blocks are reasoning, which isn't
+sent, and calls, which are sent beside the content.
+"""
+
 NO_CHOICE = "the response holds no choice"
 NO_OBJECT = "arguments are no JSON object"
 
@@ -56,13 +61,24 @@ def sent_messages(messages: Sequence[BaseMessage]) -> list[dict[str, Any]]:
         if isinstance(message, AIMessage):
             of_models += ((message, form) for form in forms if form["role"] == "assistant")
         sent += forms
-    with_result = {form["tool_call_id"] for form in sent if form["role"] == "tool"}
+    with_result = {form["tool_call_id"] for form in sent if "tool_call_id" in form}
     for message, form in of_models:
+        form["content"] = _known_parts(form["content"])
         if message.invalid_tool_calls:
             _add_invalid(form, message, with_result)
         if message.response_metadata.get("model_provider") == PROVIDER:
             _add_beside(form, message.additional_kwargs)
     return sent
+
+
+def _known_parts(content: str | list[dict[str, Any]]) -> str | list[dict[str, Any]]:
+    """The parts that the API knows; the text by itself where there is nothing else."""
+    if isinstance(content, str):
+        return content
+    known = [part for part in content if part.get("type") in PARTS]
+    if all(part["type"] == "text" for part in known):
+        return "".join(part["text"] for part in known)
+    return known
 
 
 def _add_invalid(form: dict[str, Any], message: AIMessage, with_result: set[str]) -> None:
@@ -163,10 +179,14 @@ def result_of(response: ChatCompletion, *, keep_arguments: bool = False) -> Chat
 
 
 class StreamedMessage:
-    """The chunks of one streamed message, from the client's events. Further choices are left out."""
+    """The chunks of one streamed message, from the client's events. Further choices are left out.
 
-    def __init__(self, *, keep_arguments: bool = False) -> None:
+    `in_blocks` is for LangChain's `output_version="v1"`, which has tool calls in the content, too.
+    """
+
+    def __init__(self, *, keep_arguments: bool = False, in_blocks: bool = False) -> None:
         self._keep_arguments = keep_arguments
+        self._in_blocks = in_blocks
         self._names: dict[int, str] = {}
         """What was told of each tool call's name, by the call's number."""
         self._ids: dict[int, str] = {}
@@ -185,16 +205,28 @@ class StreamedMessage:
                 yield _chunk(additional_kwargs={"refusal": text})
             case events.ToolCallStarted(tool_index=number, id=id_, name=name):
                 self._names[number] = name
-                yield _tool_chunk(number, id_ and _id_for(number, id_, self._ids), name, "")
+                yield self._tool_chunk(number, id_ and _id_for(number, id_, self._ids), name, "")
             case events.ToolCallArgumentsDelta(tool_index=number, arguments=arguments):
-                yield _tool_chunk(number, None, None, arguments)
+                yield self._tool_chunk(number, None, None, arguments)
             case events.ToolCallDone(tool_index=number, tool_call=call):
                 rest = call.function.name.removeprefix(self._names.get(number, ""))
                 late = None if number in self._ids else _id_for(number, call.id, self._ids)
                 if rest or late:  # a name that came in pieces, or an id behind it
-                    yield _tool_chunk(number, late, rest or None, "")
+                    yield self._tool_chunk(number, late, rest or None, "")
             case _:
                 pass
+
+    def _tool_chunk(
+        self, number: int, id_: str | None, name: str | None, arguments: str
+    ) -> ChatGenerationChunk:
+        piece = tool_call_chunk(name=name, args=arguments, id=id_, index=number)
+        if not self._in_blocks:
+            return _chunk(tool_call_chunks=[piece])
+        # LangChain counts the blocks of text from 0, and merges blocks of one index. Here, other than in `tool_call_chunks`,
+        # an index may be a string, which has to begin so.
+        made = _chunk([{**piece, "index": f"lc_tc_{number}"}], tool_call_chunks=[piece])
+        made.message.response_metadata["output_version"] = "v1"
+        return made
 
     def last(self, response: ChatCompletion) -> ChatGenerationChunk:
         """What is known once the message is whole: finish reason, usage, log probabilities.
@@ -237,17 +269,10 @@ def _id_for(number: int, id_: str, ids: dict[int, str]) -> str:
     return id_
 
 
-def _chunk(content: str = "", **fields: Any) -> ChatGenerationChunk:
+def _chunk(content: str | list[Any] = "", **fields: Any) -> ChatGenerationChunk:
     metadata = {"model_provider": PROVIDER}
     message = AIMessageChunk(content=content, response_metadata=metadata, **fields)
     return ChatGenerationChunk(message=message)
-
-
-def _tool_chunk(
-    number: int, id_: str | None, name: str | None, arguments: str
-) -> ChatGenerationChunk:
-    piece = tool_call_chunk(name=name, args=arguments, id=id_, index=number)
-    return _chunk(tool_call_chunks=[piece])
 
 
 def _calls(choice: ChatChoice) -> tuple[list[ToolCall], list[InvalidToolCall]]:

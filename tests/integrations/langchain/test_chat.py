@@ -149,7 +149,7 @@ SECRETS = {
 @pytest.mark.parametrize("cls", [ChatHoray, HorayEmbeddings])
 def test_wrong_settings_are_not_shown(cls: Any, given: dict[str, Any]) -> None:
     """An error says which setting is missing or wrong, but not what was given, which may be a key."""
-    with pytest.raises(ValidationError, match="Field required|valid string|valid dict") as raised:
+    with pytest.raises(ValidationError, match=r"Field required|valid string|valid dict") as raised:
         cls(**given)
     assert "secret" not in f"{raised.value} {raised.value!r}"
 
@@ -745,7 +745,7 @@ def _call(id_: str, arguments: str) -> dict[str, Any]:
 def _sent_calls(fault_server: FaultServer) -> list[dict[str, Any]]:
     """The tool calls of the second message that was sent."""
     sent = cast("dict[str, Any]", fault_server.requests[-1].json())["messages"]
-    return sent[1].get("tool_calls", [])
+    return cast("list[dict[str, Any]]", sent[1].get("tool_calls", []))
 
 
 def test_broken_calls_are_sent_back(fault_server: FaultServer, connect: Connect) -> None:
@@ -783,6 +783,98 @@ def test_broken_calls_of_others_are_sent(fault_server: FaultServer, connect: Con
     connect().invoke([HumanMessage("hi"), alone, HumanMessage("What?")])
     sent = cast("dict[str, Any]", fault_server.requests[-1].json())["messages"]
     assert sent[1] == {"role": "assistant", "content": ""}
+
+
+@pytest.mark.parametrize("version", ["v0", "v1"])
+async def test_content_blocks(fault_server: FaultServer, connect: Connect, version: str) -> None:
+    """Text, reasoning and tool calls are blocks of their own, in a stream too; the API gets none but the text of them."""
+    deltas: list[dict[str, Any]] = [
+        {"reasoning_content": "Hm. "},
+        {"content": "Let me "},
+        {"content": "look."},
+        *({"tool_calls": [{**_call(str(at), ""), "index": at}]} for at in range(2)),
+        {"tool_calls": [{"index": 0, "function": {"arguments": '{"count": '}}]},
+        {"tool_calls": [{"index": 1, "function": {"arguments": '{"count": 2}'}}]},
+        {"tool_calls": [{"index": 0, "function": {"arguments": "1}"}}]},
+        {"content": " Wait."},
+    ]
+    events = [sse({"choices": [{"index": 0, "delta": delta}]}) for delta in deltas]
+    events.append(sse({"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]}))
+    streamed = respond([*events, sse("[DONE]")], content_type="text/event-stream")
+    calls = [_call("0", '{"count": 1}'), _call("1", '{"count": 2}')]
+    text = "Let me look. Wait."
+    message = {"role": "assistant", "content": text, "reasoning_content": "Hm. "}
+    choice = {"index": 0, "finish_reason": "tool_calls"}
+    body = {"id": "1", "choices": [{**choice, "message": {**message, "tool_calls": calls}}]}
+    fault_server.always(lambda asked: streamed if "stream" in asked.json() else json_response(body))
+    model = connect(output_version=version)
+    merged: Any = None
+    for chunk in model.stream("hi"):
+        merged = chunk if merged is None else merged + chunk
+    again: Any = None
+    async for chunk in model.astream("hi"):
+        again = chunk if again is None else again + chunk
+    responses: list[Any] = [merged, again, model.invoke("hi"), await model.ainvoke("hi")]
+    for response in responses:
+        assert [one["args"] for one in response.tool_calls] == [{"count": 1}, {"count": 2}]
+        blocks: list[dict[str, Any]] = response.content_blocks
+        found = [(one["type"], one["id"], one["args"]) for one in blocks if "args" in one]
+        assert found == [("tool_call", "0", {"count": 1}), ("tool_call", "1", {"count": 2})]
+        assert "".join(one["text"] for one in blocks if one["type"] == "text") == text
+        assert [one["reasoning"] for one in blocks if one["type"] == "reasoning"] == ["Hm. "]
+        results = [ToolMessage("done", tool_call_id=one["id"]) for one in response.tool_calls]
+        model.invoke([HumanMessage("hi"), response, *results])
+        sent = cast("dict[str, Any]", fault_server.requests[-1].json())["messages"]
+        assert sent[1]["content"] == text
+        assert [one["id"] for one in _sent_calls(fault_server)] == ["0", "1"]
+    await model.aclose()
+
+
+def test_blocks_of_others(fault_server: FaultServer, connect: Connect) -> None:
+    """The API knows none of the blocks of other providers' messages: reasoning, and calls, which are sent beside."""
+    fault_server.always(scripted_model)
+    text: dict[str, Any] = {
+        "type": "text",
+        "text": "Look:",
+        "index": 0,
+        "id": "t",
+        "annotations": [],
+    }
+    picture = {"type": "image_url", "image_url": {"url": "https://a.example/a.png"}}
+    call: dict[str, Any] = {"id": "1", "name": "Joke", "args": {}}
+    blocks: list[str | dict[str, Any]] = [
+        {"type": "reasoning", "reasoning": "Hm."},
+        {"type": "thinking", "thinking": "Hm.", "signature": "S"},
+        {"type": "redacted_thinking", "data": "S"},
+        text,
+        {"type": "tool_call", **call},
+        {"type": "tool_call_chunk", **call, "args": "{}", "index": 1},
+        {"type": "invalid_tool_call", **call, "args": "{", "error": "broken"},
+        {"type": "tool_use", "id": "1", "name": "Joke", "input": {}},
+        {"type": "function_call", "call_id": "1", "name": "Joke", "arguments": "{}"},
+        {"type": "server_tool_call", **call},
+        {"type": "non_standard", "value": {}},
+        {"cachePoint": {}},
+    ]
+    model, result = connect(), ToolMessage("done", tool_call_id="1")
+    bare = {"type": "text", "text": "Look:"}
+    more: list[str | dict[str, Any]] = [" yes", {"type": "refusal", "refusal": "no"}]
+    cases: list[tuple[list[str | dict[str, Any]], Any]] = [
+        (blocks, "Look:"),
+        ([*blocks, " yes"], "Look: yes"),
+        ([*blocks, picture], [bare, picture]),
+        ([*blocks, *more], [bare, {"type": "text", "text": " yes"}, more[1]]),
+        (blocks[:3], ""),
+    ]
+    for content, expected in cases:
+        other = AIMessage(content, tool_calls=[tool_call(name="Joke", args={}, id="1")])
+        model.invoke([HumanMessage("hi"), other, result])
+        sent = cast("dict[str, Any]", fault_server.requests[-1].json())["messages"]
+        assert sent[1] == {
+            "role": "assistant",
+            "content": expected,
+            "tool_calls": [_call("1", "{}")],
+        }
 
 
 def test_other_fields(fault_server: FaultServer, connect: Connect) -> None:
