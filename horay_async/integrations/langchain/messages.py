@@ -57,7 +57,7 @@ def sent_messages(messages: Sequence[BaseMessage]) -> list[dict[str, Any]]:
     sent: list[dict[str, Any]] = []
     of_models: list[tuple[AIMessage, dict[str, Any]]] = []
     for message in messages:
-        forms: list[dict[str, Any]] = convert_to_openai_messages([message])
+        forms = _forms(message)
         if isinstance(message, AIMessage):
             of_models += ((message, form) for form in forms if form["role"] == "assistant")
         sent += forms
@@ -69,6 +69,26 @@ def sent_messages(messages: Sequence[BaseMessage]) -> list[dict[str, Any]]:
         if message.response_metadata.get("model_provider") == PROVIDER:
             _add_beside(form, message.additional_kwargs)
     return sent
+
+
+def _forms(message: BaseMessage) -> list[dict[str, Any]]:
+    """A message in LangChain's form for this family of APIs: one, or several where it holds results of tools. That form joins texts by
+    line ends, and leaves out where a server is to cut for its cache of prompts: several texts stay parts here, with these marks.
+    """
+    content = (
+        []
+        if isinstance(message, AIMessage) or isinstance(message.content, str)
+        else message.content
+    )
+    texts = [part for part in content if isinstance(part, str) or part.get("type") == "text"]
+    marks = [part.get("cache_control") if is_object(part) else None for part in texts]
+    if len(marks) < 2 and not any(marks):
+        return convert_to_openai_messages([message])
+    forms: list[dict[str, Any]] = convert_to_openai_messages([message], text_format="block")
+    parts = [part for form in forms for part in form["content"] if part["type"] == "text"]
+    for part, mark in zip(parts, marks, strict=False):
+        part.update(_known(cache_control=mark))
+    return forms
 
 
 def _known_parts(content: str | list[dict[str, Any]]) -> str | list[dict[str, Any]]:
@@ -104,6 +124,7 @@ def _add_beside(form: dict[str, Any], kept: dict[str, Any]) -> None:
     audio = kept.get("audio")
     if is_object(audio) and "id" in audio:
         form["audio"] = {"id": audio["id"]}
+    form.update(_known(reasoning_content=kept.get("reasoning_content")))
     form.update(kept.get(MESSAGE_EXTRAS) or {})
     put_together(form)
     form.update(_known(annotations=kept.get("annotations")))

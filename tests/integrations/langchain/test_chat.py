@@ -18,7 +18,13 @@ from langchain_core.caches import InMemoryCache
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.exceptions import OutputParserException
 from langchain_core.load import dumps, loads
-from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, ToolMessage
+from langchain_core.messages import (
+    AIMessage,
+    AIMessageChunk,
+    HumanMessage,
+    SystemMessage,
+    ToolMessage,
+)
 from langchain_core.messages.tool import invalid_tool_call, tool_call
 from langchain_core.rate_limiters import InMemoryRateLimiter
 from langchain_core.runnables import ConfigurableField
@@ -1060,3 +1066,35 @@ def test_copies_share_the_client(fault_server: FaultServer, connect: Connect) ->
     for copied in (copy.copy(model), copy.deepcopy(model), model.model_copy(deep=True)):
         assert copied.invoke("hi").text == "hi"
     assert len(fault_server.connections) == 1
+
+
+def test_parts_of_text(fault_server: FaultServer, connect: Connect) -> None:
+    """Several stay parts, and a server's marks for its cache of prompts stay with them, whoever says it."""
+    marked: dict[str, Any] = {"type": "text", "text": "a", "cache_control": {"type": "ephemeral"}}
+    plain = {"type": "text", "text": "b"}
+    called = AIMessage("", tool_calls=[{"id": "1", "name": "f", "args": {}}])
+    fault_server.add(chat("hi"))
+    connect().invoke(
+        [
+            SystemMessage([marked]),
+            HumanMessage([marked, "b"]),
+            HumanMessage([plain]),
+            called,
+            ToolMessage([marked], tool_call_id="1"),
+        ]
+    )
+    contents = [
+        message["content"]
+        for message in cast("dict[str, Any]", fault_server.requests[-1].json())["messages"]
+    ]
+    assert contents == [[marked], [marked, plain], "b", "", [marked]]
+
+
+def test_reasoning_is_sent_back(fault_server: FaultServer, connect: Connect) -> None:
+    """As the client itself does: models that think between calls of tools want it."""
+    message = {"role": "assistant", "content": "hi", "reasoning_content": "because"}
+    choice = {"index": 0, "message": message, "finish_reason": "stop"}
+    fault_server.add(json_response({"choices": [choice]}), chat("bye"))
+    model = connect()
+    model.invoke([HumanMessage("hi"), model.invoke("hi"), HumanMessage("why?")])
+    assert cast("dict[str, Any]", fault_server.requests[-1].json())["messages"][1] == message
