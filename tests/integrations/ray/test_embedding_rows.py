@@ -97,10 +97,10 @@ async def test_nothing_to_send(fault_server: FaultServer) -> None:
 
 async def test_tokens_and_many(fault_server: FaultServer) -> None:
     """Token ids are inputs too; more rows than a request holds go in several."""
-    fault_server.always(lambda request: embeddings(*[(1.0,)] * len(request.json()["input"])))
+    fault_server.always(lambda request: embeddings(*[(1.0, 2.0)] * len(request.json()["input"])))
     done = await embedded(fault_server, pa.table({"text": [[1, 2]] * 2050}))
     assert sorted(len(request.json()["input"]) for request in fault_server.requests) == [2, 2048]
-    assert done.column("my_embedding").to_pylist() == [[1.0]] * 2050
+    assert done.column("my_embedding").to_pylist() == [[1.0, 2.0]] * 2050
 
 
 def test_columns() -> None:
