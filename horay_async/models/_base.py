@@ -57,9 +57,8 @@ class Model(Record):
     def __attrs_init_subclass__(cls) -> None:
         super().__attrs_init_subclass__()
         made: Any = cls
-        if (
-            cls.__name__ in ATTRIBUTES
-        ):  # others do without, since Python also calls it for an empty slot
+        # Others do without, since Python also calls it for an empty slot.
+        if cls.__name__ in ATTRIBUTES:
             made.__getattr__ = no_attribute
 
     def model_dump(
