@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from typing import Any
 
@@ -44,7 +44,7 @@ async def _in_task(awaitable: Awaitable[Any], *, to_its_end: bool) -> Any:
             # Once is enough: a second cancellation would end what it does about the first one.
             with suppress(asyncio.CancelledError):
                 await asyncio.wait({task})
-        await asyncio.wait({task}, timeout=CLEANUP)
+        await wait_for_cleanup({task})
         if task.done() and not task.cancelled():
             task.exception()  # was looked at: asyncio would report it else
         if not to_its_end or task.cancelled():
@@ -55,6 +55,12 @@ async def _in_task(awaitable: Awaitable[Any], *, to_its_end: bool) -> Any:
     if error is not None and not isinstance(error, Exception | KeyboardInterrupt):
         raise UserCodeEnded(f"it raised {type(error).__name__}") from error
     return task.result()
+
+
+async def wait_for_cleanup(cancelled: Collection[asyncio.Task[Any]]) -> None:
+    """Waits until these tasks have cleaned up; for a bounded time."""
+    if cancelled:
+        await asyncio.wait(cancelled, timeout=CLEANUP)
 
 
 async def _guarded(awaitable: Awaitable[Any]) -> Any:

@@ -1,53 +1,130 @@
-"""Running one tool call: its arguments checked, its result or its failure put into text for the model."""
+"""Running the tool calls of a message: their arguments checked, what comes of them put into text for the model."""
 
 from __future__ import annotations
 
 import asyncio
 import math
 import time
-from collections.abc import Callable, Mapping
+from asyncio import FIRST_COMPLETED
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from copy import copy, deepcopy
 from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-import attrs
 import msgspec
 
-from horay_async._json import is_array, plain_value
+from horay_async._json import fields_of, is_array, plain_value
 from horay_async._protocol.structured.parse import parse_arguments
 from horay_async._protocol.wire.clean import well_formed, with_texts
+from horay_async._protocol.wire.unknown import unknown_of
 from horay_async._user_code import contain
-from horay_async.errors import AnswerError
+from horay_async.errors import AnswerError, HorayError
 from horay_async.models.chat import ToolCall
 from horay_async.models.events import ToolResult
 from horay_async.models.messages import ImagePart, TextPart, ToolMessage
-from horay_async.tools._call_user_code import call_user_code, message_of
+from horay_async.tools._call_user_code import call_user_code, message_of, wait_for_cleanup
 from horay_async.tools.define import Approve, Tool
 
 if TYPE_CHECKING:
     from horay_async._observers import TelemetryObserver
 
 
-@attrs.define(eq=False)
+def with_own_ids(calls: list[ToolCall], number: int) -> list[ToolCall]:
+    """The calls of a round, which has this number, each with an id of its own: some servers send none, or one for several. One
+    that is repeated with its id is the same call.
+    """
+    known: dict[str, ToolCall] = {}
+    taken = {call.id for call in calls}
+    for place, call in enumerate(calls):
+        same = known.get(call.id)
+        if same is not None and same == call and unknown_of(same) == unknown_of(call):
+            continue
+        if same is not None or not call.id:
+            call.id = f"call_{number}_{place}"
+            while call.id in taken:
+                call.id += "_"
+            taken.add(call.id)
+        known[call.id] = call
+    return list(known.values())
+
+
+def called(call: ToolCall) -> str:
+    """What the model calls, by its name: a function or a custom tool."""
+    return call.function.name or str(fields_of((unknown_of(call) or {}).get("custom")).get("name"))
+
+
 class ToolCaller:
-    """Runs the calls of one run of tools."""
+    """Runs the calls of one run of tools: those of a round at once, each in a task."""
 
-    tools: Mapping[str, Tool[..., Any]]
-    """By name."""
-    approve: Approve | None
-    telemetry: TelemetryObserver | None
-    _asking: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
-    """Held while `approve` is asked: one call at a time, in their order, since locks are fair."""
-    runs: int = attrs.field(default=0, init=False)
-    """Calls that have been run, those that failed included; `approve` may keep others from it."""
-    begun: set[asyncio.Task[Any] | None] = attrs.field(
-        factory=set["asyncio.Task[Any] | None"], init=False
-    )
-    """The tasks whose tools were called."""
+    def __init__(
+        self,
+        tools: Mapping[str, Tool[..., Any]],
+        approve: Approve | None,
+        telemetry: TelemetryObserver | None,
+    ) -> None:
+        self._tools = tools
+        """By name."""
+        self._approve = approve
+        self._asking = asyncio.Lock()
+        """Held while `approve` is asked: one call at a time, in their order, since locks are fair."""
+        self._telemetry = telemetry
+        self.runs: int = 0
+        """Calls that have been run, those that failed included; `approve` may keep others from it."""
+        self.tasks: dict[asyncio.Task[ToolResult], ToolCall] = {}
+        """The calls of the newest round, in their order, by what runs them; also once the run has ended within the round."""
+        self.waiting: set[asyncio.Task[ToolResult]] = set()
+        """Those of the tasks whose results weren't handed out."""
+        self._begun: set[asyncio.Task[Any] | None] = set()
+        """Those of the tasks whose tools were called."""
 
-    async def run(self, call: ToolCall) -> ToolResult:
+    def start(self, calls: Sequence[ToolCall]) -> None:
+        """Starts the calls of a round."""
+        self.tasks = {asyncio.create_task(self._run(call)): call for call in calls}
+        self.waiting, self._begun = set(self.tasks), set()
+        for task in self.tasks:
+            task.add_done_callback(_look_at)
+
+    async def next_results(self) -> list[ToolResult]:
+        """What came of the next calls that end, at least one. Raises what `approve` raised, and `HorayError` for a task that
+        something else cancelled.
+        """
+        done, self.waiting = await asyncio.wait(self.waiting, return_when=FIRST_COMPLETED)
+        if any(task.cancelled() for task in done):
+            # Passed on as it is, it would look as if whoever reads the run had been cancelled.
+            raise HorayError("the task of a tool was cancelled")
+        return [task.result() for task in self.tasks if task in done]
+
+    def messages(self, *, stopped: bool) -> list[ToolMessage]:
+        """What the calls of this round have brought so far, for the model; where the run was `stopped`, also that others have
+        brought nothing: a conversation can't go on without. A call whose tool wasn't called has no message: `approve` or time
+        may have kept it from that.
+        """
+        messages: list[ToolMessage] = []
+        for task, call in self.tasks.items():
+            if task.done() and not task.cancelled() and task.exception() is None:
+                messages.append(_message(task.result()))
+            elif stopped and task in self._begun:
+                messages.append(ToolMessage(STOPPED, tool_call_id=call.id))
+        return messages
+
+    def pop_messages(self) -> list[ToolMessage]:
+        """The messages of a round whose results were all handed out."""
+        messages, self.tasks = self.messages(stopped=False), {}
+        return messages
+
+    def cancel(self) -> None:
+        """Cancels the calls that run."""
+        for task in self.tasks:
+            task.cancel()
+
+    async def stop(self) -> None:
+        """Cancels them, and waits until they have cleaned up; for a bounded time."""
+        self.cancel()
+        await wait_for_cleanup(self.tasks)
+
+    async def _run(self, call: ToolCall) -> ToolResult:
         """Runs the tool that `call` names. What the tool raises is in the result, and told to the model; what
         `approve` raises is raised.
         """
@@ -59,11 +136,11 @@ class ToolCaller:
                 result = _failed(call, error, began)
                 on_end(result)
             return result
-        if self.approve is not None:
+        if self._approve is not None:
             async with self._asking:
                 # A copy: the message that it is a part of says what the model has asked for.
                 asked = deepcopy(call)
-                approved = await call_user_code(partial(self.approve, asked))
+                approved = await call_user_code(partial(self._approve, asked))
             if isinstance(approved, str):
                 return ToolResult(call, well_formed(approved))
             if isinstance(approved, Mapping):
@@ -82,7 +159,7 @@ class ToolCaller:
                     tool, arguments = self._parsed(call)
                 except (AnswerError, LookupError) as error:
                     return _failed(call, error, began)
-        self.begun.add(asyncio.current_task())
+        self._begun.add(asyncio.current_task())
         with self._observed(call) as on_end:
             result = await _run(call, tool, arguments)
             on_end(result)
@@ -90,19 +167,25 @@ class ToolCaller:
 
     def _parsed(self, call: ToolCall) -> tuple[Tool[..., Any], Any]:
         """The tool that `call` names, and its arguments as that takes them."""
-        tool = self.tools.get(call.function.name)
+        tool = self._tools.get(call.function.name)
         if tool is None:
-            known = ", ".join(sorted(self.tools))
+            known = ", ".join(sorted(self._tools))
             raise LookupError(f"there is no tool {call.function.name!r}; there are: {known}")
         return tool, parse_arguments(tool.signature.arguments, call.function.arguments)
 
     def _observed(self, call: ToolCall) -> AbstractContextManager[Callable[[ToolResult], object]]:
         """Within it the call is told to telemetry as going on; the function tells how it has ended."""
         self.runs += 1
-        if self.telemetry is None:
+        if self._telemetry is None:
             return nullcontext(lambda result: result)
-        tool = self.tools.get(call.function.name)
-        return self.telemetry.tool(call, None if tool is None else tool.description)
+        tool = self._tools.get(call.function.name)
+        return self._telemetry.tool(call, None if tool is None else tool.description)
+
+
+def _look_at(task: asyncio.Task[ToolResult]) -> None:
+    """Keeps asyncio from reporting what a call raised that nobody waits for any more."""
+    if not task.cancelled():
+        task.exception()
 
 
 async def _run(call: ToolCall, tool: Tool[..., Any], arguments: Any) -> ToolResult:
@@ -137,12 +220,7 @@ STOPPED = (
 """What the model is told of a tool that was called, and brought no result."""
 
 
-def stopped(call: ToolCall) -> ToolMessage:
-    """The message for a call whose tool was stopped at its work: a conversation can't go on without one."""
-    return ToolMessage(STOPPED, tool_call_id=call.id)
-
-
-def tool_message(result: ToolResult) -> ToolMessage:
+def _message(result: ToolResult) -> ToolMessage:
     """The message that tells the model."""
     content = result.content if result.parts is None else result.parts
     return ToolMessage(content, tool_call_id=result.tool_call.id)

@@ -510,7 +510,8 @@ async def test_tool_whose_task_is_cancelled_from_outside(
         run = client.chat.completions.run_tools(model="m", messages=QUESTION, tools=tools)
         reading = asyncio.create_task(run.final())
         await begun.wait()
-        next(iter(run._tasks)).cancel()
+        assert run._caller is not None
+        next(iter(run._caller.tasks)).cancel()
         with pytest.raises(HorayError, match="the task of a tool was cancelled"):
             await reading
 
@@ -820,7 +821,8 @@ async def test_result_of_a_tool_that_was_stopped(
         if late:
             assert ["was stopped" in each.content for each in run.messages[2:]] == [True, True]
             go_on.set()
-            await asyncio.wait(run._tasks)
+            assert run._caller is not None
+            await asyncio.wait(run._caller.tasks)
     first, second = run.messages[2:]
     assert (first.content, first.tool_call_id) == ("booked", "id0")
     assert "the run was stopped before this call was over" in second.content
