@@ -41,6 +41,7 @@ _LIMITS: Final = (
     ("minProperties", "maxProperties"),
     ("minContains", "maxContains"),
 )
+_COUNTS: Final = tuple(keyword for pair in _LIMITS for keyword in pair)
 _BOUNDS: Final = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")
 _NOTES: Final = ("title", "description", "default", "examples")
 """What tells the model about a value, and holds nothing."""
@@ -50,6 +51,18 @@ _SCHEMAS: Final = (
     *("contains", "propertyNames", "not", "if", "then", "else"),
     *("unevaluatedItems", "unevaluatedProperties"),
 )
+_INNER: Final = frozenset({"properties", "items", "prefixItems", "additionalProperties"})
+"""Keywords for the values in a value, of which each has its schema for itself."""
+_SAME_VALUE: Final = frozenset({*_IN_PLACE, "not", "if", "then", "else", "dependentSchemas"})
+"""Keywords with schemas that describe the same value as the one they stand in."""
+_NAMED: Final = ("properties", "$defs", "dependentSchemas")
+_LISTED: Final = (*_IN_PLACE, "prefixItems")
+_SINGLE: Final = (*_SCHEMAS, "items", "additionalProperties")
+_KEPT: Final = frozenset(
+    {*_NOTES, *_COUNTS, *_BOUNDS, *_LISTED, *_SINGLE}
+    | {"properties", "dependentSchemas", "dependentRequired"}
+)
+"""Keywords that are translated by translating the schemas in them, if there are any."""
 _UNSUPPORTED: Final = (
     *("patternProperties", "dependencies"),
     *("$dynamicRef", "$recursiveRef", "$anchor", "$dynamicAnchor"),
@@ -157,20 +170,34 @@ class _Translation:
                 raise self._refuse(pointer, f"has {keyword}, which this server doesn't support")
         if "$id" in schema and pointer:
             raise self._refuse(pointer, "has an $id below its root")
-        out: Json = {key: schema[key] for key in _NOTES if key in schema}
+        written: dict[str, str] = {}
+        if is_array(schema.get("items")):  # as before 2020-12
+            written = {"prefixItems": "items", "items": "additionalItems"}
+            names = {"items": "prefixItems", "additionalItems": "items"}
+            schema = {
+                names.get(key, key): value for key, value in schema.items() if key != "prefixItems"
+            }
+        for keywords, expected, fits in _FORMS:
+            for keyword in keywords:
+                if keyword in schema and not fits(schema[keyword]):
+                    raise self._refuse(pointer, f"has {keyword} that isn't {expected}")
+
+        def child(one: object, keyword: str, *step: object) -> Any:
+            steps = (written.get(keyword, keyword), *step)
+            inner = "".join(f"/{_escaped(str(one))}" for one in steps)
+            return self._schema(one, pointer + inner, depth + 1)
+
+        out = _mapped({key: value for key, value in schema.items() if key in _KEPT}, child)
         if "$ref" in schema:
             out["$ref"] = self._reference(schema["$ref"], pointer)
         self._types(schema, out, pointer)
-        self._numbers(schema, out, pointer)
+        self._numbers(out, pointer)
         self._string(schema, out, pointer)
-
-        def child(value: object, *keys: object) -> Any:
-            steps = "".join(f"/{_escaped(str(key))}" for key in keys)
-            return self._schema(value, pointer + steps, depth + 1)
-
-        self._applied(schema, out, pointer, child)
-        self._array(schema, out, pointer, child)
-        self._object(schema, out, pointer, child)
+        self._array(schema, out, pointer)
+        self._object(schema, out, pointer)
+        for keyword in ("anyOf", "oneOf"):
+            if keyword in out:  # what lets nothing through is no choice
+                out[keyword] = [one for one in out[keyword] if one is not False]
         return False if _is_empty(out) else _merged(out)
 
     def _types(self, schema: Json, out: Json, pointer: str) -> None:
@@ -183,11 +210,7 @@ class _Translation:
             if not types:
                 raise self._refuse(pointer, "has no type")
             out["type"] = types[0] if len(types) == 1 else list(dict.fromkeys(types))
-        values: list[object] | None = None
-        if "enum" in schema:
-            if not is_array(schema["enum"]) or not schema["enum"]:
-                raise self._refuse(pointer, "has an enum that isn't a non-empty array")
-            values = schema["enum"]
+        values: list[object] | None = schema.get("enum")
         if "const" in schema:
             if values is not None and schema["const"] not in values:
                 raise self._refuse(pointer, "has a const that isn't in its enum")
@@ -200,19 +223,17 @@ class _Translation:
                 raise self._refuse(pointer, f"has no value of its type {schema['type']!r}")
             out["enum"] = fitting
 
-    def _numbers(self, schema: Json, out: Json, pointer: str) -> None:
+    def _numbers(self, out: Json, pointer: str) -> None:
+        for keyword in _COUNTS:
+            if keyword in out:
+                if out[keyword] > MAX_REPETITION:
+                    raise self._refuse(
+                        pointer, f"has {keyword} {out[keyword]}, over {MAX_REPETITION}"
+                    )
+                out[keyword] = int(out[keyword])
         for low, high in _LIMITS:
-            for keyword in (low, high):
-                if keyword in schema:
-                    out[keyword] = self._count(schema[keyword], keyword, pointer)
             if low in out and high in out and out[low] > out[high]:
                 raise self._refuse(pointer, f"has {low} {out[low]} over {high} {out[high]}")
-        for keyword in _BOUNDS:
-            if keyword in schema:
-                value = schema[keyword]
-                if not _is_number(value) or (keyword == "multipleOf" and value <= 0):
-                    raise self._refuse(pointer, f"has a {keyword} that isn't a number it can use")
-                out[keyword] = value
         lows = [(out[key], key) for key in ("minimum", "exclusiveMinimum") if key in out]
         highs = [(out[key], key) for key in ("maximum", "exclusiveMaximum") if key in out]
         if lows and highs:
@@ -225,20 +246,9 @@ class _Translation:
                 nothing = low > high or (low == high and "exclusive" in low_key + high_key)
             if nothing:
                 raise self._refuse(pointer, f"has {low_key} {low} and {high_key} {high}")
-        if "uniqueItems" in schema:
-            out["uniqueItems"] = schema["uniqueItems"] is True
-
-    def _count(self, value: object, keyword: str, pointer: str) -> int:
-        if not (_is_number(value) and _is_of(value, "integer") and value >= 0):
-            raise self._refuse(pointer, f"has a {keyword} that isn't a whole number from 0")
-        if value > MAX_REPETITION:
-            raise self._refuse(pointer, f"has {keyword} {value}, over {MAX_REPETITION}")
-        return int(value)
 
     def _string(self, schema: Json, out: Json, pointer: str) -> None:
         if "pattern" in schema:
-            if not isinstance(schema["pattern"], str):
-                raise self._refuse(pointer, "has a pattern that isn't a string")
             try:
                 out["pattern"] = anchored(schema["pattern"])
             except UnsupportedPattern as unsupported:
@@ -246,30 +256,9 @@ class _Translation:
         if schema.get("format") in FORMATS:
             out["format"] = schema["format"]
 
-    def _applied(self, schema: Json, out: Json, pointer: str, child: Callable[..., Any]) -> None:
-        for keyword in _IN_PLACE:
-            if keyword in schema:
-                if not is_array(schema[keyword]) or not schema[keyword]:
-                    raise self._refuse(pointer, f"has {keyword} that isn't a non-empty array")
-                out[keyword] = [child(one, keyword, n) for n, one in enumerate(schema[keyword])]
-                if keyword != "allOf":
-                    # What lets nothing through is no choice.
-                    out[keyword] = [one for one in out[keyword] if one is not False]
-        for keyword in (*_SCHEMAS, "additionalProperties"):
-            if keyword in schema:
-                out[keyword] = child(schema[keyword], keyword)
-
-    def _array(self, schema: Json, out: Json, pointer: str, child: Callable[..., Any]) -> None:
-        first, rest = "prefixItems", "items"
-        if is_array(schema.get("items")):  # as before 2020-12
-            first, rest = "items", "additionalItems"
-        listed = schema.get(first)
-        if listed is not None:
-            if not is_array(listed):
-                raise self._refuse(pointer, "has prefixItems that isn't an array")
-            out["prefixItems"] = [child(one, first, n) for n, one in enumerate(listed)]
-        if rest in schema:
-            out["items"] = child(schema[rest], rest)
+    def _array(self, schema: Json, out: Json, pointer: str) -> None:
+        if "uniqueItems" in schema:
+            out["uniqueItems"] = schema["uniqueItems"] is True
         if False in out.get("prefixItems", ()):  # there can be no item from there on
             place = out["prefixItems"].index(False)
             out["prefixItems"], out["items"] = out["prefixItems"][:place], False
@@ -279,23 +268,9 @@ class _Translation:
                 pointer, f"has minItems {out['minItems']}, and no more than {most} fit"
             )
 
-    def _object(self, schema: Json, out: Json, pointer: str, child: Callable[..., Any]) -> None:
-        for keyword in ("properties", "dependentSchemas"):
-            if keyword in schema:
-                if not is_object(schema[keyword]):
-                    raise self._refuse(pointer, f"has {keyword} that isn't an object")
-                members = schema[keyword].items()
-                out[keyword] = {name: child(one, keyword, name) for name, one in members}
-        if "dependentRequired" in schema:
-            out["dependentRequired"] = schema["dependentRequired"]
-            if not is_object(schema["dependentRequired"]) or not all(
-                _are_names(names) for names in schema["dependentRequired"].values()
-            ):
-                raise self._refuse(pointer, "has dependentRequired that isn't arrays of names")
+    def _object(self, schema: Json, out: Json, pointer: str) -> None:
         properties: Json = out.get("properties", {})
         if "required" in schema:
-            if not _are_names(schema["required"]):
-                raise self._refuse(pointer, "has required that isn't an array of names")
             out["required"] = list(dict.fromkeys(schema["required"]))
             for name in out["required"]:
                 if properties.get(name, out.get("additionalProperties")) is False:
@@ -356,10 +331,7 @@ class _Translation:
             if "$ref" in schema:
                 name = schema["$ref"].removeprefix("#/$defs/")
                 total += size_of(name, self._defs[name])
-            parts = [one for keyword in _IN_PLACE for one in schema.get(keyword, ())]
-            parts += [schema.get(keyword) for keyword in ("not", "if", "then", "else")]
-            parts += schema.get("dependentSchemas", {}).values()
-            total += sum(map(size, parts))
+            total += sum(size(one) for key, one in _parts(schema) if key in _SAME_VALUE)
             if total > MAX_ALTERNATIVES:
                 raise self._refuse("", f"has more than {MAX_ALTERNATIVES} schemas for one value")
             return total
@@ -402,6 +374,30 @@ class _Translation:
             raise self._refuse("", "asks for a value that holds another one without end")
 
 
+def _mapped(schema: Json, change: Callable[..., Any]) -> Json:
+    """A schema with what `change` makes of each schema directly in it, its keyword, and its name or place there."""
+    out: Json = {}
+    for key, value in schema.items():
+        if key in _NAMED:
+            out[key] = {name: change(one, key, name) for name, one in value.items()}
+        elif key in _LISTED:
+            out[key] = [change(one, key, place) for place, one in enumerate(value)]
+        else:
+            out[key] = change(value, key) if key in _SINGLE else value
+    return out
+
+
+def _parts(schema: Json) -> list[tuple[str, Any]]:
+    """The schemas directly in a schema, each behind its keyword."""
+    found: list[tuple[str, Any]] = []
+
+    def add(one: Any, key: str, *_: object) -> None:
+        found.append((key, one))
+
+    _mapped(schema, add)
+    return found
+
+
 def _escaped(step: str) -> str:
     return step.replace("~", "~0").replace("/", "~1")
 
@@ -412,6 +408,24 @@ def _is_number(value: object) -> TypeGuard[float]:
 
 def _are_names(value: object) -> bool:
     return is_array(value) and all(isinstance(name, str) for name in value)
+
+
+_FORMS: Final[tuple[tuple[tuple[str, ...], str, Callable[[Any], object]], ...]] = (
+    (_COUNTS, "a whole number from 0", lambda value: _is_of(value, "integer") and value >= 0),
+    (_BOUNDS, "a number it can use", _is_number),
+    (("multipleOf",), "a number it can use", lambda value: value > 0),
+    ((*_IN_PLACE, "enum"), "a non-empty array", lambda value: is_array(value) and value),
+    (("prefixItems",), "an array", is_array),
+    (("properties", "dependentSchemas"), "an object", is_object),
+    (("required",), "an array of names", _are_names),
+    (
+        ("dependentRequired",),
+        "arrays of names",
+        lambda value: is_object(value) and all(map(_are_names, value.values())),
+    ),
+    (("pattern",), "a string", lambda value: isinstance(value, str)),
+)
+"""What keywords must be, in the order in which it is looked at."""
 
 
 def _is_deep(value: object, levels: int) -> bool:
@@ -428,21 +442,16 @@ def _is_of(value: object, type_: object) -> bool:
     return bool(checker.is_type(value, type_))
 
 
-def _without_booleans(schema: Any) -> Any:
-    if is_array(schema):
-        return [_without_booleans(one) for one in schema]
+def _without_booleans(schema: Any, *_: object) -> Any:
     if not is_object(schema):
         return schema
-    out: Json = {}
-    for key, value in schema.items():
-        if key in ("properties", "$defs"):
-            out[key] = {
-                name: _without_booleans(one) for name, one in value.items() if one is not False
-            }
-        elif key == "items" and value is False:
-            out["maxItems"] = len(schema.get("prefixItems", ()))
-        else:
-            out[key] = value if key in ("enum", *_NOTES) else _without_booleans(value)
+    out = _mapped(schema, _without_booleans)
+    for key in ("properties", "$defs"):
+        if key in out:
+            out[key] = {name: one for name, one in out[key].items() if one is not False}
+    if out.get("items") is False:
+        del out["items"]
+        out["maxItems"] = len(out.get("prefixItems", ()))
     return out
 
 
@@ -460,6 +469,11 @@ def _merged(schema: Json) -> Json:
     return parts[0] | rest
 
 
+def _own(schema: Json) -> set[str]:
+    """The keywords by which a grammar holds a value."""
+    return schema.keys() - {*_NOTES, "$defs", *CHECKED_ONLY}
+
+
 def _held(whole: Json) -> Json:
     """What a grammar holds of a translated schema.
 
@@ -471,22 +485,13 @@ def _held(whole: Json) -> Json:
 
     def share(schema: Any, *, also: bool) -> None:
         """Collect the definitions that describe a value together with other schemas."""
-        if is_array(schema):
-            for one in schema:
-                share(one, also=also)
         if not is_object(schema):
             return
-        own = schema.keys() - {*_NOTES, "$defs", *CHECKED_ONLY}
-        if "$ref" in schema and (also or len(own) > 1):
+        several = also or len(_own(schema)) > 1
+        if "$ref" in schema and several:
             shared.add(schema["$ref"].removeprefix("#/$defs/"))
-        for key, value in schema.items():
-            if key in _IN_PLACE:
-                share(value, also=also or key == "allOf" or len(own) > 1)
-            elif key in ("properties", "$defs"):
-                for one in value.values():
-                    share(one, also=False)
-            elif key not in ("enum", *_NOTES):
-                share(value, also=False)
+        for key, one in _parts(schema):
+            share(one, also=key in _IN_PLACE and (several or key == "allOf"))
 
     share(whole, also=False)
     # What a shared definition refers to in turn is shared too.
@@ -499,31 +504,25 @@ def _held(whole: Json) -> Json:
     def hold(schema: Any, *, closes: bool) -> Any:
         if not is_object(schema):
             return schema
-        out: Json = {}
-        own = schema.keys() - {*_NOTES, "$defs", *CHECKED_ONLY}
-        for key, value in schema.items():
-            if key in CHECKED_ONLY or (key in _BOUNDS and abs(value) > _EXACT):
-                continue
-            if key == "$defs":
-                out[key] = {
-                    name: hold(one, closes=name not in shared) for name, one in value.items()
-                }
-            elif key == "properties":
-                out[key] = {name: hold(one, closes=True) for name, one in value.items()}
-            elif key in ("items", "additionalProperties"):
-                out[key] = hold(value, closes=True)
-            elif key == "prefixItems":
-                out[key] = [hold(one, closes=True) for one in value]
-            elif key == "oneOf" and "anyOf" in schema:
-                choice = {"anyOf": [hold(one, closes=False) for one in value]}
-                out["allOf"] = [*out.get("allOf", []), choice]
-            elif key == "allOf":
-                out[key] = [*out.get(key, []), *(hold(one, closes=False) for one in value)]
-            elif key in ("anyOf", "oneOf"):
-                # Which one alone it is, is left to the check of the response.
-                out["anyOf"] = [hold(one, closes=closes and len(own) == 1) for one in value]
-            else:
-                out[key] = value
+        own = _own(schema)
+
+        def inner(one: Any, key: str, *name: object) -> Any:
+            alone = key in ("anyOf", "oneOf") and closes and len(own) == 1
+            unshared = key == "$defs" and name[0] not in shared
+            return hold(one, closes=key in _INNER or alone or unshared)
+
+        out = _mapped(
+            {
+                key: value
+                for key, value in schema.items()
+                if key not in CHECKED_ONLY and not (key in _BOUNDS and abs(value) > _EXACT)
+            },
+            inner,
+        )
+        if "oneOf" in out:
+            # Which one alone it is, is left to the check of the response.
+            choice = {"anyOf": out.pop("oneOf")}
+            out |= {"allOf": [*out.get("allOf", []), choice]} if "anyOf" in out else choice
         listed = out.get("properties", {})
         if (
             closes
