@@ -188,10 +188,9 @@ class Service:
     ) -> web.StreamResponse:
         async with self.engine.run(kind, call.jobs) as events:
             if not call.stream:
-                parts: list[Json] = []
                 async for index, event in events:
-                    parts += builder.choices(index, event)
-                return _json(builder.response(parts))
+                    builder.choices(index, event)
+                return _json(builder.response())
             response: web.StreamResponse | None = None
             try:
                 async for index, event in events:

@@ -1,7 +1,7 @@
 """From llama.cpp's events to Horay's responses, streamed and whole.
 
-Pure. A `ResponseBuilder` turns each event into streamed choices, and merges those into the whole
-response, so that the two forms can't drift apart.
+Pure. A `ResponseBuilder` turns each event into streamed choices, and merges those into the choices of the
+whole response: what is checked and what is sent whole is what a stream would have carried.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ class ResponseBuilder(ABC):
         self.created: int = int(time.time())
         self.usage: dict[str, int] = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
         self._started: set[int] = set()
-        self._texts: dict[int, str] = {}
+        self._merged: list[Json] = [self._blank(index) for index in range(len(self.call.jobs))]
+        """The choices of the whole response, as far as they have come."""
 
     def choices(self, index: int, event: Mapping[str, Any]) -> list[Json]:
         """The streamed choices, none to two, that one event of llama.cpp amounts to."""
@@ -50,11 +51,11 @@ class ResponseBuilder(ABC):
             return []
         translated = [self._choice(index, choice) for choice in event.get("choices", ())]
         found = [choice for choice in translated if choice is not None]
-        for choice in found:
-            self._check(index, choice)
         if found and index not in self._started:
             self._started.add(index)
             found[:0] = self._opening(index)
+        for choice in found:
+            self._merge(self._merged[index], choice)
         return found
 
     def chunk(self, choice: Json) -> Json:
@@ -65,19 +66,9 @@ class ResponseBuilder(ABC):
         """The last chunk of a stream whose request asked for the usage."""
         return self._envelope(self.piece) | {"choices": [], "usage": self.usage}
 
-    def response(self, parts: list[Json]) -> Json:
-        """The whole response, from every choice that a stream would have carried, in order."""
-        merged: dict[int, Json] = {
-            index: self._blank(index) for index in range(len(self.call.jobs))
-        }
-        for part in parts:
-            target = merged[part["index"]]
-            self._add(target, part)
-            target["finish_reason"] = part["finish_reason"] or target["finish_reason"]
-            if added := part["logprobs"]:
-                kept: Json = target["logprobs"] or {}
-                target["logprobs"] = {name: [*kept.get(name, ()), *added[name]] for name in added}
-        return self._envelope(self.whole) | {"choices": list(merged.values()), "usage": self.usage}
+    def response(self) -> Json:
+        """The whole response, once all events have come."""
+        return self._envelope(self.whole) | {"choices": self._merged, "usage": self.usage}
 
     def _envelope(self, object_name: str) -> Json:
         return {
@@ -88,17 +79,25 @@ class ResponseBuilder(ABC):
             "system_fingerprint": f"horay-local-{self.model}",
         }
 
-    def _check(self, index: int, choice: Json) -> None:
-        """Raise `ApiProblem` (500) where a choice ends with "stop", and doesn't fit its schema."""
-        if self.call.schema is None:
-            return
-        self._texts[index] = self._texts.get(index, "") + self._text(choice)
-        if choice["finish_reason"] == "stop":
-            raise_mismatch(self.call.schema, self._texts[index])
+    def _merge(self, whole: Json, part: Json) -> None:
+        """Merge a streamed choice into its choice of the whole response.
+
+        Raises `ApiProblem` (500) where that ends with it, and doesn't fit its schema.
+        """
+        self._add(whole, part)
+        whole["finish_reason"] = part["finish_reason"] or whole["finish_reason"]
+        if added := part["logprobs"]:
+            kept: Json = whole["logprobs"] or {}
+            whole["logprobs"] = {name: [*kept.get(name, ()), *added[name]] for name in added}
+        self._check(whole)
+
+    def _check(self, whole: Json) -> None:
+        if self.call.schema is not None and whole["finish_reason"] == "stop":
+            raise_mismatch(self.call.schema, self._text(whole))
 
     @abstractmethod
-    def _text(self, choice: Json) -> str:
-        """What a streamed choice adds to the text that is held to a schema."""
+    def _text(self, whole: Json) -> str:
+        """The text of a choice that is held to a schema."""
 
     @abstractmethod
     def _choice(self, index: int, choice: Json) -> Json | None:
@@ -113,8 +112,8 @@ class ResponseBuilder(ABC):
         """A choice of the whole response, before anything is merged into it."""
 
     @abstractmethod
-    def _add(self, target: Json, part: Json) -> None:
-        """Merge a streamed choice into a choice of the whole response."""
+    def _add(self, whole: Json, part: Json) -> None:
+        """Add what a streamed choice has generated to a choice of the whole response."""
 
 
 class CompletionResponseBuilder(ResponseBuilder):
@@ -123,8 +122,8 @@ class CompletionResponseBuilder(ResponseBuilder):
     prefix = "cmpl"
     whole = piece = "text_completion"
 
-    def response(self, parts: list[Json]) -> Json:
-        return super().response(parts) | {"prompt": [{"text": self.call.prompt, "logprobs": None}]}
+    def response(self) -> Json:
+        return super().response() | {"prompt": [{"text": self.call.prompt, "logprobs": None}]}
 
     def _choice(self, index: int, choice: Json) -> Json | None:
         logprobs = None
@@ -138,8 +137,9 @@ class CompletionResponseBuilder(ResponseBuilder):
             return None
         return _choice_of(index, choice["finish_reason"], logprobs, text=choice["text"])
 
-    def _text(self, choice: Json) -> str:
-        return str(choice["text"])
+    def _text(self, whole: Json) -> str:
+        text: str = whole["text"]
+        return text[len(self.call.prompt) :] if self.call.echo else text
 
     def _opening(self, index: int) -> list[Json]:
         return [_choice_of(index, text=self.call.prompt)] if self.call.echo else []
@@ -147,8 +147,8 @@ class CompletionResponseBuilder(ResponseBuilder):
     def _blank(self, index: int) -> Json:
         return _choice_of(index, text="")
 
-    def _add(self, target: Json, part: Json) -> None:
-        target["text"] += part["text"]
+    def _add(self, whole: Json, part: Json) -> None:
+        whole["text"] += part["text"]
 
 
 class ChatResponseBuilder(ResponseBuilder):
@@ -161,22 +161,19 @@ class ChatResponseBuilder(ResponseBuilder):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._forced = [ForcedCall() for _ in self.call.jobs] if self.call.forced_call else []
-        self._calls: dict[int, list[Json]] = {}
 
-    def _check(self, index: int, choice: Json) -> None:
-        calls = self._calls.setdefault(index, [])
-        for piece in choice["delta"].get("tool_calls", ()):
-            _add_tool_call(calls, piece)
-        if choice["finish_reason"] == "tool_calls":
+    def _check(self, whole: Json) -> None:
+        calls: list[Json] = whole["message"].get("tool_calls", [])
+        if whole["finish_reason"] == "tool_calls":
             for function in (call["function"] for call in calls):
                 if function["name"] in self.call.parameters:
                     raise_mismatch(self.call.parameters[function["name"]], function["arguments"])
         elif not calls or self._forced:
             # A forced call that isn't whole is no text, which fits no schema.
-            super()._check(index, choice)
+            super()._check(whole)
 
-    def _text(self, choice: Json) -> str:
-        return choice["delta"].get("content") or ""
+    def _text(self, whole: Json) -> str:
+        return whole["message"]["content"] or ""
 
     def _choice(self, index: int, choice: Json) -> Json | None:
         # llama.cpp repeats the role; a stream of this family names it once, in its first chunk.
@@ -213,8 +210,8 @@ class ChatResponseBuilder(ResponseBuilder):
     def _blank(self, index: int) -> Json:
         return _choice_of(index, message={"role": "assistant", "content": ""})
 
-    def _add(self, target: Json, part: Json) -> None:
-        message = target["message"]
+    def _add(self, whole: Json, part: Json) -> None:
+        message = whole["message"]
         for name, value in part["delta"].items():
             if name == "tool_calls":
                 message["content"] = message["content"] or None  # as this family does beside calls

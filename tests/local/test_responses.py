@@ -47,10 +47,8 @@ def feed(builder: ResponseBuilder, *events: tuple[int, Json]) -> list[Json]:
 def test_completion_whole() -> None:
     """Pieces, logprobs and usage add up to the documented object."""
     builder = completion(logprobs=1)
-    parts = feed(
-        builder, (0, text(" a", None, -0.5)), (0, text("b", None, -1)), (0, text("", "stop"))
-    )
-    response = builder.response(parts)
+    feed(builder, (0, text(" a", None, -0.5)), (0, text("b", None, -1)), (0, text("", "stop")))
+    response = builder.response()
     assert response["object"] == "text_completion"
     assert response["model"] == "local-model"
     assert response["system_fingerprint"] == "horay-local-local-model"
@@ -69,14 +67,14 @@ def test_completion_whole() -> None:
 def test_completion_choices_keep_apart() -> None:
     """Choices that arrive interleaved end up each in its place, the prompt counted once."""
     builder = completion(n=2)
-    parts = feed(
+    feed(
         builder,
         (1, text("x")),
         (0, text("a")),
         (1, text("y", "length")),
         (0, text("b", "stop")),
     )
-    response = builder.response(parts)
+    response = builder.response()
     assert [choice["text"] for choice in response["choices"]] == ["ab", "xy"]
     assert [choice["finish_reason"] for choice in response["choices"]] == ["stop", "length"]
     assert response["usage"] == {"prompt_tokens": 4, "completion_tokens": 4, "total_tokens": 8}
@@ -99,8 +97,8 @@ def test_completion_chunk() -> None:
 def test_echo() -> None:
     """With `echo` each choice's text starts with the prompt, once."""
     builder = completion(echo=True)
-    parts = feed(builder, (0, text(" upon")), (0, text("", "stop")))
-    assert builder.response(parts)["choices"][0]["text"] == "Once upon"
+    feed(builder, (0, text(" upon")), (0, text("", "stop")))
+    assert builder.response()["choices"][0]["text"] == "Once upon"
 
 
 def test_progress_is_not_content() -> None:
@@ -153,7 +151,8 @@ def test_chat_whole() -> None:
         delta("stop"),
         {"choices": [], "usage": USAGE},
     ]
-    response = builder.response(feed(builder, *((0, event) for event in events)))
+    feed(builder, *((0, event) for event in events))
+    response = builder.response()
     assert response["object"] == "chat.completion"
     assert response["usage"] == USAGE
     assert response["choices"] == [
@@ -172,7 +171,8 @@ def test_chat_logprobs() -> None:
     token = {"token": "A", "logprob": -1.0, "bytes": [65], "top_logprobs": [{"token": "B"}]}
     event = delta(content="A")
     event["choices"][0]["logprobs"] = {"content": [token]}
-    response = builder.response(feed(builder, (0, event), (0, event), (0, delta("stop"))))
+    feed(builder, (0, event), (0, event), (0, delta("stop")))
+    response = builder.response()
     bare = token | {"top_logprobs": []}
     assert response["choices"][0]["logprobs"] == {"content": [bare, bare]}
 
@@ -187,7 +187,7 @@ def test_tool_calls() -> None:
             call |= {"id": f"call{place}", "type": "function"}
         return delta(tool_calls=[call])
 
-    parts = feed(
+    feed(
         builder,
         (0, piece(0, name="now", arguments="")),
         (0, piece(0, arguments='{"a":')),
@@ -195,7 +195,7 @@ def test_tool_calls() -> None:
         (0, piece(0, arguments="1}")),
         (0, delta("tool_calls")),
     )
-    message = builder.response(parts)["choices"][0]["message"]
+    message = builder.response()["choices"][0]["message"]
     assert message["content"] is None
     assert [call["id"] for call in message["tool_calls"]] == ["call0", "call1"]
     assert [call["function"] for call in message["tool_calls"]] == [

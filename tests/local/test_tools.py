@@ -110,9 +110,9 @@ def test_cut_call() -> None:
         {"choices": [{"delta": {"content": CALL[:60]}, "finish_reason": None}]},
         {"choices": [{"delta": {}, "finish_reason": "length"}]},
     ]
-    (choice,) = builder.response([part for event in events for part in builder.choices(0, event)])[
-        "choices"
-    ]
+    for event in events:
+        builder.choices(0, event)
+    (choice,) = builder.response()["choices"]
     assert choice["finish_reason"] == "length"
     (call,) = choice["message"]["tool_calls"]
     assert ARGUMENTS.startswith(call["function"]["arguments"])
