@@ -26,7 +26,7 @@ from horay_async.cli.options import (
     file_option,
     literal_option,
 )
-from horay_async.cli.output import check_writable, new_file, note, spinner, write_json
+from horay_async.cli.output import check_writable, new_file, note, spinner, write_response
 from horay_async.cli.preview import show
 from horay_async.cli.session import open_client
 
@@ -84,7 +84,7 @@ def image(
             response = client.images.generate(**params)
         if not response.images:
             if as_json:
-                write_json(response.to_dict())
+                write_response(response)
             raise CommandError("the response holds no picture", ExitCode.BROKEN)
         if to_stdout:
             _write_to_stdout(client, response.images)
@@ -93,7 +93,7 @@ def image(
         left = list(response.images)
         try:
             if as_json:
-                failure = _failure_of(partial(write_json, response.to_dict()))
+                failure = _failure_of(partial(write_response, response))
             for number, picture in enumerate(response.images, 1):
                 try:
                     # the name is asked for once: no further picture replaces a file

@@ -7,7 +7,7 @@ from typing import Annotated, Any, cast
 
 import horay_async
 from horay_async.cli.options import AsJson, ServerOptions, expand_groups, literal_option
-from horay_async.cli.output import for_stdout, write_json
+from horay_async.cli.output import for_stdout, write_response
 from horay_async.cli.session import open_client
 
 
@@ -29,7 +29,7 @@ def models(
     with open_client(server) as client:
         found = client.models.list(**params)
     if as_json:
-        write_json(found.to_dict())
+        write_response(found)
     elif sys.stdout.isatty():
         from horay_async.cli.table import show  # noqa: PLC0415 - loads rich, which pipes do without
 
@@ -44,7 +44,7 @@ def user(*, as_json: AsJson = False, server: ServerOptions) -> None:
     with open_client(server) as client:
         info = client.user.info()
     if as_json:
-        write_json(info.to_dict())
+        write_response(info)
         return
     for label, value in (
         ("name", info.name),

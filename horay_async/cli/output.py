@@ -7,14 +7,18 @@ import contextlib
 import json
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from horay_async._files import is_regular, replacing, resolved
 from horay_async.cli.exit_codes import CommandError
 from horay_async.cli.terminal import is_dumb, printable, styled, wrapped
+
+if TYPE_CHECKING:
+    from horay_async.models._base import Response
 
 
 def for_stdout(text: str) -> str:
@@ -22,6 +26,7 @@ def for_stdout(text: str) -> str:
     return printable(text) if sys.stdout.isatty() else text
 
 
+NOT_ASCII: Final = re.compile(r"[^\x00-\x7f]+")
 REPLACE: Final = "horay-replace"
 
 
@@ -42,13 +47,24 @@ def replace_missing(stream: Any) -> Callable[[], bool]:
 
 
 def write_json(value: Any) -> None:
-    """Prints JSON: indented on a terminal, else on one line."""
-    indent = 2 if sys.stdout.isatty() else None
-    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    """Prints a plain value as JSON: indented on a terminal, else on one line."""
+    _print_json(json.dumps(value, ensure_ascii=False, indent=_indent()))
+
+
+def write_response(response: Response) -> None:
+    """Prints the JSON of a response as the server sent it; as `write_json`."""
+    _print_json(response.to_json(indent=_indent()))
+
+
+def _indent() -> int | None:
+    return 2 if sys.stdout.isatty() else None
+
+
+def _print_json(text: str) -> None:
     try:
         text.encode(sys.stdout.encoding or "utf-8")
     except UnicodeEncodeError:  # JSON can spell any character in ASCII
-        text = json.dumps(value, indent=indent)
+        text = NOT_ASCII.sub(lambda found: json.dumps(found[0])[1:-1], text)
     print(for_stdout(text), flush=True)
 
 

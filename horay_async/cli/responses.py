@@ -30,7 +30,7 @@ from horay_async.cli.output import (
     note,
     spinner,
     write_file,
-    write_json,
+    write_response,
 )
 from horay_async.cli.terminal import is_dumb, styled
 
@@ -107,7 +107,7 @@ def print_response(
             with spinner("waiting for the response"):
                 response = operation.create(**params)
             if output.as_json:
-                write_json(response.to_dict())
+                write_response(response)
             _check_choices(response.choices)
             if not output.as_json:
                 _print_choices(response.choices, markdown=markdown)
@@ -139,7 +139,7 @@ def _partial_written(output: Output) -> Generator[list[str]]:
         partial = error.partial
         if not said and isinstance(partial, horay_async.ChatCompletion | horay_async.Completion):
             if output.as_json and partial.choices:
-                write_json(partial.to_dict())
+                write_response(partial)
             elif any(map(_text_of, partial.choices)):
                 _print_choices(partial.choices, markdown=False)
         elif not said and isinstance(partial, str):
@@ -152,7 +152,7 @@ def _write_chunks(chunks: Iterable[Any], said: list[str]) -> list[Ending]:
     endings: dict[int, Ending] = {}
     for chunk in chunks:
         said.append("a chunk")
-        write_json(chunk.to_dict())
+        write_response(chunk)
         for choice in chunk.choices:
             before, said_so_far = endings.get(choice.index, Ending(None, text=False))
             delta = getattr(choice, "delta", None)

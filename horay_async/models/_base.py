@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast, get_type_hints
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, cast, get_type_hints
 
 import attrs
 import msgspec
@@ -11,8 +11,10 @@ import msgspec
 from horay_async._record import Record
 from horay_async._suggestions import ATTRIBUTES, no_attribute, no_item
 from horay_async.errors import APIResponseError, DriftKind
-from horay_async.models._dump import dump, to_text
+from horay_async.models._dump import dump, formatted, to_text
 from horay_async.models.meta import ResponseMeta
+
+T = TypeVar("T")
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
@@ -153,25 +155,31 @@ class Response(Extensible):
         return None if meta is None else meta.request_id
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON that the server sent, unknown fields included.
+        """The JSON that the server sent, unknown fields included. A fraction is a float, which holds some 16 digits of it: `to_json` has all.
 
         An object that was merged from chunks, or made by hand, gives its fields. Raises `APIResponseError` where the JSON is nested deeper than the stack reaches.
         """
-        raw = getattr(self, "_raw", None)
+        return cast("dict[str, Any]", self._sent(parse_json, lambda: dump(self, unknown=True)))
+
+    def to_json(self, *, indent: int | None = 2) -> str:
+        """The JSON that the server sent, unknown fields and each digit included, as text: on one line unless `indent` is given. Else as `to_dict`."""
+        return self._sent(
+            lambda raw: formatted(raw, indent), lambda: to_text(self.to_dict(), indent)
+        )
+
+    def _sent(self, read: Callable[[bytes], T], dumped: Callable[[], T]) -> T:
+        """What `read` makes of the body; where there is none, what `dumped` returns."""
+        raw: bytes | None = getattr(self, "_raw", None)
         if raw is None:
-            return cast("dict[str, Any]", dump(self, unknown=True))
+            return dumped()
         try:
-            return cast("dict[str, Any]", parse_json(raw))
+            return read(raw)
         except RecursionError as error:
             raise APIResponseError(
                 "the response is JSON nested too deep to be read from here",
                 body=raw[:500].decode("utf-8", "replace"),
                 execution="executed",
             ) from error
-
-    def to_json(self, *, indent: int | None = 2) -> str:
-        """The JSON that the server sent, unknown fields included, as text; see `to_dict`."""
-        return to_text(self.to_dict(), indent)
 
     @property
     def __dict__(self) -> dict[str, Any]:  # type: ignore[override] # pyright: ignore[reportIncompatibleVariableOverride] - objects with slots have none of their own

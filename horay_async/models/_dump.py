@@ -48,5 +48,9 @@ def _foreign(value: Any) -> Any:
 
 def to_text(plain: Any, indent: int | None) -> str:
     """A plain value as JSON text, on one line unless `indent` is given."""
-    text = msgspec.json.encode(plain)
-    return (text if indent is None else msgspec.json.format(text, indent=indent)).decode()
+    return formatted(msgspec.json.encode(plain), indent)
+
+
+def formatted(data: bytes, indent: int | None) -> str:
+    """`data`, JSON, as text: each value as it is written there, on one line unless `indent` is given."""
+    return msgspec.json.format(data, indent=-1 if indent is None else indent).decode()

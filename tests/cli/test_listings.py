@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from horay_async.testing import FaultServer, json_response, user
+from horay_async.testing import FaultServer, json_response, respond, user
 
 from .conftest import Horay
 
@@ -38,6 +38,13 @@ def test_json(
     """`--json` prints what the server sent, whatever the client makes of it."""
     fault_server.add(json_response(body))
     assert json.loads(horay(command, "--json").stdout) == body
+
+
+def test_json_of_the_account(horay: Horay, fault_server: FaultServer) -> None:
+    """Each digit of the balance is there, as in the table."""
+    body = b'{"code":20000,"status":true,"data":{"id":"u","balance":12345678901234567.89}}'
+    fault_server.add(respond(body))
+    assert "12345678901234567.89" in horay("user", "--json").stdout
 
 
 def test_user(horay: Horay, fault_server: FaultServer) -> None:

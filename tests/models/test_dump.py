@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from decimal import Decimal
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from horay_async._protocol.wire.decode import decoder
 from horay_async.models._base import Response
 from horay_async.models.chat import ChatChoice, ChatCompletion, ChatMessage
+from horay_async.models.completions import Completion
 from horay_async.models.parsed import ParsedChoice, ParsedCompletion, ParsedMessage
 from horay_async.models.user import UserInfo
 from tests.mutations import RESPONSES, encoded
@@ -44,6 +46,17 @@ def test_known_fields() -> None:
     assert chat.to_json(indent=None) == '{"id":"c","choices":[{"message":{"content":"Grüße","x":1}}],"y":{"z":null}}'  # fmt: skip
     assert chat.to_json().count("\n") > 5
     assert chat.model_dump_json(indent=2).startswith('{\n  "id": "c"')
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_each_digit(indent: int | None) -> None:
+    """The text of the JSON has the numbers that no float holds as they were sent."""
+    digits = "12345678901234567.89", "1e400", "0.10", "1" * 5000
+    sent = '{"id":"c","choices":[{"text":"é"}],"x":[%s]}' % ",".join(digits)  # fmt: skip
+    response = decoder(Completion).decode(sent.encode())
+    written = response.to_json(indent=indent)
+    assert written.replace("\n", "").replace(" ", "") == sent
+    assert response.to_dict()["x"][:3] == [12345678901234567.89, math.inf, 0.1]
 
 
 def test_what_was_sent_elsewhere() -> None:

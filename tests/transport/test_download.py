@@ -443,6 +443,7 @@ UNKNOWN_IMAGES: list[tuple[Any, str]] = [
     (["1.png"], "'1.png'"),
     ({"uri": "http://x/1"}, "'uri'"),
     ([{}], "empty objects"),
+    (None, "only 'timings', 'seed'"),
     ([{"index": 1}, {"image_url": "http://x/1"}], "'image_url'"),
 ]
 

@@ -129,6 +129,9 @@ def unrecognised_images(sent: JSON, into: type[Response]) -> str | None:
         for name, value in holder.items():
             if value and isinstance(value, str | list | dict) and name not in AROUND_IMAGES:
                 return ascii(name[:100])
+    if not images and sent.get("images") is None:
+        told = [ascii(name[:100]) for name, value in sent.items() if value is not None]
+        return f"only {', '.join(told[:5])}"
     return "empty objects" if images else None
 
 
