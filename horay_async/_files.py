@@ -58,17 +58,23 @@ def replacing(path: Path, *, overwrite: bool = False) -> Generator[BinaryIO]:
             replaces = _take_over(path, beside, optional=overwrite)
             yield file
             file.flush()
-            if not replaces:
-                file.seek(0)
-                with path.open("wb") as there:
-                    shutil.copyfileobj(file, there)
         if replaces:
             os.replace(beside, path)
-        else:
-            beside.unlink()
     except BaseException:
         beside.unlink(missing_ok=True)
         raise
+    if not replaces:
+        _copy_over(beside, path)
+
+
+def _copy_over(new: Path, old: Path) -> None:
+    """Writes `old` over with what `new` holds, and removes that. If this fails, `new` stays, as nothing else may have it whole."""
+    try:
+        shutil.copyfile(new, old)
+    except OSError as error:
+        reason = f"{error.strerror}: what was to be written there is in {new}"
+        raise OSError(error.errno, reason, str(old)) from error
+    new.unlink()
 
 
 def remove_leftovers(path: Path) -> None:

@@ -269,6 +269,36 @@ async def test_file_of_somebody_else(
 
 
 @pytest.mark.posix
+@pytest.mark.skipif(
+    not hasattr(os, "getuid") or os.getuid() != 0, reason="only root gives files away"
+)
+async def test_file_of_somebody_else_on_a_full_disk(
+    fault_server: FaultServer,
+    connect: Connect,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What was to be written over it stays beside it, where the error says."""
+    target = tmp_path / "x.png"
+    target.write_bytes(b"old")
+    os.chown(target, 1234, 1234)
+    request.getfixturevalue("chown_denied")
+
+    def copyfile(*_: object) -> None:
+        target.write_bytes(b"")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("shutil.copyfile", copyfile)
+    async with connect() as client:
+        with pytest.raises(OSError, match="No space left") as caught:
+            await client.images.save(fault_server.picture_url, target)
+    [beside] = set(os.listdir(tmp_path)) - {"x.png"}
+    assert (tmp_path / beside).read_bytes().startswith(b"\x89PNG")
+    assert beside in str(caught.value)
+
+
+@pytest.mark.posix
 async def test_what_is_no_file_is_left_alone(
     fault_server: FaultServer, connect: Connect, tmp_path: Path
 ) -> None:
