@@ -43,9 +43,12 @@ CALL_EXTRAS = "tool_call_extras"
 CALL_TEXTS = "tool_calls"
 """The key in `additional_kwargs` of tool calls as they came, which is LangChain's name for these."""
 
-PARTS = frozenset({"text", "refusal", "image_url", "input_audio", "file"})
-"""The types of content parts that the API knows in a message of a model. LangChain's own blocks are reasoning, which isn't
-sent, and calls, which are sent beside the content.
+NOT_SENT = frozenset(
+    {None, "reasoning", "reasoning_content", "thinking", "redacted_thinking", "tool_call", "tool_call_chunk", "non_standard",
+     "invalid_tool_call", "tool_use", "function_call", "server_tool_call", "server_tool_call_chunk", "server_tool_result"}
+)  # fmt: skip
+"""The types of LangChain's and other providers' content blocks that aren't sent in a model's message: reasoning, calls, of which the
+tools' own are sent beside the content, and what by its type is another provider's. What remains is the server's to take or refuse.
 """
 
 NO_CHOICE = "the response holds no choice"
@@ -58,12 +61,14 @@ def sent_messages(messages: Sequence[BaseMessage]) -> list[dict[str, Any]]:
     of_models: list[tuple[AIMessage, dict[str, Any]]] = []
     for message in messages:
         forms = _forms(message)
-        if isinstance(message, AIMessage):
-            of_models += ((message, form) for form in forms if form["role"] == "assistant")
+        for form in forms:
+            if form["role"] == "assistant":
+                form["content"] = _sent_parts(form["content"])
+                if isinstance(message, AIMessage):
+                    of_models.append((message, form))
         sent += forms
     with_result = {form["tool_call_id"] for form in sent if "tool_call_id" in form}
     for message, form in of_models:
-        form["content"] = _known_parts(form["content"])
         if message.invalid_tool_calls:
             _add_invalid(form, message, with_result)
         if message.response_metadata.get("model_provider") == PROVIDER:
@@ -91,14 +96,14 @@ def _forms(message: BaseMessage) -> list[dict[str, Any]]:
     return forms
 
 
-def _known_parts(content: str | list[dict[str, Any]]) -> str | list[dict[str, Any]]:
-    """The parts that the API knows; the text by itself where there is nothing else."""
+def _sent_parts(content: str | list[dict[str, Any]]) -> str | list[dict[str, Any]]:
+    """The parts that are sent; the text by itself where there is nothing else."""
     if isinstance(content, str):
         return content
-    known = [part for part in content if part.get("type") in PARTS]
-    if all(part["type"] == "text" for part in known):
-        return "".join(part["text"] for part in known)
-    return known
+    parts = [part for part in content if part.get("type") not in NOT_SENT]
+    if all(part.get("type") == "text" for part in parts):
+        return "".join(part["text"] for part in parts)
+    return parts
 
 
 def _add_invalid(form: dict[str, Any], message: AIMessage, with_result: set[str]) -> None:

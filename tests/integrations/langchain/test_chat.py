@@ -837,7 +837,7 @@ async def test_content_blocks(fault_server: FaultServer, connect: Connect, versi
 
 
 def test_blocks_of_others(fault_server: FaultServer, connect: Connect) -> None:
-    """The API knows none of the blocks of other providers' messages: reasoning, and calls, which are sent beside."""
+    """The blocks of other providers' messages aren't sent: reasoning, and calls, which are sent beside. Parts that are new here are."""
     fault_server.always(scripted_model)
     text: dict[str, Any] = {
         "type": "text",
@@ -847,6 +847,7 @@ def test_blocks_of_others(fault_server: FaultServer, connect: Connect) -> None:
         "annotations": [],
     }
     picture = {"type": "image_url", "image_url": {"url": "https://a.example/a.png"}}
+    clip = {"type": "video_url", "video_url": {"url": "https://a.example/a.mp4"}}
     call: dict[str, Any] = {"id": "1", "name": "Joke", "args": {}}
     blocks: list[str | dict[str, Any]] = [
         {"type": "reasoning", "reasoning": "Hm."},
@@ -869,6 +870,7 @@ def test_blocks_of_others(fault_server: FaultServer, connect: Connect) -> None:
         (blocks, "Look:"),
         ([*blocks, " yes"], "Look: yes"),
         ([*blocks, picture], [bare, picture]),
+        ([*blocks, clip], [bare, clip]),
         ([*blocks, *more], [bare, {"type": "text", "text": " yes"}, more[1]]),
         (blocks[:3], ""),
     ]
