@@ -52,7 +52,7 @@ def test_known_fields() -> None:
 def test_each_digit(indent: int | None) -> None:
     """The text of the JSON has the numbers that no float holds as they were sent."""
     digits = "12345678901234567.89", "1e400", "0.10", "1" * 5000
-    sent = '{"id":"c","choices":[{"text":"é"}],"x":[%s]}' % ",".join(digits)  # fmt: skip
+    sent = f'{{"id":"c","choices":[{{"text":"é"}}],"x":[{",".join(digits)}]}}'
     response = decoder(Completion).decode(sent.encode())
     written = response.to_json(indent=indent)
     assert written.replace("\n", "").replace(" ", "") == sent
