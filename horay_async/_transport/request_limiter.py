@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import random
 import time
 from collections import deque
@@ -13,7 +14,7 @@ from typing import Protocol
 import attrs
 
 from horay_async._protocol.limits.concurrency import ConcurrencyLimit
-from horay_async._protocol.limits.overload_control import OverloadControl, Permit
+from horay_async._protocol.limits.overload_control import OverloadControl, Permit, Wait
 from horay_async._protocol.limits.rate_limiter import RateLimiter
 from horay_async._protocol.limits.request_size import RequestSize, size_of
 from horay_async._protocol.limits.retry_after import parse_retry_after
@@ -70,14 +71,11 @@ class LimitedRequest:
 
     tokens: float
     """Estimated for the request and its response."""
-    concurrency: ConcurrencyLimit
-    """The limit on requests under way that it keeps to."""
+    wait: Wait
+    """What it waits for beside rates and the server's windows."""
     rate_limiter: AnyRateLimiter | None = None
-    """The rate that it keeps to beside the client's."""
+    """The rate that it keeps to beside the client's; a batch's always has one."""
     bulk: bool = attrs.field(kw_only=True)
-    probe: bool = attrs.field(default=False, kw_only=True)
-    """Whether it waits for given rates alone, and is admitted during a pause that the client made up, too: to find out
-    whether the server is back."""
     permit: Permit | None = attrs.field(default=None, init=False)
     """Once it is admitted."""
     windows: tuple[float, float] = attrs.field(default=(0.0, 0.0), init=False)
@@ -122,7 +120,7 @@ class RequestLimiter:
             if isinstance(fixed, str)
             else ConcurrencyLimit(start=fixed, floor=fixed, ceiling=fixed)
         )
-        self._rate_limiter = None if limits is None else RateLimiter(limits.rpm, limits.tpm)
+        self._rate_limiter = RateLimiter(limits.rpm, limits.tpm) if limits else RateLimiter()
         self._windows = ServerWindows()
         self._queues: dict[tuple[object, ...], deque[_Waiter]] = {}
         self._serial = 0  # of who came last
@@ -133,16 +131,20 @@ class RequestLimiter:
 
     def acquire_nowait(self, body: bytes | None, *, bulk: bool) -> CallAttemptPermit | None:
         """Admits a call's attempt where it needn't wait. Raises `ConfigurationError` once the client is closed."""
-        size = size_of(body)
-        request = LimitedRequest(self.estimate.of(size), self._concurrency, bulk=bulk)
+        request, size = self._request_of(body, bulk=bulk)
         return CallAttemptPermit(self, request, size) if self.admit_nowait(request) else None
 
     async def acquire(self, body: bytes | None, *, bulk: bool) -> CallAttemptPermit:
         """Waits until a call's attempt is admitted. Raises `ConfigurationError` once the client is closed."""
-        size = size_of(body)
-        request = LimitedRequest(self.estimate.of(size), self._concurrency, bulk=bulk)
+        request, size = self._request_of(body, bulk=bulk)
         await self.admit(request)
         return CallAttemptPermit(self, request, size)
+
+    def _request_of(self, body: bytes | None, *, bulk: bool) -> tuple[LimitedRequest, RequestSize]:
+        concurrency, size = self._concurrency, size_of(body)
+        # The pace at which a limit is filled is for batches: calls ask one by one.
+        wait = Wait(concurrency, adaptive=concurrency is self.auto, paced=False)
+        return LimitedRequest(self.estimate.of(size), wait, bulk=bulk), size
 
     # For batches too
 
@@ -165,7 +167,7 @@ class RequestLimiter:
         self._serial += 1
         admitted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         waiter = _Waiter(request, self._serial, admitted)
-        key = (request.bulk, request.concurrency, request.rate_limiter, request.probe)
+        key = (request.bulk, request.wait.concurrency, request.rate_limiter, request.wait.probe)
         queue = self._queues.setdefault(key, deque())
         queue.append(waiter)
         try:
@@ -234,14 +236,14 @@ class RequestLimiter:
         delay = 0.0
         while delay <= TICK:
             delay = self._admit_next(now)
-        if delay < FOREVER:
+        if delay < math.inf:
             self._timer = loop.call_later(delay, self.wake)
 
     def is_idle(self, now: float) -> bool:
         """Whether a new one would admit the same: nothing waits, is under way, or would have to wait."""
         return (
             not (self._queues or self.overload.in_flight or self.overload.paused(now))
-            and (self._rate_limiter is None or self._rate_limiter.is_idle(now))
+            and self._rate_limiter.is_idle(now)
             and self._windows.is_idle(now)
             and (self.batch_limiter is None or self.batch_limiter.is_idle(now))
         )
@@ -261,7 +263,7 @@ class RequestLimiter:
 
     def _admit_next(self, now: float) -> float:
         """Admits the next one, if one may be sent now: then 0, else the seconds until one may."""
-        soonest = FOREVER
+        soonest = math.inf
         heads = list(filter(None, map(self._head, list(self._queues))))
         heads.sort(key=lambda waiter: (waiter.request.bulk, waiter.serial))
         held = False  # whether a call waits for what everybody has to wait for
@@ -293,43 +295,29 @@ class RequestLimiter:
 
     def _shared_wait(self, tokens: float, now: float) -> float:
         """Seconds until the client's own limits, and the server's windows, admit a request."""
-        rate_limiter = self._rate_limiter
-        if rate_limiter is not None and self.overload.in_flight >= self._concurrency.limit:
+        if self.overload.in_flight >= self._concurrency.limit:
             self._concurrency.must_wait()  # which notes that something waits for it
-            return FOREVER
+            return math.inf
         reset = self._windows.wait(tokens, now)
         # A server refuses what comes a moment before its reset, so that none is admitted a tick early.
         until_reset = reset + TICK if reset else 0.0
-        return until_reset if rate_limiter is None else max(rate_limiter.wait(now), until_reset)
+        return max(self._rate_limiter.wait(now), until_reset)
 
     def _own_wait(self, request: LimitedRequest, now: float) -> float:
         """Seconds until its concurrency limit, its rate limiter and the overload control admit a request."""
-        overload, concurrency = self.overload, request.concurrency
-        rate_limiter = request.rate_limiter
-        if request.probe:
-            delay = 0.0
-        elif rate_limiter is not None or concurrency is self.auto:
-            # The pace at which a limit is filled up is for batches: others ask one by one.
-            delay = overload.wait(concurrency, now, paced=rate_limiter is not None)
-        else:  # a call's, which keeps to the client's own fixed limit alone
-            delay = overload.wait_fixed(concurrency, now)
-        if rate_limiter is None:
+        delay = self.overload.wait(request.wait, now)
+        if request.rate_limiter is None:
             return delay
         if self.batch_limiter is not None:
             delay = max(delay, self.batch_limiter.not_before - now)
-        return max(delay, rate_limiter.wait(now))
+        return max(delay, request.rate_limiter.wait(now))
 
     def _count(self, request: LimitedRequest, now: float) -> None:
         """Counts a request that is admitted."""
         for rate_limiter in filter(None, (self._rate_limiter, request.rate_limiter)):
             rate_limiter.take(request.tokens, now)
         request.windows = self._windows.take(request.tokens)
-        concurrency, probe = request.concurrency, request.probe
-        adaptive = request.rate_limiter is not None or concurrency is self.auto
-        request.permit = self.overload.admit(concurrency, now, adaptive=adaptive, probe=probe)
-
-
-FOREVER = float("inf")
+        request.permit = self.overload.admit(request.wait, now)
 
 
 class CallAttemptPermit:
@@ -381,7 +369,7 @@ class CallAttemptPermit:
             return
         if self._succeeded:
             # Only a limit that is found by trying learns from how long it took.
-            timed = whole and permit.concurrency is self._limiter.auto
+            timed = whole and permit.wait.concurrency is self._limiter.auto
             overload.succeeded(permit, now, latency=now - self._began if timed else None)
         else:
             overload.release(permit)

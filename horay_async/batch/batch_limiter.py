@@ -111,7 +111,7 @@ class BatchLimiter:
                 if not self.overload.undecided:
                     if self._refused_at >= at:
                         return False
-                    request.probe = True  # it may be back, and nobody has asked it since
+                    request.wait.probe = True  # it may be back, and nobody has asked it since
                     await limiter.admit(request)
                     return True
                 at = None  # the next refusal sets it
@@ -208,7 +208,8 @@ class BatchAttemptLimiter:
 
     async def acquire(self, body: bytes | None, *, bulk: bool) -> BatchAttemptLimiter:
         """See `AttemptLimiter`. Raises the server's latest refusal where the retry can't be sent within the limit."""
-        retry = attrs.evolve(self._admitted, probe=False)
+        wait = attrs.evolve(self._admitted.wait, probe=False)
+        retry = attrs.evolve(self._admitted, wait=wait)
         wait_limit = self._wait_limit._replace(since=asyncio.get_running_loop().time())
         if not await self._batch_limiter.acquire(retry, wait_limit):
             self.gave_up = True

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from horay_async._protocol.limits.concurrency import ConcurrencyLimit
-from horay_async._protocol.limits.overload_control import Permit
+from horay_async._protocol.limits.overload_control import Permit, Wait
 from horay_async._protocol.wire.errors import asked_to_wait
 from horay_async._transport.log import LOG
 from horay_async._transport.loops import running_loop
@@ -102,7 +102,9 @@ class RequestSender:
         """
         settings, rate_limiter = self.settings, self._rate_limiter
         work.tokens = self._batch_limiter.limiter.estimate.of(work.size)
-        request = LimitedRequest(work.tokens, self.concurrency, rate_limiter, bulk=settings.bulk)
+        request = LimitedRequest(
+            work.tokens, Wait(self.concurrency), rate_limiter, bulk=settings.bulk
+        )
         since = self._clock() if work.put_off_since is None else work.put_off_since
         wait_limit = WaitLimit(self._began, since, settings.give_up_after)
         if since < self._batch_limiter.not_before <= wait_limit.until:

@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 
 from horay_async import AsyncHoray, ConfigurationError
-from horay_async._protocol.limits.overload_control import Permit
+from horay_async._protocol.limits.overload_control import Permit, Wait
 from horay_async._protocol.limits.rate_limiter import RateLimiter
 from horay_async._transport import open_files as module
 from horay_async._transport import request_limiter
@@ -193,7 +193,9 @@ async def test_entering_waits_for_a_permit_to_come_back() -> None:
     """Until then nothing is taken from the rate either."""
     batch_limiter = BatchLimiter(OPTIONS)
     concurrency, rate_limiter = batch_limiter.concurrency(Settings.of(concurrency=1)), RateLimiter()
-    first, second = (LimitedRequest(0, concurrency, rate_limiter, bulk=True) for _ in range(2))
+    first, second = (
+        LimitedRequest(0, Wait(concurrency), rate_limiter, bulk=True) for _ in range(2)
+    )
     assert await batch_limiter.acquire(first, WAIT_LIMIT)
     waiting = asyncio.create_task(batch_limiter.acquire(second, WAIT_LIMIT))
     await asyncio.sleep(0)
@@ -214,7 +216,7 @@ async def test_entering_waits_for_the_rate() -> None:
     loop = asyncio.get_running_loop()
     start = loop.time()
     for _ in range(14):
-        request = LimitedRequest(0, concurrency, rate_limiter, bulk=True)
+        request = LimitedRequest(0, Wait(concurrency), rate_limiter, bulk=True)
         assert await batch_limiter.acquire(request, WAIT_LIMIT)
     assert loop.time() - start >= 2 / 100  # eleven at once, the rest a hundredth of a second apart
 
@@ -231,6 +233,6 @@ async def test_entering_goes_early_rather_than_wait_for_no_time() -> None:
             asked.append(now)
             return request_limiter.TICK / 2
 
-    request = LimitedRequest(0, batch_limiter.concurrency(Settings.of()), Finer(), bulk=True)
+    request = LimitedRequest(0, Wait(batch_limiter.concurrency(Settings.of())), Finer(), bulk=True)
     assert await batch_limiter.acquire(request, WAIT_LIMIT)
     assert len(asked) == 1

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from horay_async import ConfigurationError, Limits
 from horay_async._protocol.limits.attempt_limiter import AttemptLimiter, AttemptPermit
 from horay_async._protocol.limits.concurrency import ConcurrencyLimit
+from horay_async._protocol.limits.overload_control import Wait
 from horay_async._protocol.limits.rate_limiter import RateLimiter
 from horay_async._transport.request_limiter import CallAttemptPermit, LimitedRequest, RequestLimiter
 from horay_async.batch.batch_limiter import BatchAttemptLimiter
@@ -131,13 +132,13 @@ async def test_nobody_overtakes_without_waiting() -> None:
     limiter = limiter_of(Limits(concurrency=2, rpm=60))
     rate_limiter = RateLimiter(rpm=1)
     unlimited = ConcurrencyLimit(start=9, floor=9, ceiling=9)
-    first = LimitedRequest(1.0, unlimited, rate_limiter, bulk=True)
+    first = LimitedRequest(1.0, Wait(unlimited), rate_limiter, bulk=True)
     assert limiter.admit_nowait(first)
     assert first.permit is not None
     limiter.overload.release(first.permit)
     assert limiter.acquire_nowait(None, bulk=False) is None  # for the client's rate
     await asyncio.sleep(2)
-    own = LimitedRequest(1.0, unlimited, rate_limiter, bulk=True)
+    own = LimitedRequest(1.0, Wait(unlimited), rate_limiter, bulk=True)
     assert not limiter.admit_nowait(own)  # for its own
     waiting = asyncio.ensure_future(limiter.admit(own))
     await asyncio.sleep(0)

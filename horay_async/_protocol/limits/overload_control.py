@@ -82,25 +82,38 @@ counts requests under way says to come back soon."""
 
 
 @attrs.define(eq=False)
-class Permit:
-    """A request that was admitted."""
+class Wait:
+    """The wait of one request: what it keeps to, and what it has had to wait for so far, which `OverloadControl.wait` notes."""
 
     concurrency: ConcurrencyLimit
+    """The limit on requests under way that it keeps to."""
+    adaptive: bool = True
+    """Whether it keeps to what was learnt from refusals, and something is learnt from what it meets. Else its limit is fixed, and it
+    keeps to that and to pauses that the server has asked for."""
+    paced: bool = True
+    """Whether it keeps to the pace at which the limit is filled, too: a batch's does, which always has more to send."""
+    probe: bool = False
+    """Whether it waits for none of that: it is sent to find out if the server is back, whatever pause there is."""
+    for_limit: bool = attrs.field(default=False, init=False)
+    """Whether as many as may be were under way."""
+    for_rate: bool = attrs.field(default=False, init=False)
+    """Whether the learnt rate held it back."""
+
+
+@attrs.define(eq=False)
+class Permit:
+    """A request that was admitted. What describes it, is as it was then."""
+
+    wait: Wait
+    """What it had waited for."""
     epoch: int
-    """Of the limit, when it was admitted."""
+    """Of its concurrency limit."""
     serial: int
+    """Counts the requests of all limits in the order in which they were admitted."""
     in_flight: int
-    """Requests under way under its limit by then, itself included."""
+    """Requests under way under its limit, itself included."""
     alone: bool
     """Whether nothing else was under way."""
-    adaptive: bool
-    """Whether something is learnt from what it meets."""
-    probe: bool
-    """Whether it was sent to find out if the server is back, whatever pause there was."""
-    waited_for_rate: bool = False
-    """Whether it had to wait for the learnt rate."""
-    backlogged: bool = False
-    """Whether more was to be sent by then than could be."""
     open: bool = True
     """Whether it wasn't taken back yet."""
     undecided: bool = True
@@ -114,8 +127,10 @@ class _Cause(Enum):
     """More requests under way than the server takes: the limit on them is cut."""
     RATE = auto()
     """More requests in a time than the server takes: the rate is lowered when the episode is over."""
+    RATE_IF_REPEATED = auto()
+    """Perhaps so: but any server refuses a request now and then. It is lowered if there are several of these."""
     UNCLEAR = auto()
-    """Perhaps a rate, or a refusal now and then as any server has them, or many at random: nothing is changed."""
+    """None that is known, such as where many are refused at random: nothing is changed."""
 
 
 class _Refusal(NamedTuple):
@@ -129,10 +144,15 @@ class _Refusal(NamedTuple):
     """Whether the request was sent when the refusal before was known."""
     in_a_row: int
     """How many there were in a row, see `ConsecutiveRefusals`."""
-    counts_alone: bool
-    """Whether even a lone one counts: it is the second in a row, or the server says when to come back."""
+    evidence: int
+    """How many of the latest responses were to requests that began with as many under way, or more."""
     refusing: float
     """Seconds for which the server has refused everything."""
+
+    @property
+    def counts_alone(self) -> bool:
+        """Whether even a lone one counts: it is the second in a row, or the server says when to come back."""
+        return self.in_a_row > 1 or self.asked is not None
 
 
 @attrs.define
@@ -176,11 +196,6 @@ class OverloadControl:
         self._random_refusals = RandomRefusals()
         self._episode: _OverloadEpisode | None = None
         """The refusals that aren't over; None while all is well."""
-        # What the request that is sent next had to wait for: noted by `wait`, taken by `admit`.
-        self._waits_for_rate = False
-        """Whether the learnt rate is among that."""
-        self._backlogged = False
-        """Whether more is to be sent than can be: always with a batch, with calls where one had to wait for the limit."""
 
     def paused(self, now: float) -> float:
         """Seconds until nothing pauses any more."""
@@ -190,56 +205,49 @@ class OverloadControl:
         """Pauses, for as long as the server has asked this process for, or another one that shares the limit."""
         self._pause.pause(seconds, sharers=concurrency.limit, now=now)
 
-    def wait(self, concurrency: ConcurrencyLimit, now: float, *, paced: bool = True) -> float:
-        """Seconds until a request is admitted under `concurrency`, infinite until one that is under way ends; notes what it
-        waits for. `paced` is whether it keeps to the pace at which the limit is filled: a batch does, which always has more
-        to send.
+    def wait(self, wait: Wait, now: float) -> float:
+        """Seconds until a request is admitted, infinite until one that is under way ends; notes in `wait` what it has to wait for.
+        The first case that applies decides.
         """
-        self._backlogged |= paced
+        # 1. It is to find out whether the server is back.
+        if wait.probe:
+            return 0.0
+
+        # 2. As many are under way as its limit allows: one of them has to end.
+        concurrency = wait.concurrency
         if concurrency.must_wait():
-            self._backlogged = True
+            wait.for_limit = True
             return math.inf
+
+        # 3. It keeps to a fixed limit, and isn't held back by what the refusals of others have taught.
+        if not wait.adaptive:
+            return self._pause.wait_asked(now)
+
+        # 4. One was refused, and the end of another that is under way tells whether this one would be refused, too.
         halted = self._halt.wait(now, probe_in_flight=self._consecutive.probe_in_flight)
         if self.undecided and halted:
             return halted
+
+        # 5. It is held back by the rate, a pause and the pace: until the last of them lets it go.
         by_rate = self._rate.wait(now)
-        self._waits_for_rate |= by_rate > 0
-        return max(by_rate, self._pause.wait(now), concurrency.wait(now) if paced else 0.0)
+        wait.for_rate |= by_rate > 0
+        return max(by_rate, self._pause.wait(now), concurrency.wait(now) if wait.paced else 0.0)
 
-    def wait_fixed(self, concurrency: ConcurrencyLimit, now: float) -> float:
-        """The same for a request that keeps to a fixed limit `concurrency`, and to pauses that the server has asked for, but not
-        to what was learnt from the refusals of others.
+    def admit(self, wait: Wait, now: float) -> Permit:
+        """Admits a request after its wait. Each permit goes to one of `succeeded` and `refused`, or to `release`, before that or
+        alone.
         """
-        return math.inf if concurrency.must_wait() else self._pause.wait_asked(now)
-
-    def admit(
-        self,
-        concurrency: ConcurrencyLimit,
-        now: float,
-        *,
-        adaptive: bool = True,
-        probe: bool = False,
-    ) -> Permit:
-        """Admits a request under `concurrency`. Each permit goes to one of `succeeded` and `refused`, or to `release`, before that
-        or alone. `adaptive` is False for one that asked `wait_fixed`, `probe` True for one that didn't ask.
-        """
+        concurrency = wait.concurrency
         alone = not self.in_flight
         self.in_flight += 1
         self.undecided += 1
         serial = self._consecutive.sent()
         concurrency.sent(now)
         self._pause.sent(now)
+        self._rate.sent(now, waited=wait.for_rate if wait.adaptive else None)
         if self._consecutive.count >= self._consecutive.most:
             self._halt.extend(now, concurrency.latency)
-        epoch, in_flight = concurrency.epoch, concurrency.in_flight
-        permit = Permit(
-            concurrency, epoch, serial, in_flight, alone=alone, adaptive=adaptive, probe=probe
-        )
-        if adaptive:
-            permit.waited_for_rate, self._waits_for_rate = self._waits_for_rate, False
-            permit.backlogged, self._backlogged = self._backlogged, False
-        self._rate.sent(now, waited=permit.waited_for_rate if adaptive else None)
-        return permit
+        return Permit(wait, concurrency.epoch, serial, concurrency.in_flight, alone)
 
     def release(self, permit: Permit) -> None:
         """Takes back a permit whose request says nothing of the server's capacity, or nothing yet. Only the first time counts."""
@@ -250,7 +258,7 @@ class OverloadControl:
         self.undecided -= permit.undecided
         self._consecutive.ended(permit.serial)
         self._halt.on = False
-        permit.concurrency.ended()
+        permit.wait.concurrency.ended()
 
     def accepted(self, permit: Permit) -> None:
         """Notes that the server responds to a request, whose response can take long to come: a stream's does."""
@@ -265,7 +273,7 @@ class OverloadControl:
         """
         self.release(permit)
         self.refusing_since = None
-        if permit.probe:
+        if permit.wait.probe:
             self._pause.shorten(now)
         self._rate.succeeded(now)
         self._random_refusals.succeeded()
@@ -274,7 +282,7 @@ class OverloadControl:
         if self._episode is not None and permit.serial > self._episode.serial:
             self._end_episode(self._episode, now)
         if latency is not None:
-            permit.concurrency.succeeded(permit.epoch, permit.in_flight, latency, now=now)
+            permit.wait.concurrency.succeeded(permit.epoch, permit.in_flight, latency, now=now)
 
     def refused(self, permit: Permit, now: float, *, retry_after: float | None) -> None:
         """Takes back a permit whose request was refused; the server may have said when to come back. At once is no time."""
@@ -284,9 +292,9 @@ class OverloadControl:
         self._consecutive.most = self._random_refusals.longest_row
         self.release(permit)
         since = self.refusing_since = now if self.refusing_since is None else self.refusing_since
-        if not permit.adaptive:
+        if not permit.wait.adaptive:
             if retry_after is not None:
-                self.pause(retry_after, permit.concurrency, now)
+                self.pause(retry_after, permit.wait.concurrency, now)
             return
         if self._episode is None:  # the first one
             self._episode = _OverloadEpisode(serial=self._consecutive.newest)
@@ -294,12 +302,12 @@ class OverloadControl:
             if slowed and self._random_refusals.episode_began():
                 self._rate.forget()
         self._episode.refusals += 1
-        self._episode.limits.add(permit.concurrency)
+        self._episode.limits.add(permit.wait.concurrency)
         if informed:
             self._consecutive.refused(permit.serial)
+        evidence = permit.wait.concurrency.let_through(permit.in_flight)
         in_a_row = self._consecutive.count
-        counts_alone = retry_after is not None or in_a_row > 1
-        refusal = _Refusal(permit, retry_after, informed, in_a_row, counts_alone, now - since)
+        refusal = _Refusal(permit, retry_after, informed, in_a_row, evidence, now - since)
         self._learn(refusal, self._episode, now)
         self._hold_up(refusal, self._episode, now)
 
@@ -309,14 +317,14 @@ class OverloadControl:
         if not consecutive.is_informed(permit.serial):
             return
         if consecutive.count < 2 * consecutive.most:  # more in a row are an outage
-            slowed = permit.waited_for_rate or consecutive.is_next(permit.serial)
+            slowed = permit.wait.for_rate or consecutive.is_next(permit.serial)
             self._random_refusals.record(refused=refused, slowed=slowed)
         if not refused:
             consecutive.count = 0
 
     def _hold_up(self, refusal: _Refusal, episode: _OverloadEpisode, now: float) -> None:
         """Holds up what would be sent next. The first case that applies decides."""
-        concurrency = refusal.permit.concurrency
+        concurrency = refusal.permit.wait.concurrency
         if refusal.asked is None:
             # 1. It was at random: the request's own backoff is all that helps, until there are more in a row.
             if self._random_refusals.assumed and refusal.in_a_row <= self._consecutive.most:
@@ -343,19 +351,24 @@ class OverloadControl:
         """Has what was refused learn from it: the number under way at once, which is cut, or the rate when the episode is over."""
         if episode.rate_limited:
             return  # the number isn't the reason, and the rate counts them all
-        permit, concurrency = refusal.permit, refusal.permit.concurrency
+        permit, concurrency = refusal.permit, refusal.permit.wait.concurrency
+        if refusal.informed:
+            episode.let_through |= refusal.evidence >= MIN_EVIDENCE
         cause = self._cause_of(refusal, episode)
+        if cause is _Cause.RATE_IF_REPEATED:
+            repeated = self._rate.refused(counts_alone=refusal.counts_alone)
+            cause = _Cause.RATE if repeated else _Cause.UNCLEAR
         if cause is _Cause.RATE:
             # A first rate can't be told from the little that there was to send. Nor can it where nothing at all was let
             # through: the server was out of service, or a window was used up before. A rate shows when some are let through,
             # and others aren't.
             known = self._rate.per_second is not None
-            episode.rate_limited = permit.backlogged or known
+            episode.rate_limited = known or permit.wait.paced or permit.wait.for_limit
             episode.teaches_rate = known or self._rate.let_through_lately(now)
             if permit.alone:
                 concurrency.undo_cuts()  # whatever the limit was cut for before
         elif cause is _Cause.CONCURRENCY:
-            if refusal.informed and permit.waited_for_rate:
+            if refusal.informed and permit.wait.for_rate:
                 self._rate.forget()  # it held requests back, and they were refused all the same
             epoch, in_flight = permit.epoch, permit.in_flight
             concurrency.refused(
@@ -363,16 +376,13 @@ class OverloadControl:
             )
 
     def _cause_of(self, refusal: _Refusal, episode: _OverloadEpisode) -> _Cause:
-        """What a refusal was for. The first case that applies decides. 4 and 6 count it in the rate, too."""
+        """What a refusal was for. The first case that applies decides."""
         # 1. It was sent with those that were refused before it, and counts as one more of them.
         if not refusal.informed:
             return _Cause.CONCURRENCY
 
-        permit, asked, concurrency = refusal.permit, refusal.asked, refusal.permit.concurrency
-        evidence = concurrency.let_through(permit.in_flight)
-        episode.let_through |= evidence >= MIN_EVIDENCE
-
         # 2. Slower sending didn't help.
+        permit, asked = refusal.permit, refusal.asked
         if asked is None and self._random_refusals.assumed:
             return _Cause.UNCLEAR
 
@@ -382,23 +392,19 @@ class OverloadControl:
 
         # 4. It had to wait for the rate, and there is reason to believe in that rate: it was met with a refusal
         #    before, or as many under way were let through just now. Then the rate is a little too high.
-        if permit.waited_for_rate and (episode.let_through or self._rate.proven):
-            return (
-                _Cause.RATE
-                if self._rate.refused(counts_alone=refusal.counts_alone)
-                else _Cause.UNCLEAR
-            )
+        if permit.wait.for_rate and (episode.let_through or self._rate.proven):
+            return _Cause.RATE_IF_REPEATED
 
         # 5. The server asks for a wait as long as a window of time; or it refuses again and again what it had
         #    let through in that number: its window is used up.
-        if asked is not None and asked > LONG_WAIT * max(1.0, concurrency.latency):
+        if asked is not None and asked > LONG_WAIT * max(1.0, permit.wait.concurrency.latency):
             return _Cause.RATE
         if episode.let_through and refusal.in_a_row > 1:
             return _Cause.RATE
 
         # 6. That number was let through so often that it can't be the reason. The rate may be, or none at all.
-        if evidence >= AMPLE_EVIDENCE and asked is None:
-            return _Cause.RATE if self._rate.refused(counts_alone=False) else _Cause.UNCLEAR
+        if refusal.evidence >= AMPLE_EVIDENCE and asked is None:
+            return _Cause.RATE_IF_REPEATED
 
         # 7. Nothing speaks for a rate.
         return _Cause.CONCURRENCY

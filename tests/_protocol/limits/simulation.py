@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 
 from horay_async._protocol.limits.concurrency import ConcurrencyLimit
-from horay_async._protocol.limits.overload_control import OverloadControl, Permit
+from horay_async._protocol.limits.overload_control import OverloadControl, Permit, Wait
 
 WAY = 0.01
 """Seconds from the client to the server, and back."""
@@ -156,18 +156,19 @@ def simulate(
 
         later(at, alter)
     later(0.0, lambda now: None)
-    woken = math.inf
+    woken, waiting = math.inf, Wait(concurrency)
     while events:
         now, _, event = heapq.heappop(events)
         if now > seconds:
             break
         event(now)
-        while (wait := overload.wait(concurrency, now)) <= 0:
-            permit = overload.admit(concurrency, now)
+        while (seconds_left := overload.wait(waiting, now)) <= 0:
+            permit = overload.admit(waiting, now)
+            waiting = Wait(concurrency)
             began[permit.serial] = now
             later(now + WAY, lambda now, permit=permit: arrive(permit, now))  # type: ignore[misc] # the default binds it
-        if wait < math.inf and not now < woken < now + wait + 2 * GRAIN:
-            woken = now + wait + GRAIN
+        if seconds_left < math.inf and not now < woken < now + seconds_left + 2 * GRAIN:
+            woken = now + seconds_left + GRAIN
             later(woken, lambda now: None)
         course.limits.append((now, concurrency.limit))
     return course

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from horay_async._protocol.limits.concurrency import ConcurrencyLimit
-from horay_async._protocol.limits.overload_control import OverloadControl, Permit
+from horay_async._protocol.limits.overload_control import OverloadControl, Permit, Wait
 
 from .simulation import Server, simulate
 
@@ -18,12 +18,13 @@ class RequestHandler:
     def __init__(self, limit: int = 10) -> None:
         self.overload = OverloadControl(lambda: 0.0)
         self.concurrency = ConcurrencyLimit(start=limit, ceiling=1000)
+        self.next = Wait(self.concurrency)
         self.now = 0.0
 
     @property
     def wait(self) -> float:
         """Seconds until the next may go."""
-        return self.overload.wait(self.concurrency, self.now)
+        return self.overload.wait(self.next, self.now)
 
     def let_go(self, count: int = 1) -> list[Permit]:
         """Lets so many go, each as soon as it may."""
@@ -31,7 +32,8 @@ class RequestHandler:
         for _ in range(count):
             assert self.wait < math.inf
             self.now += self.wait
-            permits.append(self.overload.admit(self.concurrency, self.now))
+            permits.append(self.overload.admit(self.next, self.now))
+            self.next = Wait(self.concurrency)
         return permits
 
     def response(self, *permits: Permit, latency: float | None = None) -> None:
@@ -168,13 +170,23 @@ def test_levels_count_together() -> None:
     """A batch with a limit of its own shares the pauses, not the limit."""
     desk = RequestHandler(1)
     other = ConcurrencyLimit(start=5, floor=5, ceiling=5)
-    first = desk.overload.admit(other, 0.0)
+    first = desk.overload.admit(Wait(other), 0.0)
     (second,) = desk.let_go()
     assert (first.alone, second.alone) == (True, False)
     assert desk.wait == math.inf
-    assert desk.overload.wait(other, 0.0) == 0.0
+    assert desk.overload.wait(Wait(other), 0.0) == 0.0
     desk.refuse(second, retry_after=1.0)
-    assert desk.overload.wait(other, 0.0) == 1.0
+    assert desk.overload.wait(Wait(other), 0.0) == 1.0
+
+
+def test_each_request_has_a_wait_of_its_own() -> None:
+    """What one had to wait for says nothing of one that is admitted meanwhile under another limit."""
+    desk = RequestHandler(1)
+    desk.let_go()
+    assert desk.wait == math.inf
+    other = Wait(ConcurrencyLimit(start=5, floor=5, ceiling=5))
+    assert desk.overload.wait(other, 0.0) == 0.0
+    assert (desk.next.for_limit, desk.overload.admit(other, 0.0).wait.for_limit) == (True, False)
 
 
 def test_refusal_of_the_little_there_was_gives_no_rate() -> None:
@@ -184,8 +196,9 @@ def test_refusal_of_the_little_there_was_gives_no_rate() -> None:
 
     def go() -> Permit:
         nonlocal now
-        now += overload.wait(concurrency, now, paced=False)
-        return overload.admit(concurrency, now)
+        wait = Wait(concurrency, paced=False)
+        now += overload.wait(wait, now)
+        return overload.admit(wait, now)
 
     for _ in range(10):
         overload.succeeded(go(), now, latency=None)
@@ -205,22 +218,22 @@ def test_fixed_limit_keeps_to_pauses_alone() -> None:
     for _ in range(20):
         desk.response(*desk.let_go())
         desk.now += 1.0
-    fixed = ConcurrencyLimit(start=2, floor=2, ceiling=2)
+    fixed = Wait(ConcurrencyLimit(start=2, floor=2, ceiling=2), adaptive=False, paced=False)
     desk.refuse(*desk.let_go())
     assert desk.wait > 0.0
-    assert desk.overload.wait_fixed(fixed, desk.now) == 0.0
+    assert desk.overload.wait(fixed, desk.now) == 0.0
     desk.response(*desk.let_go())
     desk.now += 10.0
     for _ in range(200):
-        assert desk.overload.wait_fixed(fixed, desk.now) == 0.0
-        desk.response(desk.overload.admit(fixed, desk.now, adaptive=False))
+        assert desk.overload.wait(fixed, desk.now) == 0.0
+        desk.response(desk.overload.admit(fixed, desk.now))
     assert desk.wait > 1.0
-    calls = [desk.overload.admit(fixed, desk.now, adaptive=False) for _ in range(2)]
-    assert desk.overload.wait_fixed(fixed, desk.now) == math.inf
+    calls = [desk.overload.admit(fixed, desk.now) for _ in range(2)]
+    assert desk.overload.wait(fixed, desk.now) == math.inf
     desk.refuse(calls[0])
-    assert desk.overload.wait_fixed(fixed, desk.now) == 0.0
+    assert desk.overload.wait(fixed, desk.now) == 0.0
     desk.refuse(calls[1], retry_after=3.0)
-    assert desk.overload.wait_fixed(fixed, desk.now) == pytest.approx(3.0)
+    assert desk.overload.wait(fixed, desk.now) == pytest.approx(3.0)
 
 
 def test_long_wait_is_for_a_window() -> None:
@@ -408,16 +421,16 @@ def test_what_the_server_responses_at_length_holds_nobody_up() -> None:
     """A stream's response has begun: a refusal after that doesn't wait for its end, but pauses."""
     overload = OverloadControl(lambda: 0.0)
     concurrency = ConcurrencyLimit(start=4, floor=4, ceiling=4)
-    stream = overload.admit(concurrency, 0.0)
+    stream = overload.admit(Wait(concurrency), 0.0)
     overload.accepted(stream)
-    refused = overload.admit(concurrency, 0.0)
+    refused = overload.admit(Wait(concurrency), 0.0)
     overload.refused(refused, 0.0, retry_after=None)
-    assert 0 < overload.wait(concurrency, 0.0) < math.inf
+    assert 0 < overload.wait(Wait(concurrency), 0.0) < math.inf
     assert overload.paused(0.0) > 0
-    other = overload.admit(concurrency, 20.0)
+    other = overload.admit(Wait(concurrency), 20.0)
     overload.refused(other, 20.0, retry_after=None)
     overload.accepted(stream)  # which was sent before the refusals, and so tells nothing new
-    assert overload.wait(concurrency, 20.0) > 0
+    assert overload.wait(Wait(concurrency), 20.0) > 0
     overload.release(stream)
     assert overload.in_flight == 0
 
@@ -427,7 +440,7 @@ def test_pause_of_another_process() -> None:
     overload = OverloadControl(lambda: 0.0)
     concurrency = ConcurrencyLimit(start=4, floor=4, ceiling=4)
     overload.pause(7.0, concurrency, 0.0)
-    assert overload.wait(concurrency, 0.0, paced=False) == 7.0
+    assert overload.wait(Wait(concurrency, paced=False), 0.0) == 7.0
 
 
 @pytest.mark.parametrize("retry_after", [None, 1.0, 30.0])
@@ -448,9 +461,11 @@ def test_response_to_a_probe_ends_the_pause() -> None:
     """It went during it, to find out whether the server is back; refused, it ends nothing."""
     desk = RequestHandler()
     desk.refuse(*desk.let_go())
-    desk.refuse(desk.overload.admit(desk.concurrency, desk.now, probe=True))
+    probe = Wait(desk.concurrency, probe=True)
+    assert (desk.wait > 0, desk.overload.wait(probe, desk.now)) == (True, 0.0)
+    desk.refuse(desk.overload.admit(probe, desk.now))
     assert desk.wait > 0
-    desk.response(desk.overload.admit(desk.concurrency, desk.now, probe=True))
+    desk.response(desk.overload.admit(probe, desk.now))
     assert desk.wait == 0.0
 
 
