@@ -251,7 +251,7 @@ class ChatHoray(Parameters):
         parser = refuse_cut(parse, text_is_json=method != "function_calling") | parse
         call["ls_structured_output_format"] = {
             "kwargs": {"method": method, "strict": strict},
-            "schema": schema,
+            "schema": _traced_schema(schema),
         }
         model = self.bind(**call, **kwargs)
         chain: Any = model | parser
@@ -277,12 +277,34 @@ def _tool_choice(choice: str | bool | dict[str, Any], names: set[str]) -> str | 
     raise ValueError(f"tool_choice {choice!r} is no tool: the tools are {', '.join(sorted(names))}")
 
 
+def _is_ours(schema: object) -> bool:
+    """Whether `schema` is a class that LangChain leaves to this package to describe: it knows pydantic's and typed dictionaries."""
+    return isinstance(schema, type) and (
+        hasattr(schema, "__attrs_attrs__") or hasattr(schema, "__dataclass_fields__")
+    )
+
+
+def _function_of(cls: type[Any]) -> dict[str, Any]:
+    from horay_async._protocol.structured.schema import response_format  # noqa: PLC0415 - loads cattrs
+
+    described = response_format(cls)["json_schema"]
+    return {"name": described["name"], "parameters": described["schema"]}
+
+
+def _traced_schema(schema: dict[str, Any] | type) -> dict[str, Any] | type:
+    """What LangChain's traces get of a schema, which LangChain describes for each call."""
+    if not isinstance(schema, type) or not _is_ours(schema):
+        return schema
+    function = _function_of(schema)
+    return {"title": function["name"], **function["parameters"]}
+
+
 def _structured(
     schema: dict[str, Any] | type, method: Method, strict: bool
 ) -> tuple[dict[str, Any], OutputParserLike[Any] | Runnable[Any, Any]]:
     """What is sent for a schema, and what makes the result of the message."""
     cls: type[Any] = schema if isinstance(schema, type) else dict
-    ours = hasattr(cls, "__attrs_attrs__") or hasattr(cls, "__dataclass_fields__")
+    ours = _is_ours(cls)
     pydantic = not ours and is_basemodel_subclass(cls)
     whole: OutputParserLike[Any] | Runnable[Any, Any]
     if ours:
@@ -298,10 +320,7 @@ def _structured(
     if method == "json_mode":
         return {"response_format": {"type": "json_object"}}, whole
     if ours:
-        from horay_async._protocol.structured.schema import response_format  # noqa: PLC0415 - loads cattrs
-
-        described = response_format(cls)["json_schema"]
-        function = {"name": described["name"], "parameters": described["schema"]}
+        function = _function_of(cls)
     else:
         held = strict if method == "json_schema" else None
         function = convert_to_openai_function(schema, strict=held)

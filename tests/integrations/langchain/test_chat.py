@@ -330,6 +330,27 @@ def test_structured(
     assert isinstance(both["parsed"], form)
 
 
+@attrs.define
+class Section:
+    """A class within itself, and with one of its kind beside."""
+
+    order: Order
+    parts: list[Section]
+
+
+@pytest.mark.parametrize("method", ["json_schema", "json_mode"])
+def test_nested_classes(fault_server: FaultServer, connect: Connect, method: Any) -> None:
+    """LangChain, which traces the schema of each call, doesn't describe these classes itself."""
+    section = '{"order": {"drink": "tea", "count": 3}, "parts": []}'
+    text = f'{{"order": {{"drink": "tea", "count": 3}}, "parts": [{section}]}}'
+    fault_server.reply(text)
+    fault_server.stream([text])
+    model = connect().with_structured_output(Section, method=method)
+    inner = Section(Order("tea", 3), [])
+    assert model.invoke("hi") == Section(Order("tea", 3), [inner])
+    assert list(model.stream("hi"))[-1] == Section(Order("tea", 3), [inner])
+
+
 def test_structured_mismatch(fault_server: FaultServer, connect: Connect) -> None:
     """What doesn't fit raises; with `include_raw` it is told instead."""
     fault_server.reply('{"drink": 3}')
