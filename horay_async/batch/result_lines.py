@@ -181,8 +181,10 @@ def _clean(text: str) -> str:
 
 
 def _body_of(response: Response) -> bytes | None:
-    """The response in the server's bytes, on one line; None where they would spoil the file."""
-    raw = response._raw  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its bytes are what is asked for
+    """The response in the server's bytes, on one line; None where it isn't of one body, or they would spoil the file."""
+    raw: bytes | None = getattr(response, "_raw", None)
+    if raw is None:
+        return None
     try:
         str(raw, "utf-8")
     except UnicodeDecodeError:

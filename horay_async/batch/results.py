@@ -68,7 +68,7 @@ def response_in(error: HorayError | None) -> Response | None:
         found = error.response
     elif isinstance(error, AnswerError):
         found = error.completion
-    return found if isinstance(found, Response) and hasattr(found, "_raw") else None
+    return found if isinstance(found, Response) else None
 
 
 @attrs.define(eq=False, repr=False)

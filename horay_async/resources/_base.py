@@ -196,7 +196,7 @@ async def decode_response(
         return made
     if failure is None:
         is_text = not over and not media.startswith(MEDIA_OF_FILES)
-        whole_body = partial is None and is_text
+        whole_body = is_text and not hasattr(partial, "_raw")
         failure = bad_response(problem, body, context=response.context, whole_body=whole_body)
     if partial is not None:
         partial.meta = meta
@@ -209,11 +209,13 @@ async def decode_response(
 
 
 def _readable(into: BodyDecoder[ResponseT], body: bytes, most: int) -> ResponseT | None:
-    """The response in a body that isn't quite JSON; None where that wasn't it."""
+    """The response in a body that isn't quite JSON, as if made by hand: there may be more in the body. None where that wasn't it."""
     try:
-        return into.decode(nearly_json(body), max_objects=most)
+        made = into.decode(nearly_json(body), max_objects=most)
     except (InvalidBody, ErrorInBody):
         return None
+    del made._raw
+    return made
 
 
 async def _decode_in_thread(into: BodyDecoder[ResponseT], body: bytes, most: int) -> ResponseT:

@@ -217,6 +217,23 @@ async def test_whole_text_that_isnt_json_is_kept(
     assert (found["response"]["status_code"], found["error"]["code"]) == (200, "APIResponseError")
 
 
+@pytest.mark.parametrize("behind", ["\n{}", " more", ""])
+async def test_whole_text_that_is_nearly_json_is_kept(
+    stub: Stub, batch: AsyncBatch, files: Files, behind: str
+) -> None:
+    """The error has what can be read of it; the file has all."""
+    sent = '{"choices": [{"text": "Once", "finish_reason": "stop"}], "score": NaN, "usage": {"prompt_tokens": 3}}'
+    stub.reply = lambda _: web.Response(text=sent + behind, content_type="application/json")
+    (result,) = [result async for result in batch.run([line("a")])]
+    assert isinstance(result.error, APIResponseError)
+    assert result.error.partial.choices[0].text == "Once"
+    assert result.error.body == sent + behind
+    files.ask(line("a"))
+    progress = await batch.run_file(files.requests, files.results)
+    assert files.outcomes["a"]["response"]["body"] == sent + behind
+    assert (progress.failed, progress.prompt_tokens) == (1, 3)
+
+
 async def test_totals_can_be_watched(stub: Stub, batch: AsyncBatch, files: Files) -> None:
     """By whoever passes them in."""
     files.ask(*lines(20))
