@@ -214,7 +214,7 @@ def _readable(into: BodyDecoder[ResponseT], body: bytes, most: int) -> ResponseT
         made = into.decode(nearly_json(body), max_objects=most)
     except (InvalidBody, ErrorInBody):
         return None
-    del made._raw
+    del made._raw  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
     return made
 
 

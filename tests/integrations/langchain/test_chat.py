@@ -345,7 +345,7 @@ def test_nested_classes(fault_server: FaultServer, connect: Connect, method: Any
     text = f'{{"order": {{"drink": "tea", "count": 3}}, "parts": [{section}]}}'
     fault_server.reply(text)
     fault_server.stream([text])
-    model = connect().with_structured_output(Section, method=method)
+    model: Any = connect().with_structured_output(Section, method=method)
     inner = Section(Order("tea", 3), [])
     assert model.invoke("hi") == Section(Order("tea", 3), [inner])
     assert list(model.stream("hi"))[-1] == Section(Order("tea", 3), [inner])
