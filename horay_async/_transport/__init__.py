@@ -7,8 +7,8 @@ The path of a request:
 
 1. `resources` build a `Request` (`_protocol.wire.request`), and `Transport.call` makes a `Call` of it.
 2. `Call.run` is the one loop that tries again, for calls and for streams: attempt, receive, or wait and go on.
-3. An attempt takes the loop's `ConnectionPool` and, under the timeout `queue`, first passes the client's `RequestLimiter`, where
-   it has `limits`, and then takes a slot of the pool's `ConnectionSlots`.
+3. An attempt takes the loop's `ConnectionPool`. `wait_for_connection` passes the client's `RequestLimiter`, where it has `limits`,
+   and then takes a slot of the pool's `ConnectionSlots`; the timeout `queue` bounds both.
 4. `Sender` makes URL and headers, and sends: straight over a connection (`aiohttp_internals`), or via the session.
 5. `Connector` hands out the connection, never a stale one; `PendingRequest` keeps the timeout `first_byte`.
 6. The head is cleaned, and becomes a `ResponseMeta`; a `RawResponse` gives out the body under `idle` and `total`.

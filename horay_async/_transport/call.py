@@ -24,12 +24,13 @@ from horay_async._protocol.wire.size_limits import MAX_ERROR_BYTES, MAX_ERROR_SE
 from horay_async._transport.aiohttp_internals import HTTPResponse
 from horay_async._transport.connection import PendingRequest
 from horay_async._transport.connection_pool import ConnectionPool, pool_key
-from horay_async._transport.failures import LIMITED, chain, map_exception, timed_out
+from horay_async._transport.failures import chain, map_exception, timed_out
 from horay_async._transport.headers import CommonHeaders, RequestHeaders
 from horay_async._transport.log import LOG
 from horay_async._transport.loops import running_loop
 from horay_async._transport.response import RawResponse
 from horay_async._transport.sender import EVENT_STREAM, JSON, Sender
+from horay_async._transport.wait_for_connection import Reservation, within_deadline
 from horay_async.errors import (
     APIError,
     APIStatusError,
@@ -238,33 +239,19 @@ class Call:
         """One try: a response with a status of success, or an `APIError`."""
         self.meta = self.error_body = None
         loop = self._loop
-        began = acquired = loop.time()
+        began = loop.time()
         attempt = Attempt(started=began - self._started)
         self.attempts.append(attempt)
         sender = self._sender
         options, pools = sender.options, sender.pools
         key = pool_key(loop, options, external=self.request.external)
         pool = pools.get(key, sender) or await pools.create(key, sender)
-        permit: AttemptPermit | None = None
-        if self._limiter is not None:
-            body, bulk = self.request.body, self.request.bulk
-            permit = self._limiter.acquire_nowait(body, bulk=bulk)
-            if permit is None:
-                wait = self._limiter.acquire(body, bulk=bulk)
-                permit = await self._within_queue_timeout(wait, queued_since=began, what=LIMITED)
-                acquired = loop.time()
-            self.permit = permit
-        # Held or waited for at once, before anything else can run: one that isn't in use may be forgotten.
-        slots = pool.slots[options.max_connections]
-        if not slots.acquire_nowait():
-            try:
-                await self._within_queue_timeout(slots.acquire(), queued_since=began)
-            except BaseException:
-                if permit is not None:
-                    permit.unsent()
-                raise
-            acquired = loop.time()
+        reservation = Reservation(self.request, self._deadline)
         try:
+            acquired = await reservation.wait_for_connection(
+                self._limiter, pool, options.max_connections, since=began
+            )
+            self.permit = permit = reservation.permit
             api_key = None if self._keys is None else await self._provided_key(self._keys)
             headers = sender.headers(self.request, self._accept, api_key)
             if self.observers is not None:
@@ -273,9 +260,7 @@ class Call:
                 headers = RequestHeaders(CommonHeaders(changed), {})
             raw, pending = await self._send(headers, pool)
         except BaseException as error:
-            slots.release()
-            if permit is not None:
-                _give_up(permit, error)
+            reservation.give_up(error)
             raise
         clean = sender.masking(self._clean, self.request)
         meta = self._read_head(raw, attempt, clean)
@@ -291,46 +276,19 @@ class Call:
             pending,
             deadline=self._deadline,
             pool=pool,
-            slots=slots,
-            permit=permit,
+            reservation=reservation,
         )
         if not 200 <= meta.status < 300:
             raise await self._status_error(response, raw)
         return response
-
-    def _within_queue_timeout(
-        self, wait: Awaitable[T], *, queued_since: float, what: str = ""
-    ) -> Awaitable[T]:
-        """Waits until the timeout `queue` has passed since the attempt is queued, or until the deadline, whichever comes
-        first. `what` says in the message of the timeout `queue` what was waited for.
-        """
-        queue, deadline = self.request.timeouts.queue, self._deadline
-        if queue is None or (deadline is not None and deadline < queued_since + queue):
-            return self._within_deadline(wait)
-        return self._wait_until(queued_since + queue, wait, "queue", what)
-
-    def _within_deadline(self, wait: Awaitable[T]) -> Awaitable[T]:
-        """Waits until the deadline of the call, which the timeout `total` sets."""
-        # Mostly there is none, and no more than needed is to be kept for each of thousands that wait.
-        if self._deadline is None:
-            return wait
-        return self._wait_until(self._deadline, wait, "total")
-
-    async def _wait_until(
-        self, until: float, wait: Awaitable[T], clock: Clock, what: str = ""
-    ) -> T:
-        try:
-            async with asyncio.timeout_at(until):
-                return await wait
-        except TimeoutError as error:
-            raise timed_out(clock, self.request, "not_sent", what=what) from error
 
     async def _provided_key(self, keys: KeySource) -> Secret:
         """The key that a function provides: mostly the one of the calls before."""
         here = keys.here()
         key = here.current()
         if key is None:
-            key = await self._within_deadline(self._sender.pools.wait(here.get))
+            wait = self._sender.pools.wait(here.get)
+            key = await within_deadline(wait, self.request, self._deadline)
         self._key, self._key_asks = key, here.asks
         return key
 
@@ -341,7 +299,8 @@ class Call:
         self._key_renewed = True
         try:
             renew = partial(self._keys.here().renew, self._key, asks=self._key_asks)
-            return await self._within_deadline(self._sender.pools.wait(renew))
+            wait = self._sender.pools.wait(renew)
+            return await within_deadline(wait, self.request, self._deadline)
         except APITimeoutError:
             return False  # the server's own error says more
 
@@ -462,11 +421,3 @@ class Call:
             attempt.seconds,
             attempt.request_id,
         )
-
-
-def _give_up(permit: AttemptPermit, error: BaseException) -> None:
-    """An attempt has ended without a response: the rate gets back what surely wasn't sent."""
-    if isinstance(error, HorayError) and getattr(error, "execution", "not_sent") == "not_sent":
-        permit.unsent()
-    else:
-        permit.release(whole=False)

@@ -110,9 +110,6 @@ OVERSIZED = ("Got more than", "Too many headers")
 
 IS_IT_RUNNING = "is the server running, and base_url right? `horay doctor` checks"
 
-LIMITED = "the limits didn't let the request go within"
-"""What is told of the timeout `queue` where no connection slot was waited for."""
-
 
 def timed_out(clock: Clock, request: Request, execution: Execution, *, what: str = "") -> APIError:
     """The error for a timeout that has passed; `what` didn't happen, if not what it is commonly for."""

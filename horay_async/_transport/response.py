@@ -7,7 +7,6 @@ import math
 from collections.abc import Callable
 from contextlib import suppress
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import aiohttp
 from multidict import istr
@@ -30,14 +29,11 @@ from horay_async._transport.connection import (
     UnreadData,
 )
 from horay_async._transport.connection_pool import ConnectionPool
-from horay_async._transport.connection_slots import ConnectionSlots
 from horay_async._transport.failures import chain, map_read_exception, timed_out
 from horay_async._transport.loops import call_on
+from horay_async._transport.wait_for_connection import Reservation
 from horay_async.errors import APIError, Clock, Execution
 from horay_async.models.meta import ResponseMeta
-
-if TYPE_CHECKING:
-    from horay_async._protocol.limits.attempt_limiter import AttemptPermit
 
 CONTENT_LENGTH = istr("Content-Length")
 CONTENT_TYPE = istr("Content-Type")
@@ -53,8 +49,8 @@ def _media_type(header: str) -> str:
 class RawResponse(Reader):
     """A response whose head has come.
 
-    `deadline` is that of the call, on the loop's clock. Its slot among `slots` and its `permit` are released when the
-    connection is free again or closed.
+    `deadline` is that of the call, on the loop's clock. Its `reservation` is released when the connection is free again or
+    closed.
     """
 
     def __init__(
@@ -66,8 +62,7 @@ class RawResponse(Reader):
         *,
         deadline: float | None,
         pool: ConnectionPool,
-        slots: ConnectionSlots,
-        permit: AttemptPermit | None,
+        reservation: Reservation,
     ) -> None:
         self.meta = meta
         self.content_type: str = _media_type(meta.headers.get(CONTENT_TYPE, ""))
@@ -84,8 +79,7 @@ class RawResponse(Reader):
         self._clean = clean
         self._deadline = deadline
         self._pool = pool
-        self._slots = slots
-        self._permit = permit
+        self._reservation = reservation
         self.buffered: bytearray = bytearray()
         """What had come with the last piece and is more than it holds: the next one is there without waiting. What is in
         `content` comes after it."""
@@ -296,9 +290,7 @@ class RawResponse(Reader):
             self._pool.timer.discard(self)
         if self._connection is not None and self._connection.reader is self:
             self._connection.reader = FINISHED
-        self._slots.release()
-        if self._permit is not None:
-            self._permit.release(whole=self.content.is_eof())
+        self._reservation.release(whole=self.content.is_eof())
 
     def _failure(self, error: Exception) -> APIError:
         cause = self._lost or error
