@@ -306,7 +306,7 @@ class AsyncHoray:
         Retries, timeouts and errors are those of every call. A request that may have been run is sent again only
         where that is known to be harmless: a GET, and the paths that generate text or embeddings. A stream is
         retried until its first event, raises what an error event says, and is complete where the event that
-        `ends_with` names has come, or `[DONE]`; without `ends_with`, where the bytes end between two events.
+        `ends_with` names has come; without `ends_with`, at `[DONE]`, or where the bytes end between two events.
 
         Args:
             method: Of HTTP, such as `"POST"`.
@@ -351,7 +351,7 @@ class AsyncHoray:
         Retries, timeouts and errors are those of every call. A request that may have been run is sent again only
         where that is known to be harmless: a GET, and the paths that generate text or embeddings. A stream is
         retried until its first event, raises what an error event says, and is complete where the event that
-        `ends_with` names has come, or `[DONE]`; without `ends_with`, where the bytes end between two events.
+        `ends_with` names has come; without `ends_with`, at `[DONE]`, or where the bytes end between two events.
 
         Args:
             method: Of HTTP, such as `"POST"`.
@@ -401,7 +401,7 @@ class AsyncHoray:
         Retries, timeouts and errors are those of every call. A request that may have been run is sent again only
         where that is known to be harmless: a GET, and the paths that generate text or embeddings. A stream is
         retried until its first event, raises what an error event says, and is complete where the event that
-        `ends_with` names has come, or `[DONE]`; without `ends_with`, where the bytes end between two events.
+        `ends_with` names has come; without `ends_with`, at `[DONE]`, or where the bytes end between two events.
 
         Args:
             method: Of HTTP, such as `"POST"`.

@@ -2155,7 +2155,7 @@ class Horay(BlockingWrapper, of=AsyncHoray):
         Retries, timeouts and errors are those of every call. A request that may have been run is sent again only
         where that is known to be harmless: a GET, and the paths that generate text or embeddings. A stream is
         retried until its first event, raises what an error event says, and is complete where the event that
-        `ends_with` names has come, or `[DONE]`; without `ends_with`, where the bytes end between two events.
+        `ends_with` names has come; without `ends_with`, at `[DONE]`, or where the bytes end between two events.
 
         Args:
             method: Of HTTP, such as `"POST"`.
@@ -2200,7 +2200,7 @@ class Horay(BlockingWrapper, of=AsyncHoray):
         Retries, timeouts and errors are those of every call. A request that may have been run is sent again only
         where that is known to be harmless: a GET, and the paths that generate text or embeddings. A stream is
         retried until its first event, raises what an error event says, and is complete where the event that
-        `ends_with` names has come, or `[DONE]`; without `ends_with`, where the bytes end between two events.
+        `ends_with` names has come; without `ends_with`, at `[DONE]`, or where the bytes end between two events.
 
         Args:
             method: Of HTTP, such as `"POST"`.
@@ -2250,7 +2250,7 @@ class Horay(BlockingWrapper, of=AsyncHoray):
         Retries, timeouts and errors are those of every call. A request that may have been run is sent again only
         where that is known to be harmless: a GET, and the paths that generate text or embeddings. A stream is
         retried until its first event, raises what an error event says, and is complete where the event that
-        `ends_with` names has come, or `[DONE]`; without `ends_with`, where the bytes end between two events.
+        `ends_with` names has come; without `ends_with`, at `[DONE]`, or where the bytes end between two events.
 
         Args:
             method: Of HTTP, such as `"POST"`.

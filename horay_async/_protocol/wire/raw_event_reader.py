@@ -32,7 +32,7 @@ class RawEventReader(SSEReader[ServerSentEvent]):
     """Fed the bytes of one stream, returns its events.
 
     `ends_with` names the last event: by its name, by the `type` in its JSON, or as its data. Without it, a stream
-    is complete where its bytes end between two events. `[DONE]` ends it too, and is no event.
+    is complete at `[DONE]`, or where its bytes end between two events. Unless it is named, `[DONE]` is no event.
     """
 
     def __init__(
@@ -70,8 +70,10 @@ class RawEventReader(SSEReader[ServerSentEvent]):
                 break
             last = self._is_last(data)
             if not last and data.strip() == DONE:
-                self.done = True
-                break
+                if self._ends_anywhere:
+                    self.done = True
+                    break
+                continue  # gateways write it behind whatever has come: the last event has to come all the same
             try:
                 text = data.decode()
             except UnicodeDecodeError:

@@ -85,11 +85,25 @@ def test_ends_with(last: bytes) -> None:
 
 
 def test_done_ends() -> None:
-    """`[DONE]` ends a stream and is no event, unless it was named as the last one."""
-    stream = reader("never")
-    assert told(stream.feed(b"data: 1\n\ndata: [DONE]\n\n")) == [("", "1", "")]
+    """`[DONE]` ends a stream whose last event isn't named, and is no event, unless it is that name."""
+    stream = reader()
+    assert told(stream.feed(b"data: 1\n\ndata: [DONE]\n\ndata: 2\n\n")) == [("", "1", "")]
     assert stream.done
     assert told(reader("[DONE]").feed(b"data: [DONE]\n\n")) == [("", "[DONE]", "")]
+
+
+@pytest.mark.parametrize("rest", [b"", b"data: 2\n\n", b"data: [DONE]"])
+def test_done_before_the_last_event(rest: bytes) -> None:
+    """It doesn't stand for the last event: a gateway may have written it behind a response that was cut."""
+    stream = reader("last")
+    stream.feed(b"data: 1\n\ndata: [DONE]\n\n" + rest)
+    assert not stream.done
+    stream.end("closed", keep_truncated=False)
+    assert isinstance(stream.take_failure(), StreamTruncatedError)
+    whole = reader("last")
+    whole.feed(b"data: [DONE]\n\n" + b"data: last\n\n")
+    assert whole.done
+    assert whole.take_failure() is None
 
 
 @pytest.mark.parametrize("ends_with", [(), ("x",)])
