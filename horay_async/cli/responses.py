@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import typer
 
@@ -33,6 +33,8 @@ from horay_async.cli.output import (
     write_response,
 )
 from horay_async.cli.terminal import is_dumb, styled
+
+Choice: TypeAlias = "horay_async.CompletionChoice | horay_async.ChatChoice"
 
 BETWEEN_CHOICES = "\n---\n"
 """What separates several choices."""
@@ -96,8 +98,11 @@ def print_response(
         if streamed is None:
             streamed = sys.stdout.isatty() and not output.as_json and not several
         if streamed and output.as_json:
-            with operation.create(stream=True, **params) as chunks:
-                endings = _write_chunks(chunks, said)
+            with operation.stream(**params) as events:
+                for chunk in events.chunks:
+                    said.append("a chunk")
+                    write_response(chunk)
+                endings = _endings(events.final().choices)
         elif streamed:
             with operation.stream(**params) as events:
                 endings = [write_stream(events, said, markdown=markdown)]
@@ -108,12 +113,9 @@ def print_response(
                 response = operation.create(**params)
             if output.as_json:
                 write_response(response)
-            _check_choices(response.choices)
+            endings = _endings(response.choices)
             if not output.as_json:
                 _print_choices(response.choices, markdown=markdown)
-            endings = [
-                Ending(choice.finish_reason, bool(_text_of(choice))) for choice in response.choices
-            ]
         limited = bool(LIMITS & sent.keys())
         broken = [ending for ending in endings if not ending.is_whole(limited=limited)]
         # JSON says itself how a response ended.
@@ -145,24 +147,6 @@ def _partial_written(output: Output) -> Generator[list[str]]:
         elif not said and isinstance(partial, str):
             print(for_stdout(partial))
         raise
-
-
-def _write_chunks(chunks: Iterable[Any], said: list[str]) -> list[Ending]:
-    """Prints each chunk as JSON, and puts it into `said`. Raises `CommandError` where no choice comes."""
-    endings: dict[int, Ending] = {}
-    for chunk in chunks:
-        said.append("a chunk")
-        write_response(chunk)
-        for choice in chunk.choices:
-            before, said_so_far = endings.get(choice.index, Ending(None, text=False))
-            delta = getattr(choice, "delta", None)
-            text = getattr(choice, "text", None) or (delta and (delta.content or delta.refusal))
-            # The first one counts, or the first by which the text isn't whole.
-            replaces = not before or (cut_of(choice.finish_reason) and not cut_of(before))
-            reason = choice.finish_reason if replaces else before
-            endings[choice.index] = Ending(reason, said_so_far or bool(text))
-    _check_choices([*endings])
-    return [*endings.values()]
 
 
 def write_stream(
@@ -198,9 +182,7 @@ def write_stream(
     finally:
         plain.end()
         out.end()
-    choices = events.final().choices
-    _check_choices(choices)
-    return Ending(choices[0].finish_reason, bool("".join(said)))
+    return _endings(events.final().choices)[0]
 
 
 @contextmanager
@@ -249,14 +231,14 @@ def _printed_if_lost(text: io.StringIO) -> Generator[None]:
         raise
 
 
-def _check_choices(choices: Sequence[object]) -> None:
+def _endings(choices: Sequence[Choice]) -> list[Ending]:
+    """How the choices of a response ended. Raises `CommandError` where there is none."""
     if not choices:
         raise CommandError("the response holds no choice", ExitCode.BROKEN)
+    return [Ending(choice.finish_reason, bool(_text_of(choice))) for choice in choices]
 
 
-def _print_choices(
-    choices: Sequence[horay_async.CompletionChoice | horay_async.ChatChoice], *, markdown: bool
-) -> None:
+def _print_choices(choices: Sequence[Choice], *, markdown: bool) -> None:
     text = BETWEEN_CHOICES.join(map(_text_of, choices))
     if markdown and _can_draw():
         from horay_async.cli.markdown import print_markdown  # noqa: PLC0415 - loads rich
@@ -286,7 +268,7 @@ class _Plain:
             self.write("\n")
 
 
-def _text_of(choice: horay_async.CompletionChoice | horay_async.ChatChoice) -> str:
+def _text_of(choice: Choice) -> str:
     if isinstance(choice, horay_async.CompletionChoice):
         return choice.text
     return choice.message.content or choice.message.refusal or ""
