@@ -16,6 +16,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from horay_async._json import Json, is_object
+from horay_async.models._base import refuse_constant
 
 from . import hosts
 from .embeddings import embedding_call, embedding_response
@@ -241,7 +242,7 @@ async def _name_request(_: web.Request, response: web.StreamResponse) -> None:
 
 async def _body(request: web.Request) -> Mapping[str, object]:
     try:
-        body = json.loads(await request.read(), parse_constant=_no_constant)
+        body = json.loads(await request.read(), parse_constant=refuse_constant)
         # llama.cpp takes no lone surrogates, which JSON's \u escapes can smuggle in.
         json.dumps(body, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
@@ -249,10 +250,6 @@ async def _body(request: web.Request) -> Mapping[str, object]:
     if not is_object(body):
         raise ApiProblem(400, "the body must be a JSON object", code="invalid_json")
     return body
-
-
-def _no_constant(name: str) -> object:
-    raise ValueError(f"{name} is no JSON number")
 
 
 async def _open_stream(request: web.Request) -> web.StreamResponse:

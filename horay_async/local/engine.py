@@ -208,13 +208,13 @@ class Engine:
         self._ready = False
         self._start_failed: str | None = None
         """Why the last process never came up, as a sentence without its full stop; else None."""
-        self._last_message = 0.0
-        """When the process last said something, by the loop's clock."""
-        self._started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._started = asyncio.Event()
+        """Set once the first process is ready, or can't be."""
         self.closing: bool = False
         self.restarts: int = 0
         """How many processes were started after the first one."""
         self._watch: asyncio.TimerHandle | None = None
+        """Ends a process that stays silent over its jobs."""
         self._process: Process | None = None
         self._spawn()
 
@@ -229,7 +229,7 @@ class Engine:
 
     async def loaded(self) -> None:
         """Wait until the model is loaded; raises `LocalServerError` if it can't be."""
-        await asyncio.shield(self._started)
+        await self._started.wait()
         if self._start_failed is not None:
             raise LocalServerError(f"{self._start_failed}.")
 
@@ -258,10 +258,7 @@ class Engine:
     def interrupt(self) -> None:
         """Stop all jobs now; their streams end with a 503."""
         self.closing = True
-        self._stop_watching()
-        self._end_jobs([*self._running.values(), *self._waiting], _stopping())
-        self._running.clear()
-        self._waiting.clear()
+        self._end_jobs(_stopping(), waiting=True)
 
     def close(self) -> None:
         """Stop all jobs and end the process."""
@@ -282,12 +279,12 @@ class Engine:
             self._process.send({"config": self._config})
 
     def _receive(self, message: Event | None) -> None:
-        self._last_message = asyncio.get_running_loop().time()
+        self._watch_anew()
         if message is None:
             self._died()
         elif "ready" in message:
             self._ready = True
-            self._set_started()
+            self._started.set()
             self._fill()
         elif "failed" in message:
             self._start_failed = f"The model engine can't be started: {message['failed']}"
@@ -305,8 +302,6 @@ class Engine:
                 del self._running[message["id"]]
                 job.receive(None)
                 self._fill()
-                if not self._running:
-                    self._stop_watching()
             elif is_object(message["event"]):
                 job.receive(message["event"])
 
@@ -322,25 +317,23 @@ class Engine:
             ended = f"The model engine can't be started: its process ended {ending}"
             self._not_started(self._start_failed or ended)
             return
-        stopped, self._running = list(self._running.values()), {}
-        self._end_jobs(stopped, _failed(f"the model engine ended {ending}; it is restarted"))
+        self._end_jobs(_failed(f"the model engine ended {ending}; it is restarted"), waiting=False)
         self.restarts += 1
         self._spawn()
 
     def _not_started(self, reason: str) -> None:
         self._start_failed = reason
-        self._set_started()
-        stopped = [*self._waiting]
-        self._waiting.clear()
-        self._end_jobs(stopped, _failed(reason))
+        self._started.set()
+        self._end_jobs(_failed(reason), waiting=True)
 
-    def _set_started(self) -> None:
-        if not self._started.done():
-            self._started.set_result(None)
-
-    @staticmethod
-    def _end_jobs(jobs: Sequence[Job], problem: ApiProblem) -> None:
-        for job in jobs:
+    def _end_jobs(self, problem: ApiProblem, *, waiting: bool) -> None:
+        """End the jobs that run, and those that wait, too."""
+        ended = [*self._running.values(), *(self._waiting if waiting else ())]
+        self._running.clear()
+        if waiting:
+            self._waiting.clear()
+        self._watch_anew()
+        for job in ended:
             job.receive({"problem": problem})
 
     def _fill(self) -> None:
@@ -349,27 +342,19 @@ class Engine:
             job = self._waiting.popleft()
             self._numbers += 1
             self._running[self._numbers] = job
-            self._last_message = asyncio.get_running_loop().time()
             assert self._process is not None  # it is ready
             self._process.send({"id": self._numbers, "kind": job.kind, "job": job.fields})
-        if self._running and self._watch is None:
-            self._watch = asyncio.get_running_loop().call_later(HUNG_AFTER, self._end_hung)
+        self._watch_anew()
 
-    def _stop_watching(self) -> None:
+    def _watch_anew(self) -> None:
+        """Count the seconds of silence from now on, as long as there are jobs."""
         if self._watch is not None:
             self._watch.cancel()
             self._watch = None
-
-    def _end_hung(self) -> None:
-        """End the process if it has been silent for too long; else look again later."""
-        self._watch = None
-        if not self._running or self._process is None:
-            return
-        loop = asyncio.get_running_loop()
-        if self._last_message + HUNG_AFTER <= loop.time():
-            self._process.popen.kill()  # `_receive` hears of it
-        else:
-            self._watch = loop.call_at(self._last_message + HUNG_AFTER, self._end_hung)
+        if self._running and self._process is not None:
+            # `_receive` hears of its end.
+            end = self._process.popen.kill
+            self._watch = asyncio.get_running_loop().call_later(HUNG_AFTER, end)
 
 
 class Run:

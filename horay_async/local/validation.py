@@ -62,39 +62,37 @@ def integer(low: int, high: int = INT32_MAX) -> Check:
     return check
 
 
-def any_integer(name: str, value: object) -> None:
-    """A whole number of any size."""
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise refuse(name, "must be an integer")
-
-
-def boolean(name: str, value: object) -> None:
-    """`true` or `false`."""
-    if not isinstance(value, bool):
-        raise refuse(name, "must be true or false")
-
-
-def string(name: str, value: object) -> None:
-    """Text, possibly empty."""
-    if not isinstance(value, str):
-        raise refuse(name, "must be a string")
-
-
-def one_of(choices: Collection[str]) -> Check:
-    """One of a few strings."""
+def must_be(expected: str, fits: Callable[[Any], object]) -> Check:
+    """A value for which `fits` is true; `expected` is what to call such a value."""
 
     def check(name: str, value: object) -> None:
-        if value not in choices:
-            raise refuse(name, f"must be one of {', '.join(choices)}")
+        if not fits(value):
+            raise refuse(name, f"must be {expected}")
 
     return check
 
 
+def one_of(choices: Collection[str]) -> Check:
+    """One of a few strings."""
+    return must_be(f"one of {', '.join(choices)}", choices.__contains__)
+
+
+any_integer: Final = must_be("an integer", lambda value: type(value) is int)
+boolean: Final = must_be("true or false", lambda value: isinstance(value, bool))
+string: Final = must_be("a string", lambda value: isinstance(value, str))
+tool_choice: Final = must_be(
+    f"one of {', '.join(TOOL_CHOICES)}, or a function by its name",
+    lambda value: value in TOOL_CHOICES or _function_name(value) is not None,
+)
+filled: Final = must_be(
+    "an array of non-empty strings",
+    lambda value: is_array(value) and all(isinstance(item, str) and item for item in value),
+)
+
+
 def stops(name: str, value: object) -> None:
     """An array of non-empty strings; this family also takes one string alone."""
-    items = [value] if isinstance(value, str) else value
-    if not is_array(items) or not all(isinstance(item, str) and item for item in items):
-        raise refuse(name, "must be an array of non-empty strings")
+    filled(name, [value] if isinstance(value, str) else value)
 
 
 def logit_bias(name: str, value: object) -> None:
@@ -137,12 +135,6 @@ def tools(name: str, value: object) -> None:
     for place, tool in enumerate(value):
         if _function_name(tool) is None:
             raise refuse(f"{name}[{place}]", "must be a function with a name")
-
-
-def tool_choice(name: str, value: object) -> None:
-    """Whether to call a tool, or which."""
-    if value not in TOOL_CHOICES and _function_name(value) is None:
-        raise refuse(name, f"must be one of {', '.join(TOOL_CHOICES)}, or a function by its name")
 
 
 def _function_name(value: object) -> str | None:

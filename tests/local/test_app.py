@@ -189,7 +189,7 @@ async def test_engine_refusal(wire: Wire, stream: bool) -> None:
     [
         (b'{"model": "m", ', "not valid JSON"),
         (b"\xff", "not valid JSON"),
-        (b'{"temperature": NaN}', "NaN is no JSON number"),
+        (b'{"temperature": NaN}', "NaN is no JSON"),
         (b'{"prompt": "\\ud800"}', "not valid JSON"),
         (b"[" * 100_000, "not valid JSON"),
         (b"[1]", "must be a JSON object"),
