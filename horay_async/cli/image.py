@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from tempfile import NamedTemporaryFile, TemporaryDirectory
 from typing import Annotated, Any, Final, cast
@@ -86,48 +86,41 @@ def image(
             if as_json:
                 write_response(response)
             raise CommandError("the response holds no picture", ExitCode.BROKEN)
-        if to_stdout:
-            _write_to_stdout(client, response.images)
-            return
-        failure: Exception | None = None
-        left = list(response.images)
+        failures: list[Exception] = []
+        unsaved = list(response.images)
         try:
+            if to_stdout:
+                _write_to_stdout(client, unsaved[0])
+                del unsaved[0]
+                return
             if as_json:
-                failure = _failure_of(partial(write_response, response))
+                with _collected(failures):
+                    write_response(response)
             for number, picture in enumerate(response.images, 1):
-                try:
+                with _collected(failures):
                     # the name is asked for once: no further picture replaces a file
                     if output and number == 1:
                         path = _save(client, picture, output)
                     else:
                         path = _save_new(client, picture, output or _name(described, picture.url))
-                except (horay_async.HorayError, OSError) as error:
-                    failure = failure or error
-                    _tell_place(picture)
-                    del left[0]
-                else:
-                    del left[0]
-                    problem = _failure_of(
-                        partial(_tell_saved, path, as_json=as_json, preview=preview)
-                    )
-                    failure = failure or problem
-        except BaseException:  # Ctrl-C
-            for picture in left:
+                    unsaved.remove(picture)
+                    _tell_saved(path, as_json=as_json, preview=preview)
+        finally:
+            for picture in unsaved:
                 _tell_place(picture)
-            raise
-        if failure is not None:
-            raise failure
+        if failures:
+            raise failures[0]
     if response.seed is not None and sys.stdout.isatty():
         note(f"seed {response.seed}")
 
 
-def _failure_of(step: Callable[[], object]) -> Exception | None:
-    """What a step fails with; the steps after it are made all the same: each picture is paid for."""
+@contextmanager
+def _collected(failures: list[Exception]) -> Generator[None]:
+    """Notes what the block fails with. What comes after it is done all the same: each picture is paid for."""
     try:
-        step()
+        yield
     except (horay_async.HorayError, OSError) as error:
-        return error
-    return None
+        failures.append(error)
 
 
 def _tell_saved(path: Path, *, as_json: bool, preview: bool) -> None:
@@ -145,23 +138,12 @@ def _tell_saved(path: Path, *, as_json: bool, preview: bool) -> None:
         show(data)
 
 
-def _write_to_stdout(
-    client: horay_async.Horay, pictures: Sequence[horay_async.GeneratedImage]
-) -> None:
-    """Writes the first picture; of the others only their places can be told."""
-    first, *others = pictures
-    try:
-        with TemporaryDirectory() as folder:
-            path = Path(folder, "picture")
-            _save(client, first, path)
-            sys.stdout.buffer.write(path.read_bytes())
-            sys.stdout.buffer.flush()
-    except BaseException:
-        _tell_place(first)
-        raise
-    finally:
-        for picture in others:
-            _tell_place(picture)
+def _write_to_stdout(client: horay_async.Horay, picture: horay_async.GeneratedImage) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "picture")
+        _save(client, picture, path)
+        sys.stdout.buffer.write(path.read_bytes())
+        sys.stdout.buffer.flush()
 
 
 def _save(client: horay_async.Horay, picture: horay_async.GeneratedImage, path: Path) -> Path:
