@@ -482,24 +482,19 @@ def _held(whole: Json) -> Json:
     object, as none of them lists all.
     """
     shared: set[str] = set()
-
-    def share(schema: Any, *, also: bool) -> None:
-        """Collect the definitions that describe a value together with other schemas."""
+    """The definitions that describe a value together with other schemas."""
+    pending: list[tuple[Any, bool]] = [(whole, False)]
+    while pending:
+        schema, also = pending.pop()
         if not is_object(schema):
-            return
+            continue
         several = also or len(_own(schema)) > 1
-        if "$ref" in schema and several:
-            shared.add(schema["$ref"].removeprefix("#/$defs/"))
+        name = schema.get("$ref", "").removeprefix("#/$defs/")
+        if name and several and name not in shared:
+            shared.add(name)
+            pending.append((whole["$defs"][name], True))  # what it refers to in turn is shared too
         for key, one in _parts(schema):
-            share(one, also=key in _IN_PLACE and (several or key == "allOf"))
-
-    share(whole, also=False)
-    # What a shared definition refers to in turn is shared too.
-    found = -1
-    while found < len(shared):
-        found = len(shared)
-        for name in [*shared]:
-            share(whole["$defs"][name], also=True)
+            pending.append((one, key in _IN_PLACE and (several or key == "allOf")))
 
     def hold(schema: Any, *, closes: bool) -> Any:
         if not is_object(schema):
