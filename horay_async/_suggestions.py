@@ -492,19 +492,19 @@ def about_value(name: str, value: object) -> str:
         and "Timeout" in kind.__name__
     ):
         timeouts = {
-            "total": ("total",),
-            "connect": ("connect", "sock_connect"),
-            "first_byte": ("read", "sock_read"),
-            "idle": ("read", "sock_read"),
-            "queue": ("pool",),
+            "total": ["total"],
+            "connect": ["sock_connect", "connect"],
+            "first_byte": ["sock_read", "read"],
+            "idle": ["sock_read", "read"],
+            "queue": ["pool"],
         }
-        given = [
-            f"{ours}={seconds!r}"
+        seconds = {
+            ours: getattr(value, name)
             for ours, theirs in timeouts.items()
-            if (
-                seconds := next(filter(None, (getattr(value, name, None) for name in theirs)), None)
-            )
-        ]
+            for name in theirs
+            if getattr(value, name, None)
+        }
+        given = [f"{ours}={each!r}" for ours, each in seconds.items()]
         return f"use Timeouts({', '.join(given)}) in the place of {package}'s {kind.__name__}"
     if isinstance(value, tuple):
         return "use Timeouts(connect=..., idle=..., total=...) in the place of a tuple"

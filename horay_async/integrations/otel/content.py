@@ -55,13 +55,10 @@ def set_output(span: Span, response: Response, *, capture: bool, old: bool = Fal
 
 def input_messages(body: SentBody) -> str | None:
     """What the model was sent: the conversation, or the prompt as a message of the user."""
-    if bytes(body.messages):
-        messages = msgspec.json.decode(body.messages)
-        if not is_array(messages):
-            return None
-        return _as_json([_message(message) for message in messages])
-    if bytes(body.prompt):
-        return _as_json([{"role": "user", "parts": list(_parts(msgspec.json.decode(body.prompt)))}])
+    if (messages := body.get("messages")) is not None:
+        return _as_json([_message(message) for message in messages]) if is_array(messages) else None
+    if (prompt := body.get("prompt")) is not None:
+        return _as_json([{"role": "user", "parts": list(_parts(prompt))}])
     return None
 
 
@@ -89,8 +86,7 @@ def output_messages(response: Response, *, cut: str | None = None) -> str | None
 
 def tool_definitions(body: SentBody) -> str | None:
     """The tools that the model may ask for, by name alone: their schemas are large."""
-    tools = msgspec.json.decode(body.tools) if bytes(body.tools) else None
-    if not is_array(tools):
+    if not is_array(tools := body.get("tools")):
         return None
     functions = [fields_of(fields_of(tool).get("function")) for tool in tools]
     return _as_json([{"type": "function", "name": str(each.get("name"))} for each in functions])

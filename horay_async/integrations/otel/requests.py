@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
@@ -9,7 +10,7 @@ from urllib.parse import urlsplit
 import attrs
 import msgspec
 
-from horay_async._json import is_object
+from horay_async._json import fields_of
 from horay_async._observers import CallStarted
 from horay_async._protocol.wire.clean import well_formed
 from horay_async.integrations.otel.conventions import LATEST, OLD, Version
@@ -27,30 +28,23 @@ OPERATIONS = {
 """`gen_ai.operation.name` by path."""
 
 
-class SentBody(msgspec.Struct):
-    """What is looked at of a body. Anything may stand there: what is wrong is the server's to say."""
-
-    model: Any = None
-    n: Any = None
-    max_tokens: Any = None
-    max_completion_tokens: Any = None
-    temperature: Any = None
-    top_p: Any = None
-    top_k: Any = None
-    reasoning_effort: Any = None
-    dimensions: Any = None
-    encoding_format: Any = None
-    frequency_penalty: Any = None
-    presence_penalty: Any = None
-    seed: Any = None
-    stop: Any = None
-    response_format: Any = None
-    messages: msgspec.Raw = msgspec.Raw(b"")
-    prompt: msgspec.Raw = msgspec.Raw(b"")
-    tools: msgspec.Raw = msgspec.Raw(b"")
+_fields_of = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
-_body_of = msgspec.json.Decoder(SentBody).decode
+class SentBody:
+    """A body, of whose fields each is decoded when it is asked for. Raises `MsgspecError` for what is no JSON object.
+
+    Anything may stand in a field: what is wrong is the server's to say.
+    """
+
+    def __init__(self, raw: bytes) -> None:
+        self._fields = _fields_of(raw)
+
+    def get(self, name: str) -> Any:
+        """The value of a field; None where there is none, or one that can't be read."""
+        with suppress(KeyError, msgspec.MsgspecError):
+            return msgspec.json.decode(self._fields[name])
+        return None
 
 
 @attrs.frozen(kw_only=True)
@@ -71,33 +65,31 @@ class DescribedRequest:
 
     def attributes(self, version: Version) -> dict[str, Any]:
         """All that the span begins with."""
-        body = self.body
-        most = body.max_tokens if body.max_completion_tokens is None else body.max_completion_tokens
-        stop: Any = [body.stop] if isinstance(body.stop, str) else body.stop
+        get = self.body.get
+        most, stop, effort = get("max_completion_tokens"), get("stop"), get("reasoning_effort")
         found: dict[str, Any] = {
-            "gen_ai.request.choice.count": None if body.n == 1 else whole(body.n),
-            "gen_ai.request.frequency_penalty": real(body.frequency_penalty),
-            "gen_ai.request.max_tokens": whole(most),
-            "gen_ai.request.presence_penalty": real(body.presence_penalty),
-            "gen_ai.request.seed": whole(body.seed),
-            "gen_ai.request.stop_sequences": texts(stop),
+            "gen_ai.request.choice.count": None if get("n") == 1 else whole(get("n")),
+            "gen_ai.request.frequency_penalty": real(get("frequency_penalty")),
+            "gen_ai.request.max_tokens": whole(get("max_tokens") if most is None else most),
+            "gen_ai.request.presence_penalty": real(get("presence_penalty")),
+            "gen_ai.request.seed": whole(get("seed")),
+            "gen_ai.request.stop_sequences": texts([stop] if isinstance(stop, str) else stop),
             "gen_ai.request.stream": self.stream or None,
-            "gen_ai.request.temperature": real(body.temperature),
-            "gen_ai.request.top_k": real(body.top_k) if version == OLD else whole(body.top_k),
-            "gen_ai.request.top_p": real(body.top_p),
-            "gen_ai.request.encoding_formats": texts([body.encoding_format]),
-            "gen_ai.embeddings.dimension.count": whole(body.dimensions),
+            "gen_ai.request.temperature": real(get("temperature")),
+            "gen_ai.request.top_k": (real if version == OLD else whole)(get("top_k")),
+            "gen_ai.request.top_p": real(get("top_p")),
+            "gen_ai.request.encoding_formats": texts([get("encoding_format")]),
+            "gen_ai.embeddings.dimension.count": whole(get("dimensions")),
             "gen_ai.output.type": self._output_type(),
         }
-        if version == LATEST and isinstance(body.reasoning_effort, str):
-            found["gen_ai.request.reasoning.level"] = well_formed(body.reasoning_effort)
+        if version == LATEST and isinstance(effort, str):
+            found["gen_ai.request.reasoning.level"] = well_formed(effort)
         return self.identity | {name: value for name, value in found.items() if value is not None}
 
     def _output_type(self) -> str | None:
         if self.operation == "generate_content":
             return "image"
-        form = self.body.response_format
-        kind = form.get("type") if is_object(form) else None
+        kind = fields_of(self.body.get("response_format")).get("type")
         return {"text": "text", "json_object": "json", "json_schema": "json"}.get(str(kind))
 
 
@@ -121,12 +113,12 @@ def _described(
     if raw is None:
         return None
     try:
-        body = _body_of(raw)
+        body = SentBody(raw)
     except msgspec.MsgspecError:  # a body of the caller's own making, by `client.request`
         return None
     identity = {"gen_ai.operation.name": operation, **identity}
-    if isinstance(body.model, str):
-        identity["gen_ai.request.model"] = well_formed(body.model)
+    if isinstance(model := body.get("model"), str):
+        identity["gen_ai.request.model"] = well_formed(model)
     return DescribedRequest(operation=operation, body=body, stream=stream, identity=identity)
 
 
