@@ -64,16 +64,11 @@ class SSEDecoder:
         "_id",
         "_keep_ids",
         "_max_event_bytes",
-        "is_between_events",
         "named",
         "stray",
     )
 
     def __init__(self, *, max_event_bytes: int, keep_ids: bool = False) -> None:
-        self.is_between_events = False
-        """Whether the next byte begins an event, whatever it is; not said of the first one, before which a byte-order mark
-        may come.
-        """
         self.named = False
         """Whether any event so far had a name."""
         self.stray = b""
@@ -116,7 +111,6 @@ class SSEDecoder:
         if self._held:
             whole = self._take_held() + whole
         events = self._bounded(whole) if len(whole) > self._max_event_bytes else self._events(whole)
-        self.is_between_events = not self._after_cr
         if len(data) > end:
             self._hold(data[end:], events)
         return events
@@ -139,7 +133,6 @@ class SSEDecoder:
     def _hold(self, data: bytes, events: list[bytes]) -> None:
         """Keeps the beginning of an event; `events` are those that are to be delivered before it."""
         if data:
-            self.is_between_events = False
             self._held.append(data)
             self._held_bytes += len(data)
         if self._held_bytes > self._max_event_bytes:
