@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import attrs
 
@@ -57,7 +58,7 @@ class RetryPolicy(FrozenRecord):
     ) -> float | None:
         """Seconds to wait before the next attempt, or None to give up and raise `error`.
 
-        `retries` counts the retries already made. `billed_per_run` says that each run is paid for, as with
+        `retries` counts the retries already made; with `max_retries=0` it isn't called. `billed_per_run` says that each run is paid for, as with
         images. `random` gives a number from 0 up to 1.
 
         Backoff is exponential with full jitter: a random part of a bound that doubles, as the AWS
@@ -94,3 +95,8 @@ class RetryPolicy(FrozenRecord):
         else:
             return False
         return safe or (self.retry_unknown_images if billed_per_run else self.retry_unknown)
+
+
+def retry_delay(policy: RetryPolicy, error: APIError, **known: Any) -> float | None:
+    """What `policy.delay` returns, or None where there are to be no retries, of which a subclass's `delay` needn't know."""
+    return policy.delay(error, **known) if policy.max_retries else None

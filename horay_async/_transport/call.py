@@ -21,6 +21,7 @@ from horay_async._protocol.wire.drift import DriftWatch
 from horay_async._protocol.wire.errors import bad_response, status_error
 from horay_async._protocol.wire.request import Request
 from horay_async._protocol.wire.size_limits import MAX_ERROR_BYTES, MAX_ERROR_SECONDS
+from horay_async._retry_policy import retry_delay
 from horay_async._transport.aiohttp_internals import HTTPResponse
 from horay_async._transport.connection import PendingRequest
 from horay_async._transport.connection_pool import ConnectionPool, pool_key
@@ -181,7 +182,8 @@ class Call:
 
     def _retry_delay(self, error: APIError) -> float | None:
         """Seconds to wait before the next attempt; None where `error` is the end of the call."""
-        delay = self.request.retry.delay(
+        delay = retry_delay(
+            self.request.retry,
             error,
             retries=len(self.attempts) - 1,
             billed_per_run=self.request.billed_per_run,

@@ -10,12 +10,12 @@ import attrs
 from horay_async._protocol.limits.request_size import RequestSize
 from horay_async._protocol.wire.decode import BodyDecoder
 from horay_async._protocol.wire.request import Request
+from horay_async._retry_policy import RetryPolicy, retry_delay
 from horay_async.batch.outcomes import is_overloaded
 from horay_async.batch.results import BatchResult
 from horay_async.errors import APIError, HorayError
 from horay_async.models._base import Response
 from horay_async.models.meta import Attempt
-from horay_async.options import RetryPolicy
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
@@ -65,8 +65,8 @@ class WorkItem:
         business, so it is asked as for the first time.
         """
         billed = self.request.billed_per_run
-        delay = self.policy.delay(error, retries=0, billed_per_run=billed, random=lambda: 0.5)
-        return delay is not None
+        known = {"retries": 0, "billed_per_run": billed, "random": lambda: 0.5}
+        return retry_delay(self.policy, error, **known) is not None
 
     def result(
         self, now: float, *, response: Response | None = None, error: HorayError | None = None
@@ -94,4 +94,4 @@ class DeferredPolicy(RetryPolicy):
     policy: RetryPolicy
 
     def delay(self, error: APIError, **known: Any) -> float | None:
-        return None if is_overloaded(error) else self.policy.delay(error, **known)
+        return None if is_overloaded(error) else retry_delay(self.policy, error, **known)

@@ -19,6 +19,7 @@ from horay_async import (
     APIError,
     APIStatusError,
     AsyncHoray,
+    BatchRequest,
     Completion,
     ConfigurationError,
     Execution,
@@ -489,6 +490,30 @@ async def test_delays_that_are_none(
             await complete(client)
         assert isinstance(caught.value.__context__, APIStatusError)
     assert len(fault_server.requests) == 1
+
+
+class Always(RetryPolicy):
+    """Looks at nothing."""
+
+    def delay(self, error: APIError, **known: Any) -> float | None:
+        return 0.0
+
+
+@pytest.mark.parametrize("status", [429, 500])
+async def test_no_retries_is_none_whatever_the_policy(
+    fault_server: FaultServer, connect: Connect, status: int
+) -> None:
+    """A call or a batch that is to be sent once is sent once."""
+    fault_server.always(error(status))
+    async with connect(retry=Always()) as client:
+        with pytest.raises(APIStatusError):
+            await complete(client.with_options(max_retries=0))
+        assert len(fault_server.requests) == 1
+        request = BatchRequest.completion(model="m", prompt="p")
+        once = client.with_options(max_retries=0)
+        (result,) = [result async for result in once.batch.run([request])]
+    assert isinstance(result.error, APIStatusError)
+    assert len(fault_server.requests) == 2
 
 
 @pytest.mark.parametrize("stream", [False, True])
