@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Literal, Unpack, cast, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, Unpack, cast, get_origin, get_type_hints
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import LangSmithParams, LanguageModelInput
@@ -279,9 +279,8 @@ def _tool_choice(choice: str | bool | dict[str, Any], names: set[str]) -> str | 
 
 def _is_ours(schema: object) -> bool:
     """Whether `schema` is a class that LangChain leaves to this package to describe: it knows pydantic's and typed dictionaries."""
-    return isinstance(schema, type) and (
-        hasattr(schema, "__attrs_attrs__") or hasattr(schema, "__dataclass_fields__")
-    )
+    cls = get_origin(schema) or schema
+    return hasattr(cls, "__attrs_attrs__") or hasattr(cls, "__dataclass_fields__")
 
 
 def _function_of(cls: type[Any]) -> dict[str, Any]:
@@ -293,9 +292,9 @@ def _function_of(cls: type[Any]) -> dict[str, Any]:
 
 def _traced_schema(schema: dict[str, Any] | type) -> dict[str, Any] | type:
     """What LangChain's traces get of a schema, which LangChain describes for each call."""
-    if not isinstance(schema, type) or not _is_ours(schema):
+    if not _is_ours(schema):
         return schema
-    function = _function_of(schema)
+    function = _function_of(cast("type[Any]", schema))
     return {"title": function["name"], **function["parameters"]}
 
 
@@ -303,8 +302,8 @@ def _structured(
     schema: dict[str, Any] | type, method: Method, strict: bool
 ) -> tuple[dict[str, Any], OutputParserLike[Any] | Runnable[Any, Any]]:
     """What is sent for a schema, and what makes the result of the message."""
-    cls: type[Any] = schema if isinstance(schema, type) else dict
-    ours = _is_ours(cls)
+    ours = _is_ours(schema)
+    cls: type[Any] = dict if isinstance(schema, dict) else schema
     pydantic = not ours and is_basemodel_subclass(cls)
     whole: OutputParserLike[Any] | Runnable[Any, Any]
     if ours:

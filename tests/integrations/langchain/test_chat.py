@@ -7,7 +7,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any, Generic, TypeVar, cast
 
 import attrs
 import pytest
@@ -57,6 +57,8 @@ from horay_async.testing import (
 from tests.integrations.scripted_model import scripted_model
 
 pytestmark = pytest.mark.anyio
+
+T = TypeVar("T")
 
 Connect = Callable[..., ChatHoray]
 
@@ -349,6 +351,26 @@ def test_nested_classes(fault_server: FaultServer, connect: Connect, method: Any
     inner = Section(Order("tea", 3), [])
     assert model.invoke("hi") == Section(Order("tea", 3), [inner])
     assert list(model.stream("hi"))[-1] == Section(Order("tea", 3), [inner])
+
+
+@attrs.define
+class Pair(Generic[T]):
+    """A class of which a type is still to be said."""
+
+    first: T
+    second: T
+
+
+@pytest.mark.parametrize("method", ["json_schema", "function_calling", "json_mode"])
+def test_generic_class(fault_server: FaultServer, connect: Connect, method: Any) -> None:
+    """It is one with its type."""
+    fault_server.always(
+        chat('{"first": 1, "second": 2}') if method == "json_mode" else scripted_model
+    )
+    form: Any = Pair[int]
+    found: Any = connect().with_structured_output(form, method=method).invoke("1 and 2")
+    assert isinstance(found, Pair)
+    assert isinstance(found.first, int)
 
 
 def test_structured_mismatch(fault_server: FaultServer, connect: Connect) -> None:
