@@ -369,7 +369,7 @@ def test_generic_class(fault_server: FaultServer, connect: Connect, method: Any)
     )
     form: Any = Pair[int]
     found: Any = connect().with_structured_output(form, method=method).invoke("1 and 2")
-    assert isinstance(found, Pair)
+    assert attrs.asdict(found).keys() == {"first", "second"}
     assert isinstance(found.first, int)
 
 
