@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterator
@@ -165,8 +166,6 @@ class Prefetcher(Generic[T]):
         self._lists.put(ConfigurationError(FORKED if forked_away else STREAM_CLOSED))
 
     async def _run(self) -> None:
-        import asyncio  # noqa: PLC0415 - loaded by now
-
         loop = asyncio.get_running_loop()
         put = self._lists.put
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import asyncio
 import atexit
 import contextlib
 import os
@@ -10,20 +11,17 @@ import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from concurrent.futures import Future
 from contextvars import Context, copy_context
 from functools import partial
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from horay_async._transport.connection_slots import CLIENT_CLOSED
+from horay_async._transport.loops import BLOCKED_THREAD
 from horay_async.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    import asyncio
-
     from anyio.abc import TaskGroup
-    from anyio.from_thread import BlockingPortal
 
 R = TypeVar("R")
 
@@ -110,10 +108,6 @@ class BlockingCall(Generic[R]):
 
     async def run(self) -> None:
         """Runs the function, on the thread's loop. Raises nothing: the error would end the calls beside it."""
-        import asyncio  # noqa: PLC0415 - loaded by now
-
-        from horay_async._transport.loops import BLOCKED_THREAD  # noqa: PLC0415 - needs asyncio
-
         BLOCKED_THREAD.set(self._caller)
         self._task = asyncio.current_task()
         try:
@@ -180,24 +174,23 @@ class BlockingCall(Generic[R]):
 
 
 class LoopThread:
-    """A thread with an event loop and anyio's blocking portal. It ends with the last client that uses it.
+    """A thread with an event loop. It ends with the last client that uses it.
 
     A caller may be interrupted between any two steps, by Ctrl-C or by a signal handler that calls, too. So no
-    caller may hold a lock that this thread takes, as those of `Future`, `Event` and `Thread.start` are, and the portal's
-    `start_task_soon` waits for a `Future`. So the portal is given one coroutine, `_serve`, by a thread that no signal
-    interrupts and that ends then; and a caller puts its call into `_inbox`, wakes `_serve`, which takes no lock, and waits
-    for the call's own.
+    caller may hold a lock that this thread takes, as those of `Future`, `Event` and `Thread.start` are; and anyio's blocking
+    portal waits for a `Future`. So this one is started by a thread that no signal interrupts and that ends then; and a caller
+    puts its call into `_inbox`, wakes `_serve`, which takes no lock, and waits for the call's own.
     """
 
     def __init__(self, shared: _Shared) -> None:
-        self._shared = shared
+        self.shared: _Shared = shared
+        """What the blocking clients of its process share."""
         self._thread = threading.Thread(
             target=self._guarded, args=(self._run,), name="horay-blocking", daemon=True
         )
         self._start_once = threading.Lock()
         self._started = False  # whether there is somebody who starts it
         self._inbox: SimpleQueue[tuple[Context, BlockingCall[Any]]] = SimpleQueue()
-        self._portal: Future[BlockingPortal] = Future()
         self._woken: asyncio.Event  # set before `loop`
         self.loop: asyncio.AbstractEventLoop | None = None
         """Once it takes calls from the inbox."""
@@ -211,6 +204,11 @@ class LoopThread:
         """What it has ended by, where that was no closing."""
         self._over = False
 
+    @property
+    def takes_calls(self) -> bool:
+        """Whether it doesn't end, and belongs to this process."""
+        return not self.ending and self.shared is _shared
+
     def submit(self, call: BlockingCall[Any]) -> None:
         """Hands a call over. Where the thread can't run, the call is over at once."""
         call.submitted_to(self)
@@ -218,7 +216,7 @@ class LoopThread:
         self._wake()
         if self._over:  # it may have missed this one
             call.finish()
-        if self._shared is not _shared:  # forked since the handle gave this thread
+        if self.shared is not _shared:  # forked since the handle gave this thread
             call.abandon_after_fork()
 
     def end_soon(self) -> None:
@@ -228,9 +226,9 @@ class LoopThread:
 
     def join(self, timeout: float | None = None) -> None:
         """Waits for its end, if that has begun, except on a thread of this kind."""
-        if not self.ending or threading.get_ident() in self._shared.threads:
+        if not self.ending or threading.get_ident() in self.shared.threads:
             return
-        last = BlockingCall(self._open_portal)  # never begun: over when the thread is
+        last = BlockingCall(self._serve)  # never begun: over when the thread is
         last.submitted_to(self)
         if not self._over:
             last.wait(timeout)
@@ -254,7 +252,7 @@ class LoopThread:
         try:
             if sys.is_finalizing():  # a thread started now would never run
                 raise RuntimeError("the interpreter is shutting down")
-            _thread.start_new_thread(self._guarded, (self._start_serving,))
+            _thread.start_new_thread(self._guarded, (self._start_thread,))
             self._started = True
         except RuntimeError as error:
             if not self._started:
@@ -265,32 +263,24 @@ class LoopThread:
     def _guarded(self, run: Callable[[], None]) -> None:
         """Runs what a thread is for, on which no call may wait; and where that fails, nothing will run any more."""
         ident = threading.get_ident()
-        self._shared.threads[ident] = self
+        self.shared.threads[ident] = self
         try:
             run()
         except BaseException as error:  # noqa: BLE001 - raised where callers wait
             self._finish(error)
         finally:
-            self._shared.threads.pop(ident, None)
+            self.shared.threads.pop(ident, None)
 
-    def _start_serving(self) -> None:
-        """Starts the loop's thread, and has its portal run `_serve`."""
+    def _start_thread(self) -> None:
         if self._start_once.acquire(blocking=False):
             self._started = True
-            with _loading:
-                self._thread.start()
-                portal = self._portal.result()
-            portal.start_task_soon(self._serve, portal)
+            self._thread.start()
 
     def _run(self) -> None:
         """What the loop's thread does."""
-        # Loaded here, where nobody's lock is held: anyio takes as long as all the rest, and awaiting callers never
-        # need it.
-        import asyncio  # noqa: PLC0415 - see above
-
         with asyncio.Runner() as runner:
             loop = runner.get_loop()
-            task = loop.create_task(self._open_portal())
+            task = loop.create_task(self._serve())
             # User code may end the loop with a `SystemExit` in a callback, or may stop it, which is a `RuntimeError`
             # here: neither is the callers' end.
             while not task.done() and not loop.is_closed():
@@ -299,31 +289,22 @@ class LoopThread:
             task.result()
         self._finish(None)
 
-    async def _open_portal(self) -> None:
-        from anyio.from_thread import BlockingPortal  # noqa: PLC0415 - see `_run`
-
-        async with BlockingPortal() as portal:
-            self._portal.set_result(portal)
-            await portal.sleep_until_stopped()
-
-    async def _serve(self, portal: BlockingPortal) -> None:
+    async def _serve(self) -> None:
         """Starts what is in the inbox, until the end; then cancels what still runs."""
-        import asyncio  # noqa: PLC0415 - see `_run`
+        with _loading:
+            # Here nobody's lock is held: it takes as long to load as all the rest, and awaiting callers never need it.
+            from anyio import create_task_group  # noqa: PLC0415 - see above
 
-        from anyio import create_task_group  # noqa: PLC0415 - see `_run`
-
+            group = create_task_group()
         woken = self._woken = asyncio.Event()
         self.loop = asyncio.get_running_loop()
-        try:
-            async with create_task_group() as group:
-                while not self.ending:
-                    self._start_calls(group)
-                    await woken.wait()
-                    woken.clear()
-                for call in tuple(self.calls):
-                    call.cancel()
-        finally:
-            await portal.stop()
+        async with group:
+            while not self.ending:
+                self._start_calls(group)
+                await woken.wait()
+                woken.clear()
+            for call in tuple(self.calls):
+                call.cancel()
 
     def _start_calls(self, group: TaskGroup) -> None:
         """Starts each in its caller's context. Nothing of them is held afterwards."""
@@ -340,7 +321,6 @@ class LoopThread:
         if not self._over:
             self.failure = failure
         self.ending = self._over = True
-        self._portal.cancel()
         for call in tuple(self.calls):
             call.finish()
 
@@ -349,9 +329,6 @@ class _Shared:
     """What the blocking clients of this process share. A forked child begins anew."""
 
     def __init__(self) -> None:
-        # Held for a few assignments alone. A signal handler or the garbage collector can run in between, on
-        # the same thread, so it is one that a thread may take twice. It is taken within `try`: from Python 3.14 on,
-        # Ctrl-C can come between the taking by `with` and the block.
         self._lock = threading.RLock()
         self.thread: LoopThread | None = None
         self.threads: dict[int, LoopThread] = {}
@@ -359,28 +336,7 @@ class _Shared:
 
     def attach(self, handle: LoopHandle) -> LoopThread:
         """Gives the handle a thread."""
-        try:
-            self._lock.acquire()
-            new, ident = LoopThread(self), id(handle)
-            # A signal handler's call may have attached this handle just before. From here to the return nothing is called, so
-            # that no handler can run in between.
-            if handle.closed:
-                raise ConfigurationError(CLIENT_CLOSED)
-            before = handle.thread
-            if before is not None and not before.ending and handle.shared is self:
-                return before
-            thread = self.thread
-            if thread is None or thread.ending:
-                self.thread = thread = new
-            handle.thread = thread
-            handle.shared = self
-            thread.handles.add(ident)
-            return thread
-        finally:
-            try:  # noqa: SIM105 - Ctrl-C can come after any call, that of `suppress` too
-                self._lock.release()
-            except RuntimeError:  # it was interrupted before it had it
-                pass
+        return self._locked(partial(self._attach, handle, id(handle), LoopThread(self)))
 
     def detach(self, handle: LoopHandle) -> None:
         """Takes the thread from the handle. The last one ends it."""
@@ -394,24 +350,47 @@ class _Shared:
             self._lock.release()
         thread, handle.thread = handle.thread, None
         handle.closed = True
-        if thread is not None:
-            self._leave(thread, handle)
+        if thread is not None and self._locked(partial(self._leave, thread, id(handle))):
+            thread.end_soon()
 
-    def _leave(self, thread: LoopThread, handle: LoopHandle) -> None:
+    def _locked(self, step: Callable[[], R]) -> R:
+        """What `step` returns, which is done as a whole: a few assignments. A signal handler or the garbage collector can run in
+        between, on the same thread, so the lock is one that a thread may take twice.
+        """
+        # Taken within `try`: from Python 3.14 on, Ctrl-C can come between the taking by `with` and the block.
         try:
             self._lock.acquire()
-            thread.handles.discard(id(handle))
-            if thread.handles:
-                return
-            thread.ending = True
-            if self.thread is thread:
-                self.thread = None
+            done = step()
         finally:
             try:  # noqa: SIM105 - Ctrl-C can come after any call, that of `suppress` too
                 self._lock.release()
             except RuntimeError:  # it was interrupted before it had it
                 pass
-        thread.end_soon()
+        return done
+
+    def _attach(self, handle: LoopHandle, ident: int, new: LoopThread) -> LoopThread:
+        # A signal handler's call may have attached this handle just before. Nothing is called here, so that no handler
+        # can run in between.
+        if handle.closed:
+            raise ConfigurationError(CLIENT_CLOSED)
+        before = handle.thread
+        if before is not None and not before.ending and before.shared is self:
+            return before
+        thread = self.thread
+        if thread is None or thread.ending:
+            self.thread = thread = new
+        handle.thread = thread
+        thread.handles.add(ident)
+        return thread
+
+    def _leave(self, thread: LoopThread, ident: int) -> bool:
+        """Whether it was the last one."""
+        thread.handles.discard(ident)
+        if not thread.handles:
+            thread.ending = True
+            if self.thread is thread:
+                self.thread = None
+        return thread.ending
 
 
 _shared = _Shared()
@@ -449,8 +428,8 @@ def _at_exit() -> None:
 
 
 _loading = threading.RLock()
-"""Held while a thread loads anyio, until its loop runs, and while this process forks: a child would wait for ever for
-what its parent's thread was loading."""
+"""Held while a thread loads anyio, and while this process forks: a child would wait for ever for what its parent's thread was
+loading."""
 
 
 def _before_fork() -> None:
@@ -474,8 +453,12 @@ class LoopHandle:
 
     def __init__(self) -> None:
         self.closed: bool = False
-        self.shared: _Shared | None = None
         self.thread: LoopThread | None = None
+
+    @property
+    def shared(self) -> object:
+        """Stands for the process whose thread it has, see `this_process`; None where it has none."""
+        return None if self.thread is None else self.thread.shared
 
     def submit(self, call: BlockingCall[Any]) -> None:
         """Hands a call to the thread. Raises `ConfigurationError` once the client is closed, and on the
@@ -483,7 +466,7 @@ class LoopHandle:
         """
         self.check_thread()
         thread = self.thread
-        if self.closed or thread is None or self.shared is not _shared or thread.ending:
+        if self.closed or thread is None or not thread.takes_calls:
             thread = _shared.attach(self)
         thread.submit(call)
 
@@ -509,25 +492,25 @@ class LoopHandle:
         """
         if self.closed:
             return
-        shared, thread = _shared, self.thread
-        if thread is None or self.shared is not shared or thread.ending:
+        thread = self.thread
+        if thread is None or not thread.takes_calls:
             self.closed, self.thread = True, None
-        elif threading.get_ident() in shared.threads:
+        elif threading.get_ident() in _shared.threads:
             self.close_soon(on_close)
         else:
             with contextlib.suppress(ConfigurationError):  # another thread closes it, too
-                self.run(self._close, on_close, shared)
+                self.run(self._close, on_close, thread.shared)
             self.closed = True
             thread.join(EXIT_TIMEOUT)  # a tool may ignore every cancellation
 
     def close_soon(self, on_close: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Does the same from any thread without waiting: what a garbage collector can do."""
-        shared, thread = _shared, self.thread
+        thread = self.thread
         if self.closed:
             return
         self.closed = True
-        if thread is not None and self.shared is shared and not thread.ending:
-            thread.submit(BlockingCall(partial(self._close, on_close, shared)))
+        if thread is not None and thread.takes_calls:
+            thread.submit(BlockingCall(partial(self._close, on_close, thread.shared)))
 
     async def _close(
         self, on_close: Callable[[], Coroutine[Any, Any, None]], shared: _Shared
