@@ -143,16 +143,7 @@ class BatchRunner:
         """Sends requests one after the other, as fast as they are admitted. Raises the error of those that were set aside, where no
         other request got past it.
         """
-        set_aside = self._sender.set_aside
         while True:
-            if set_aside.unfinished:
-                self._sender.requeue_passed()
-                if set_aside.stops_sending:
-                    if not self._sending:
-                        raise set_aside.error_of_all()
-                    self._changed.clear()
-                    await self._changed.wait()
-                    continue
             work = self._next()
             if work is PENDING or (work is ENDED and self._sending):  # which may be put off
                 await self._wait_to_go_on()
@@ -162,21 +153,30 @@ class BatchRunner:
                 await self._send(work)
             else:
                 self._finish(work)
-        if self._source.error is not None:
-            # Not raised here: in a task, a `SystemExit` would end the loop.
-            self.stop(self._source.error)
-        elif set_aside.unfinished:
+        set_aside, error = self._sender.set_aside, self._source.error
+        if set_aside.unfinished and (set_aside.stops_sending or error is None):
             raise set_aside.error_of_all()
+        if error is not None:
+            # Not raised here: in a task, a `SystemExit` would end the loop.
+            self.stop(error)
 
     def _next(self) -> Any:
-        """The next request to send: one that was put off, or the source's next item, which is a result where it can't be sent.
-        `PENDING` where there is none yet, or too many are under way or results not taken; `ENDED` at the end of the source.
+        """The next request to send; the source's next item where it can't be sent, which is a result then. `PENDING` where there is
+        none yet, `ENDED` where no more will be sent but those that are put off meanwhile.
         """
-        put_off, limit = self._sender.put_off, self._sender.concurrency.limit
+        sender, limit = self._sender, self._sender.concurrency.limit
+        # 1. Those that were set aside: sent again where others got past their error, or they stop the sending.
+        if sender.set_aside.unfinished:
+            sender.requeue_passed()
+            if sender.set_aside.stops_sending:
+                return ENDED
+        # 2. Nothing, where enough are under way, some of which wait to be retried.
         if len(self._sending) >= MAX_UNFINISHED * limit:
             return PENDING
-        if put_off:
-            return put_off.popleft()
+        # 3. Those that were put off.
+        if sender.put_off:
+            return sender.put_off.popleft()
+        # 4. A new one, unless too many results weren't taken. A source that has failed has no more.
         if self._source.error is None and self._buffer.full(self._index, limit):
             return PENDING
         item = self._source.poll()

@@ -189,14 +189,14 @@ class RequestSender:
         reached = self._batch_limiter.reached
         may_be_all = self.set_aside.takes(error, reached=reached)
         outcome = outcome_of(error, reached=reached, may_be_all=may_be_all)
-        waits = outcome == "set_aside"
+        again = outcome != "fail"
         if outcome == "put_off":
-            waits = self._put_off(work, attempt_limiter.permit, cast("APIError", error), now)
+            again = self._put_off(work, attempt_limiter.permit, cast("APIError", error), now)
         elif outcome == "set_aside":
             self.set_aside.add(work, error)
-        if outcome != "fail" or was_refused(error):
+        if outcome != "fail" or was_refused(error):  # it took no tokens
             self._correct(-work.tokens, now)
-        return None if waits else work.result(now, error=error)
+        return None if again else work.result(now, error=error)
 
     def _put_off(self, work: WorkItem, permit: Permit, error: APIError, now: float) -> bool:
         """Makes the batch wait for the server. Returns whether the request waits too, to be sent again: not where it has waited
