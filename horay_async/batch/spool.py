@@ -8,12 +8,12 @@ import os
 import stat
 import sys
 import tempfile
-import threading
 from collections.abc import AsyncGenerator, Generator, Iterator
 from pathlib import Path
 from typing import BinaryIO, Literal
 
 from horay_async._descriptors import DescriptorReader
+from horay_async._transport.in_thread import in_thread
 from horay_async.batch.errors import BatchFileError
 from horay_async.batch.request_file import InputFile
 
@@ -27,6 +27,9 @@ class Spool:
     def __init__(self, source: Path | int) -> None:
         self._source = source
         self._reader = DescriptorReader()
+        self._filling = False
+        """Whether `fill` is at work, in a thread of its own: then it lets go of all at its end, once `close` was called."""
+        self._closed = False
         try:
             # Without a buffer, which would be written once more when it is closed.
             self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed by `close`
@@ -41,18 +44,26 @@ class Spool:
         return f"file descriptor {self._source}" if is_open else str(self._source)
 
     def fill(self) -> None:
-        """Reads the pipe to its end. Raises `OSError` that names it, or the temporary folder."""
-        with self._opened() as handle:
-            chunks = self._reader.read(handle)
-            while chunk := self._next(chunks):
-                self._write(chunk)
-
-    def stop(self) -> None:
-        """Lets `fill` end: nothing is read any more."""
-        self._reader.stop()
+        """Reads the pipe to its end, or until `close`. Raises `OSError` that names it, or the temporary folder."""
+        self._filling = True
+        try:
+            with self._opened() as handle:
+                chunks = self._reader.read(handle)
+                while chunk := self._next(chunks):
+                    self._write(chunk)
+        finally:
+            self._filling = False
+            if self._closed:
+                self._let_go()
 
     def close(self) -> None:
-        """Lets go of what came."""
+        """Lets go of what came. Nothing is read any more: what comes then is for whoever reads the pipe next."""
+        self._closed = True
+        self._reader.stop()
+        if not self._filling:
+            self._let_go()
+
+    def _let_go(self) -> None:
         self._reader.close()
         self._file.close()
 
@@ -120,44 +131,9 @@ async def input_file(source: Path | int) -> AsyncGenerator[InputFile]:
                 f"{source} is {kind}: the requests must come in a file or through a pipe",
                 path=str(source),
             )
-    spool = Spool(source)
-    await _fill_in_daemon(spool)
-    try:
+    with contextlib.closing(Spool(source)) as spool:
+        # A thread that holds up nobody: opening and reading a pipe wait for its other end.
+        _, error = await in_thread(spool.fill, name="horay-batch-spool")
+        if error is not None:
+            raise error
         yield spool
-    finally:
-        spool.close()
-
-
-async def _fill_in_daemon(spool: Spool) -> None:
-    """Fills a spool in a thread that holds up nobody: opening and reading a pipe wait for its other end.
-
-    When it is left early, nothing more is read: what comes then is for whoever reads the pipe next.
-    """
-    loop = asyncio.get_running_loop()
-    filled: asyncio.Future[None] = loop.create_future()
-
-    def tell(error: OSError | None) -> None:
-        if filled.done():  # nobody waits any more
-            spool.close()
-        elif error is None:
-            filled.set_result(None)
-        else:
-            spool.close()
-            filled.set_exception(error)
-
-    def fill() -> None:
-        failure = None
-        try:
-            spool.fill()
-        except OSError as error:
-            failure = error
-        try:
-            loop.call_soon_threadsafe(tell, failure)
-        except RuntimeError:  # the loop has closed
-            spool.close()
-
-    threading.Thread(target=fill, name="horay-batch-spool", daemon=True).start()
-    try:
-        await filled
-    finally:
-        spool.stop()
