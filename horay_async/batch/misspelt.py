@@ -25,24 +25,6 @@ ELSEWHERE = frozenset(
 """Fields that other servers take, or this one, though they are like the name of another one, or of an option of a call."""
 
 
-class Misspelt:
-    """Those of one file or run: how many lines have some, and what is wrong with the first of them."""
-
-    def __init__(self) -> None:
-        self.count: int = 0
-        self.first: list[str] = []
-
-    def add(self, where: str, doubts: Iterator[str]) -> bool:
-        """Adds a line, where there is something to tell; returns whether there is."""
-        told = next(doubts, None)
-        if told is None:
-            return False
-        self.count += 1
-        if self.count <= SHOWN:
-            self.first.append(f"{where}: {told}")
-        return True
-
-
 def doubts(line: RequestLine, outer: Mapping[str, object] | bytes) -> Iterator[str]:
     """What may be wrong with the names in a line. `outer` has the line's own fields, or is its JSON."""
     if line.problem is not None or not isinstance(line.url, str):

@@ -28,7 +28,7 @@ from horay_async._transport.log import LOG
 from horay_async.batch.batch_request import BatchRequest
 from horay_async.batch.errors import InvalidRequestError
 from horay_async.batch.jsonl import UNREADABLE
-from horay_async.batch.misspelt import SHOWN, Misspelt, doubts
+from horay_async.batch.misspelt import SHOWN, doubts
 from horay_async.batch.operations import OPERATIONS, path_below_version
 from horay_async.batch.request_lines import LINE_FIELDS, RequestLine
 from horay_async.batch.results import BatchResult
@@ -67,7 +67,7 @@ class Preparer:
     def __init__(self, options: ClientOptions) -> None:
         self._options = options
         self._deferred = DeferredPolicy(policy=options.retry)
-        self._misspelt = Misspelt()
+        self._doubtful = 0  # mappings with a mistake that was logged
         self._count = 0  # of the items that `prepare_next` has had
 
     def prepare_next(self, item: object) -> WorkItem | BatchResult[Any]:
@@ -104,10 +104,10 @@ class Preparer:
         if isinstance(item, Mapping):
             fields = cast("Mapping[str, Any]", item)
             line = _as_line(fields)
-            if self._misspelt.count < SHOWN:
-                where = f"request {index}, {line.custom_id!r}"
-                if self._misspelt.add(where, doubts(line, fields)):
-                    LOG.warning("%s (it is sent as it is)", self._misspelt.first[-1])
+            if self._doubtful < SHOWN and (doubt := next(doubts(line, fields), None)):
+                self._doubtful += 1
+                told = "request %d, %r: %s (it is sent as it is)"
+                LOG.warning(told, index, line.custom_id, doubt)
             return _from_line(line, cast(object, item), index, self._options)
         raise InvalidRequestError(not_taken(item))
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from horay_async.batch.misspelt import Misspelt, doubts
+from horay_async.batch.misspelt import doubts
 from horay_async.batch.request_lines import parse_request_line
 
 
@@ -75,12 +75,3 @@ def test_unknown_url(url: object, meant: str | None) -> None:
 def test_unusable_line(raw: bytes) -> None:
     """Is an error of its own, not told here."""
     assert list(doubts(parse_request_line(raw), raw)) == []
-
-
-def test_count() -> None:
-    """All are counted, the first are shown."""
-    misspelt = Misspelt()
-    for number in range(5):
-        misspelt.add(f"line {number}", iter(["x"] if number else []))
-    assert misspelt.count == 4
-    assert misspelt.first == ["line 1: x", "line 2: x", "line 3: x"]
