@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import threading
 import time
-from collections.abc import Callable, Generator
-from functools import partial
+from collections.abc import Callable
+from concurrent.futures import Future
 from typing import TypeVar
 
 __all__ = ["Watch"]
@@ -20,14 +19,13 @@ class Watch:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._wakers: list[Callable[[], object]] = []
+        self._change = _next_change()
 
     def changed(self) -> None:
         """Makes every waiter look again."""
         with self._lock:
-            wakers = list(self._wakers)
-        for wake in wakers:
-            wake()
+            change, self._change = self._change, _next_change()
+        change.set_result(None)
 
     def wait(self, condition: Callable[[], T | None], timeout: float | None, what: str = "it") -> T:
         """Blocks until `condition()` is true, and gives what it gave.
@@ -35,14 +33,14 @@ class Watch:
         Raises `TimeoutError`, which names `what` was waited for, after `timeout` seconds.
         """
         due = None if timeout is None else time.monotonic() + timeout
-        event = threading.Event()
-        with self._woken(event.set):
-            while True:
-                event.clear()  # before looking: a change from here on isn't missed
-                if value := condition():
-                    return value
-                if not event.wait(None if due is None else max(0.0, due - time.monotonic())):
-                    raise _late(what, timeout)
+        while True:
+            change = self._change  # before looking: a change from here on isn't missed
+            if value := condition():
+                return value
+            try:
+                change.result(None if due is None else max(0.0, due - time.monotonic()))
+            except TimeoutError:
+                raise _late(what, timeout) from None
 
     async def until(
         self,
@@ -51,32 +49,22 @@ class Watch:
         what: str = "it",
     ) -> T:
         """`wait` for a caller on an event loop."""
-        event = asyncio.Event()
-        with self._woken(partial(_set_from_anywhere, asyncio.get_running_loop(), event)):
-            try:
-                async with asyncio.timeout(timeout):
-                    while True:
-                        event.clear()
-                        if value := condition():
-                            return value
-                        await event.wait()
-            except TimeoutError:
-                raise _late(what, timeout) from None
-
-    @contextlib.contextmanager
-    def _woken(self, wake: Callable[[], object]) -> Generator[None]:
-        with self._lock:
-            self._wakers.append(wake)
         try:
-            yield
-        finally:
-            with self._lock:
-                self._wakers.remove(wake)
+            async with asyncio.timeout(timeout):
+                while True:
+                    change = self._change
+                    if value := condition():
+                        return value
+                    await asyncio.wrap_future(change)
+        except TimeoutError:
+            raise _late(what, timeout) from None
 
 
-def _set_from_anywhere(loop: asyncio.AbstractEventLoop, event: asyncio.Event) -> None:
-    with contextlib.suppress(RuntimeError):  # the loop has closed: nobody waits on it any more
-        loop.call_soon_threadsafe(event.set)
+def _next_change() -> Future[None]:
+    """What all wait for together; one who gives up can't cancel it."""
+    change: Future[None] = Future()
+    change.set_running_or_notify_cancel()
+    return change
 
 
 def _late(what: str, timeout: float | None) -> TimeoutError:
