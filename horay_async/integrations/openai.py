@@ -203,7 +203,10 @@ class _OnHoray:
 
         Raises `TypeError` for options that contradict the Horay client.
         """
-        owned = None if given else made_of(**_own_options(options))
+        owned = None
+        if not given:
+            own_options = {name: options.pop(name, None) for name in ("api_key", "base_url")}
+            owned = made_of(**{name: each for name, each in own_options.items() if _given(each)})
         horay: Any = given or owned
         self._horay = horay
         http_client = options.pop("http_client", None)
@@ -361,9 +364,3 @@ class OpenAI(_OnHoray, openai.OpenAI):
             horay: The client that sends the requests.
         """
         super().__init__(**self._settings(horay, options, Horay, _Transport, httpx2.Client))
-
-
-def _own_options(options: dict[str, Any]) -> dict[str, Any]:
-    """What a Horay client is made of, taken out of openai's options."""
-    taken = {name: options.pop(name, None) for name in ("api_key", "base_url")}
-    return {name: value for name, value in taken.items() if _given(value)}

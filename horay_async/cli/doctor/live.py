@@ -98,16 +98,12 @@ def run_live(client: horay_async.Horay, model: str) -> dict[str, Any]:
 
 def _record(call: Callable[[], Any]) -> dict[str, Any]:
     try:
-        response = call()
+        meta = call().meta
     except horay_async.HorayError as error:
         attempts = error.attempts if isinstance(error, horay_async.APIError) else ()
-        return {
-            "status": attempts[-1].status if attempts else None,
-            "error": f"{type(error).__name__}: {error}",
-            "seconds": {},
-            "headers": {},
-        }
-    meta = response.meta
+        status = attempts[-1].status if attempts else None
+        told = f"{type(error).__name__}: {error}"
+        return {"status": status, "error": told, "seconds": {}, "headers": {}}
     return {
         "status": meta.status,
         "error": None,
