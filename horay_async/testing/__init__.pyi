@@ -11,7 +11,6 @@ from horay_async.testing.canned import embeddings as embeddings
 from horay_async.testing.canned import image as image
 from horay_async.testing.canned import models as models
 from horay_async.testing.canned import picture as picture
-from horay_async.testing.canned import sse as sse
 from horay_async.testing.canned import stream as stream
 from horay_async.testing.canned import user as user
 from horay_async.testing.cassettes import cassette_options as cassette_options
@@ -45,6 +44,7 @@ from horay_async.testing.responses import Then as Then
 from horay_async.testing.responses import json_response as json_response
 from horay_async.testing.responses import raw as raw
 from horay_async.testing.responses import respond as respond
+from horay_async.testing.responses import sse as sse
 from horay_async.testing.script import Handler as Handler
 from horay_async.testing.script import Scripted as Scripted
 from horay_async.testing.server import FaultServer as FaultServer

@@ -60,7 +60,7 @@ HOMES = {
     "raw": "responses",
     "redirect": "failures",
     "respond": "responses",
-    "sse": "canned",
+    "sse": "responses",
     "stream": "canned",
     "user": "canned",
 }

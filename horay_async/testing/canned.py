@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import re
 import struct
 from collections.abc import Mapping, Sequence
@@ -23,6 +22,7 @@ from horay_async.testing.responses import (
     defaulted,
     json_response,
     respond,
+    sse,
 )
 from horay_async.testing.steps import Step
 
@@ -35,7 +35,6 @@ __all__ = [
     "image",
     "models",
     "picture",
-    "sse",
     "stream",
     "user",
 ]
@@ -136,13 +135,6 @@ def stream(
         options, name=f"{kind} stream", content_type="text/event-stream", framing="chunked"
     )
     return respond(body, **settled)
-
-
-def sse(data: Any, event: str = "") -> bytes:
-    """One Server-Sent Event: `data` as it is where it is a string, else as JSON."""
-    text = data if isinstance(data, str) else json.dumps(data, ensure_ascii=False)
-    name = f"event: {event}\n" if event else ""
-    return f"{name}data: {text}\n\n".encode()
 
 
 def models(*names: str, **options: Unpack[MessageOptions]) -> ScriptedResponse:

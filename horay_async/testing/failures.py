@@ -16,6 +16,7 @@ from horay_async.testing.responses import (
     defaulted,
     json_response,
     respond,
+    sse,
 )
 from horay_async.testing.steps import Pause, Step
 
@@ -140,9 +141,8 @@ def error_event(
     """A failure within a stream, to be put among the pieces: `data: {"error": …}`, behind `event: error` if
     `named`.
     """
-    body = json.dumps({"error": {"message": message, "type": type, "code": code}})
-    event = "event: error\n" if named else ""
-    return f"{event}data: {body}\n\n".encode()
+    body = {"error": {"message": message, "type": type, "code": code}}
+    return sse(body, "error" if named else "")
 
 
 def pings(count: int = 1, gap: float = 0.0) -> list[bytes | Step]:

@@ -14,7 +14,7 @@ import attrs
 from horay_async.testing.steps import Repeat, Send, Step
 
 __all__ = ["Coding", "Fault", "MessageOptions", "ScriptedResponse", "Then"]
-__all__ += ["json_response", "raw", "respond"]
+__all__ += ["json_response", "raw", "respond", "sse"]
 
 Then = Literal["keep", "close", "close_under_next", "reset_under_next"]
 """What becomes of the connection after a response: it is kept for the next request; closed; or kept and
@@ -145,6 +145,13 @@ def json_response(
 ) -> ScriptedResponse:
     """A response whose body is `value` as JSON."""
     return respond(json.dumps(value, ensure_ascii=False), status, **options)
+
+
+def sse(data: Any, event: str = "") -> bytes:
+    """One Server-Sent Event: `data` as it is where it is a string, else as JSON."""
+    text = data if isinstance(data, str) else json.dumps(data, ensure_ascii=False)
+    name = f"event: {event}\n" if event else ""
+    return f"{name}data: {text}\n\n".encode()
 
 
 def defaulted(options: MessageOptions, **defaults: Unpack[MessageOptions]) -> MessageOptions:
