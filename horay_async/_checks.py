@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from ipaddress import ip_address
 from typing import Any, TypeGuard
 from urllib.parse import SplitResult, urlsplit
 
@@ -49,7 +51,8 @@ def is_true(name: str, value: object) -> bool:
     raise TypeError(f"{name} must be True or False, not {value!r}")
 
 
-def _wrong(name: str, expected: str, value: object) -> ConfigurationError:
+def wrong(name: str, expected: str, value: object) -> ConfigurationError:
+    """The error for the setting `name`, which must be something else than `value`."""
     return ConfigurationError(f"{name} must be {expected}; got {_shown(value)}")
 
 
@@ -57,19 +60,19 @@ def check_seconds(instance: object, attribute: attrs.Attribute[Any], value: Any)
     """A timeout: a number of seconds above 0, or None."""
     if value is not None and not (_is_number(value) and value > 0):
         expected = "a number of seconds above 0, or None: no limit"
-        raise _wrong(f"timeout {attribute.name!r}", expected, value)
+        raise wrong(f"timeout {attribute.name!r}", expected, value)
 
 
 def check_keepalive(instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
     """The silence of a connection: a number of seconds that every system takes, or None."""
     if value is not None and not (_is_number(value) and 1 <= value <= 32767):
-        raise _wrong(attribute.name, "a number of seconds from 1 to 32767, or None", value)
+        raise wrong(attribute.name, "a number of seconds from 1 to 32767, or None", value)
 
 
 def check_wait(instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
     """A pause: a number of seconds, 0 or above."""
     if not (_is_number(value) and value >= 0):
-        raise _wrong(attribute.name, "a number of seconds, 0 or above", value)
+        raise wrong(attribute.name, "a number of seconds, 0 or above", value)
 
 
 def check_delay(policy: object, value: Any) -> None:
@@ -89,20 +92,20 @@ def check_count(instance: object, attribute: attrs.Attribute[Any], value: object
     """A whole number, at least 1, or 0 where that means none."""
     lowest = 0 if attribute.name == "max_retries" else 1
     if not _is_whole(value, lowest):
-        raise _wrong(attribute.name, f"a whole number of at least {lowest}", value)
+        raise wrong(attribute.name, f"a whole number of at least {lowest}", value)
 
 
 def check_positive(instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
     """A number above 0; or None where that is the default, and no limit."""
     if value is not attribute.default and not (_is_number(value) and value > 0):
-        raise _wrong(attribute.name, f"a number above 0{_or_none(attribute)}", value)
+        raise wrong(attribute.name, f"a number above 0{_or_none(attribute)}", value)
 
 
 def check_concurrency(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
     """A whole number of at least 1, or `"auto"`; or None where that is the default, and no limit."""
     if value != "auto" and value is not attribute.default and not _is_whole(value, 1):
         expected = f'"auto" or a whole number of at least 1{_or_none(attribute)}'
-        raise _wrong(attribute.name, expected, value)
+        raise wrong(attribute.name, expected, value)
 
 
 def _or_none(attribute: attrs.Attribute[Any]) -> str:
@@ -188,11 +191,11 @@ def check_proxy(value: Any) -> str | None:
 
 def is_loopback(host: str) -> bool:
     """Whether a host name or address surely is this machine."""
-    if host in ("localhost", "::1") or host.endswith(".localhost"):
+    if host == "localhost" or host.endswith(".localhost"):
         return True
-    octets = host.split(".")
-    numbers = [int(octet) for octet in octets if octet.isascii() and octet.isdigit()]
-    return len(octets) == len(numbers) == 4 and numbers[0] == 127 and max(numbers) < 256
+    with suppress(ValueError):
+        return ip_address(host).is_loopback
+    return False
 
 
 def check_headers(headers: Mapping[str, str], name: str) -> dict[str, str]:

@@ -62,10 +62,8 @@ def _rows(key: str) -> Iterator[Row]:
     name, own = METHODS[key]
     taken = {row[0] for row in own}
     listed = [row for row in CLASSES[name] if row[0] not in taken]
-    yield from (row for row in listed if row[2] is None)
-    yield from (row for row in own if row[2] is None)
-    yield from (row for row in own if row[2] is not None)
-    yield from (row for row in listed if row[2] is not None)
+    yield from (row for row in (*listed, *own) if row[2] is None)
+    yield from (row for row in (*own, *listed) if row[2] is not None)
 
 
 def _signature(function: FunctionType, key: str) -> Signature:

@@ -18,6 +18,7 @@ from horay_async._checks import (
     check_key,
     check_proxy,
     is_loopback,
+    wrong,
 )
 from horay_async._keys import (
     MIN_SECRET_LENGTH,
@@ -106,7 +107,7 @@ def log_level() -> Literal["debug", "info"] | None:
     """How much `HORAY_LOG` asks to be logged. Raises `ConfigurationError` for a word it doesn't know."""
     level: Any = os.environ.get("HORAY_LOG", "").lower() or None
     if level not in ("debug", "info", None):
-        raise ConfigurationError(f"HORAY_LOG must be debug or info, or unset; got {level!r}")
+        raise wrong("HORAY_LOG", "debug or info, or unset", level)
     return level  # type: ignore[no-any-return] # one of these
 
 
@@ -147,19 +148,19 @@ def _without_password(url: str | None) -> str:
 
 def _policy(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
     if not isinstance(value, RetryPolicy):
-        raise ConfigurationError(f"retry must be a RetryPolicy; got {value!r}")
+        raise wrong("retry", "a RetryPolicy", value)
 
 
 def _limits(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
     if value is not None and not isinstance(value, Limits):
-        raise ConfigurationError(f"limits must be a Limits, or None: no limit; got {value!r}")
+        raise wrong("limits", "a Limits, or None: no limit", value)
 
 
 def _hook(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
     if value is None:
         return
     if not callable(value):
-        raise ConfigurationError(f"{attribute.name} must be a function; got {value!r}")
+        raise wrong(attribute.name, "a function", value)
     called = getattr(value, "__call__", None)  # noqa: B004 - to look at what it is, not whether
     if inspect.iscoroutinefunction(value) or inspect.iscoroutinefunction(called):
         raise ConfigurationError(
@@ -170,9 +171,8 @@ def _hook(instance: object, attribute: attrs.Attribute[Any], value: object) -> N
 
 def _telemetry(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
     if value is not None and (isinstance(value, type) or not hasattr(value, "begin")):
-        raise ConfigurationError(
-            f"telemetry must be an instance of horay_async.integrations.otel.Telemetry; got {value!r}"
-        )
+        expected = "an instance of horay_async.integrations.otel.Telemetry"
+        raise wrong("telemetry", expected, value)
 
 
 @naming_options
@@ -257,11 +257,9 @@ class ClientOptions(FrozenRecord):
 
     def __attrs_post_init__(self) -> None:
         if self.on_truncation not in ("raise", "return"):
-            raise ConfigurationError(
-                f'on_truncation must be "raise" or "return"; got {self.on_truncation!r}'
-            )
+            raise wrong("on_truncation", '"raise" or "return"', self.on_truncation)
         if self.strict not in (None, "warn", "raise"):
-            raise ConfigurationError(f'strict must be "warn", "raise" or None; got {self.strict!r}')
+            raise wrong("strict", '"warn", "raise" or None', self.strict)
         parts = urlsplit(self.base_url)
         proxy = urlsplit(self.proxy or "").hostname
         insecure = parts.scheme == "http" and not (

@@ -83,10 +83,9 @@ def _json_object(text: str | None) -> str | None:
         try:
             value = json.loads(text)
             json.dumps(value, allow_nan=False, ensure_ascii=False).encode()  # as it will be sent
-            fitting = is_object(value)
         except (ValueError, RecursionError):
-            fitting = False
-        if not fitting:
+            value = None
+        if not is_object(value):
             raise typer.BadParameter("it must be a JSON object, such as '{\"min_p\": 0.1}'")
     return text
 
