@@ -41,7 +41,7 @@ def parse_text(into: type[T], text: str) -> T:
     """`text`, JSON or a Markdown block of it, as an instance of `into`; raises `AnswerError`."""
     try:
         value = _decoded(text)
-    except (ValueError, SeveralValuesError) as error:
+    except ValueError as error:
         raise _mismatch(into, text, [("$", str(error))]) from error
     try:
         found: T = structure_strictly(value, into)
@@ -59,15 +59,17 @@ def parse_arguments(into: type[T], text: str) -> T:
 def _decoded(text: str) -> Any:
     """The JSON in `text`; raises `ValueError` that completes "$: ..."."""
     problem: ValueError | None = None
-    for block, rest in chain([(text, "")], _blocks(text)):
-        try:
-            found = DECODE(block)
-            _check_rest(found, rest)
-            return found
-        except RecursionError as error:
-            raise ValueError("is nested too deep") from error
-        except ValueError as error:
-            problem = error
+    try:
+        for block, rest in chain([(text, "")], _blocks(text)):
+            try:
+                found = DECODE(block)
+            except ValueError as error:
+                problem = error
+            else:
+                _check_rest(found, rest)
+                return found
+    except RecursionError as error:
+        raise ValueError("is nested too deep") from error
     raise ValueError(f"is no JSON: {problem}" if text.strip() else "is empty") from problem
 
 
@@ -83,11 +85,7 @@ def _check_rest(found: Any, rest: str) -> None:
         except (ValueError, RecursionError):
             continue
         if other != found:
-            raise SeveralValuesError("holds several code blocks of JSON that differ")
-
-
-class SeveralValuesError(Exception):
-    """A text says two things, and nobody knows which one it means; completes "$: ..."."""
+            raise ValueError("holds several code blocks of JSON that differ")
 
 
 def _blocks(text: str) -> Iterator[tuple[str, str]]:
@@ -136,9 +134,10 @@ def parse_completion(
 
 def complete(error: AnswerError, completion: Response) -> None:
     """Gives an error the response that it is about, and how that came about."""
+    meta = getattr(completion, "meta", None)
     error.completion = completion
-    error.request_id = _meta(completion, "request_id")
-    error.attempts = _meta(completion, "attempts") or ()
+    error.request_id = getattr(meta, "request_id", None)
+    error.attempts = getattr(meta, "attempts", ())
 
 
 def mask(error: AnswerError, clean: Cleaner) -> None:
@@ -208,7 +207,3 @@ def _extended(into: type[M], model: Extensible, **changed: Any) -> M:
     if unknown := unknown_of(model):
         made._unknown = unknown  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
     return made
-
-
-def _meta(completion: Response, name: str) -> Any:
-    return getattr(getattr(completion, "meta", None), name, None)
