@@ -228,13 +228,12 @@ def _values(hint: Any, path: str) -> tuple[tuple[Any, Any], ...]:
 
 
 def _constrained(node: nodes.Node, constraints: tuple[Constraint, ...], path: str) -> nodes.Node:
-    """`node` with `constraints`; in a union, each option with those that say something of it."""
+    """`node` with `constraints`. Raises `TypeError` for one that says nothing of its values."""
     options = node.options if isinstance(node, nodes.Union) else (node,)
     for each in constraints:
         if not any(_says(each, option) for option in options):
             raise TypeError(f"{path}: {each.name} says nothing of {named(node.hint)}")
-    narrowed = tuple(_narrowed(option, constraints) for option in options)
-    return attrs.evolve(node, options=narrowed) if isinstance(node, nodes.Union) else narrowed[0]
+    return narrowed(node, constraints)
 
 
 def _says(constraint: Constraint, node: nodes.Node) -> bool:
@@ -242,8 +241,12 @@ def _says(constraint: Constraint, node: nodes.Node) -> bool:
     return isinstance(node, nodes.Constrained) and constraint.applies_to(node.kind)
 
 
-def _narrowed(node: nodes.Node, constraints: tuple[Constraint, ...]) -> nodes.Node:
-    """`node` with those of `constraints` that say something of it."""
+def narrowed(node: nodes.Node, constraints: tuple[Constraint, ...]) -> nodes.Node:
+    """`node` with those of `constraints` that say something of its values; in a union, each option with those that do."""
+    if isinstance(node, nodes.Union):
+        return attrs.evolve(
+            node, options=tuple(narrowed(each, constraints) for each in node.options)
+        )
     if not isinstance(node, nodes.Constrained):
         return node
     more = [each for each in constraints if _says(each, node)]

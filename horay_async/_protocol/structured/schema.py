@@ -9,7 +9,7 @@ called strict.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime, time
 from decimal import Decimal
 from itertools import count
@@ -22,8 +22,7 @@ import attrs
 from horay_async._json import Json, is_array, is_object
 from horay_async._protocol.structured import nodes
 from horay_async._protocol.structured.classes import has_fields
-from horay_async._protocol.structured.constraints import Constraint
-from horay_async._protocol.structured.hints import parse_hint, remembered
+from horay_async._protocol.structured.hints import narrowed, parse_hint, remembered
 from horay_async._protocol.structured.pydantic_check import DEFS
 from horay_async._protocol.structured.pydantic_classes import foreign_schema
 
@@ -129,7 +128,11 @@ class _SchemaWriter:
 
     def of(self, node: nodes.Node) -> Json:
         """The schema of a node."""
-        return _noted(self._form(node), node.description)
+        form = self._form(node)
+        if isinstance(node, nodes.Constrained):
+            bounds = {each.keyword(node.kind): _number(each.bound) for each in node.constraints}
+            form = {**form, **bounds}
+        return _noted(form, node.description)
 
     def check_unions(self) -> None:
         """Raises `TypeError` for a union of definitions of which two are the same."""
@@ -146,18 +149,16 @@ class _SchemaWriter:
     def _form(self, node: nodes.Node) -> Json:
         match node:
             case nodes.Scalar():
-                return _constrained(SCALARS[node.hint], node.constraints, node)
+                return SCALARS[node.hint]
             case nodes.Enumeration():
                 return self._enumeration(node)
             case nodes.Array():
-                form = {"type": "array", "items": self.of(node.item)}
-                return _constrained(form, node.constraints, node)
+                return {"type": "array", "items": self.of(node.item)}
             case nodes.FixedArray():
                 return self._fixed_array(node)
             case nodes.Map():
                 self.strict = False
-                form = {"type": "object", "additionalProperties": self.of(node.value)}
-                return _constrained(form, node.constraints, node)
+                return {"type": "object", "additionalProperties": self.of(node.value)}
             case nodes.Union():
                 return self._union(node)
             case nodes.ClassNode() | nodes.Pydantic():
@@ -213,10 +214,7 @@ class _SchemaWriter:
         return self._names[shape.hint]
 
     def _property(self, member: nodes.Member) -> Json:
-        form = self.of(member.node)
-        if member.constraints:
-            form = _narrowed(form, member.node, member.constraints)
-        return _noted(form, member.description)
+        return _noted(self.of(narrowed(member.node, member.constraints)), member.description)
 
     def _define_foreign(self, hint: Any) -> str:
         if hint in self._names:
@@ -248,24 +246,6 @@ def _noted(form: Json, description: str | None) -> Json:
     rest = {"anyOf": [form]} if "$ref" in form else form
     # First, whatever stood there.
     return {"description": description} | rest | {"description": description}
-
-
-def _constrained(form: Json, constraints: Iterable[Constraint], node: nodes.Constrained) -> Json:
-    bounds = {each.keyword(node.kind): _number(each.bound) for each in constraints}
-    return {**form, **bounds}
-
-
-def _narrowed(form: Json, node: nodes.Node, constraints: tuple[Constraint, ...]) -> Json:
-    """`form` with what the class's validators ask for, where that says something of its values."""
-    if isinstance(node, nodes.Union):
-        branches = zip(form["anyOf"], node.options, strict=True)
-        return {
-            **form,
-            "anyOf": [_narrowed(each, option, constraints) for each, option in branches],
-        }
-    if not isinstance(node, nodes.Constrained):
-        return form
-    return _constrained(form, [each for each in constraints if each.applies_to(node.kind)], node)
 
 
 def _number(bound: Any) -> Any:
