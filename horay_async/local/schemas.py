@@ -114,11 +114,7 @@ def check(name: str, schema: object, *, levels: int = 0) -> RequestedSchema:
 
     `levels` is how many of its levels of nesting aren't the user's.
     """
-    if schema is False:
-        raise refuse(name, "lets nothing through")
-    if schema is True:
-        schema = {}
-    if not is_object(schema):
+    if not (isinstance(schema, bool) or is_object(schema)):
         raise refuse(name, "must be a JSON schema")
     size = len(json.dumps(schema, ensure_ascii=False, separators=(",", ":")).encode())
     if size > MAX_BYTES * (1 + levels):
@@ -129,7 +125,7 @@ def check(name: str, schema: object, *, levels: int = 0) -> RequestedSchema:
 class _Translation:
     """One pass over one schema."""
 
-    def __init__(self, name: str, root: Json, max_depth: int) -> None:
+    def __init__(self, name: str, root: object, max_depth: int) -> None:
         self._name, self._root, self._max_depth = name, root, max_depth
         self._names: dict[str, str] = {}
         """Names in the new `$defs`, by the canonical pointer of what they stand for."""
@@ -146,7 +142,7 @@ class _Translation:
             pointer = self._pending.pop()
             found = self._schema(self._resolve(pointer, pointer), pointer, 1)
             self._defs[self._names[pointer]] = found
-        whole: Json = {**({} if root is True else root)}
+        whole: Json = {**root}
         if self._defs:
             whole["$defs"] = self._defs
         self._refuse_cycles(whole)

