@@ -114,12 +114,7 @@ class ServerConnection(asyncio.Protocol):
 
     async def sleep(self, seconds: float) -> None:
         """Lets time pass. Raises `ConnectionGone` where the connection ends meanwhile."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self.until_left()
-        except TimeoutError:
-            return
-        raise ConnectionGone
+        await self.wait_for(asyncio.sleep(seconds))
 
     async def wait_for(self, waiting: Awaitable[None]) -> None:
         """Awaits something. Raises `ConnectionGone` where the connection has ended by then."""
