@@ -100,10 +100,7 @@ class Content:
         text = self.text()
         if not self._images:
             return text
-        images: list[Any] = [
-            {"type": "image_url", "image_url": {"url": image.image_url.url}}
-            for image in self._images
-        ]
+        images: list[Any] = [image.model_dump(exclude_none=True) for image in self._images]
         return [{"type": "text", "text": text}, *images] if text.strip() else images
 
 
