@@ -27,7 +27,6 @@ class Generation(CallSpan):
     def __init__(
         self, settings: TelemetrySettings, request: DescribedRequest, *, propagate: bool
     ) -> None:
-        self._began = time.perf_counter()
         attributes = request.attributes(settings.version)
         super().__init__(settings.tracer, request.name, attributes, propagate=propagate)
         self._settings = settings
@@ -43,7 +42,7 @@ class Generation(CallSpan):
         now = time.perf_counter()
         count = len(chunks)
         if self._last is None:
-            seconds = now - self._began
+            seconds = now - self.began
             self._identify(chunks[0])
             self._metrics.first_chunk.record(seconds, self._identity, self.context)
             self.span.set_attribute("gen_ai.response.time_to_first_chunk", seconds)
@@ -57,7 +56,7 @@ class Generation(CallSpan):
 
     def on_end(self, ended: CallEnded) -> None:
         """Records what came of the call, and ends the span."""
-        seconds = time.perf_counter() - self._began
+        seconds = time.perf_counter() - self.began
         error, response = ended.error, ended.response
         failure = error if isinstance(error, Exception) else None
         error_type = None if failure is None else type(failure).__qualname__

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from opentelemetry import propagate
 from opentelemetry.context import Context, create_key, get_value, set_value
-from opentelemetry.trace import SpanKind, Status, StatusCode
+from opentelemetry.trace import Status, StatusCode
 
 from horay_async._observers import RunEnded
 from horay_async._protocol.wire.clean import well_formed
@@ -41,7 +41,6 @@ class RunSpan(OwnSpan):
         run: DescribedRequest,
         contained: Callable[[], AbstractContextManager[None]],
     ) -> None:
-        self._began = time.perf_counter()
         self._settings = settings
         self._metrics = metrics
         self._contained = contained
@@ -51,13 +50,13 @@ class RunSpan(OwnSpan):
         }
         attributes = {name: value for name, value in attributes.items() if name not in NOT_OF_RUNS}
         # A run has no name, so that its span is named for the operation alone.
-        super().__init__(settings.tracer, run.operation, attributes, kind=SpanKind.INTERNAL)
+        super().__init__(settings.tracer, run.operation, attributes)
         if settings.capture:
             set_input(self.span, run.body)
 
     def on_end(self, ended: RunEnded) -> None:
         """Records what came of the run, and ends the span."""
-        seconds = time.perf_counter() - self._began
+        seconds = time.perf_counter() - self.began
         span, metrics = self.span, self._metrics
         with self._contained():
             try:
@@ -92,7 +91,6 @@ class ToolSpan(OwnSpan):
     def __init__(
         self, settings: TelemetrySettings, call: ToolCall, description: str | None
     ) -> None:
-        self._began = time.perf_counter()
         self.settings = settings
         name = well_formed(call.function.name)
         self._known = description is not None
@@ -106,9 +104,7 @@ class ToolSpan(OwnSpan):
             attributes["gen_ai.tool.description"] = well_formed(description)
         if settings.capture:
             attributes["gen_ai.tool.call.arguments"] = well_formed(call.function.arguments)
-        super().__init__(
-            settings.tracer, f"execute_tool {name}", attributes, kind=SpanKind.INTERNAL
-        )
+        super().__init__(settings.tracer, f"execute_tool {name}", attributes)
         self.context: Context = set_value(CURRENT_TOOL, self, self.context)
 
     def on_end(self, ended: ToolResult | None) -> None:
@@ -127,7 +123,7 @@ class ToolSpan(OwnSpan):
             span.set_attributes(ending)
             # Names that a model has made up have no measurements: there is no end of them.
             if self.settings.run_metrics is not None and self._known:
-                seconds = time.perf_counter() - self._began
+                seconds = time.perf_counter() - self.began
                 self.settings.run_metrics.tool.record(
                     seconds, self._measured | ending, self.context
                 )

@@ -4,6 +4,7 @@ the conventions for HTTP clients.
 
 from __future__ import annotations
 
+import time
 from collections.abc import MutableMapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -62,10 +63,11 @@ def outcome(error_type: str | None, *, complete: bool) -> dict[str, Any]:
 class OwnSpan:
     """A span that is begun here, and becomes the current one on request."""
 
-    def __init__(
-        self, tracer: Tracer, name: str, attributes: dict[str, Any], *, kind: SpanKind
-    ) -> None:
-        self.span: Span = tracer.start_span(name, kind=kind, attributes=attributes)
+    kind = SpanKind.INTERNAL
+
+    def __init__(self, tracer: Tracer, name: str, attributes: dict[str, Any]) -> None:
+        self.began: float = time.perf_counter()
+        self.span: Span = tracer.start_span(name, kind=self.kind, attributes=attributes)
         self.context: Context = set_span_in_context(self.span)
 
     def activate(self) -> AbstractContextManager[object]:
@@ -78,10 +80,12 @@ class OwnSpan:
 class CallSpan(OwnSpan):
     """The span of one call."""
 
+    kind = SpanKind.CLIENT
+
     def __init__(
         self, tracer: Tracer, name: str, attributes: dict[str, Any], *, propagate: bool
     ) -> None:
-        super().__init__(tracer, name, attributes, kind=SpanKind.CLIENT)
+        super().__init__(tracer, name, attributes)
         self._propagate = propagate
 
     def on_attempt(self, attempt: int, headers: MutableMapping[str, str]) -> None:

@@ -63,18 +63,13 @@ class Telemetry:
         latest = version == LATEST
         url = None if latest else OLD_SCHEMA_URL
         capture = params.get("capture_content")
-        meter = metrics.get_meter(
-            "horay_async", __version__, params.get("meter_provider"), schema_url=url
-        )
+        scope = ("horay_async", __version__)
+        meter = metrics.get_meter(*scope, params.get("meter_provider"), schema_url=url)
         self._settings = TelemetrySettings(
-            tracer=trace.get_tracer(
-                "horay_async", __version__, params.get("tracer_provider"), schema_url=url
-            ),
+            tracer=trace.get_tracer(*scope, params.get("tracer_provider"), schema_url=url),
             metrics=LatestMetrics(meter) if latest else OldMetrics(meter),
             run_metrics=RunMetrics(meter) if latest else None,
-            logger=get_logger("horay_async", __version__, params.get("logger_provider"))
-            if latest
-            else None,
+            logger=get_logger(*scope, params.get("logger_provider")) if latest else None,
             version=version,
             capture=content_captured() if capture is None else capture,
             propagate=params.get("propagate", True),
