@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import Context, copy_context
 from functools import partial
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from horay_async._transport.connection_slots import CLIENT_CLOSED
 from horay_async._transport.loops import BLOCKED_THREAD
@@ -71,8 +71,7 @@ class BlockingCall(Generic[R]):
         """Whether it runs in another process: this one was forked meanwhile."""
         self._caller = threading.get_ident()
         self._cancelled = False
-        self._returned = False
-        self._result: R | None = None  # once it has returned
+        self._result: tuple[R] | None = None  # once it has returned
         self._error: BaseException | None = None  # what it raised
         self._task: asyncio.Task[Any] | None = None  # while it runs
         self._thread: LoopThread | None = None  # once it is submitted to one
@@ -112,8 +111,7 @@ class BlockingCall(Generic[R]):
         self._task = asyncio.current_task()
         try:
             if not self._is_cancelled:
-                self._result = await self._func()
-                self._returned = True
+                self._result = (await self._func(),)
         except BaseException as error:  # noqa: BLE001 - raised where the caller waits
             # A cancellation that nobody here asked for is user code's own.
             if not (isinstance(error, asyncio.CancelledError) and self._is_cancelled):
@@ -128,8 +126,8 @@ class BlockingCall(Generic[R]):
         """
         if self.forked_away:
             raise ConfigurationError(FORKED)
-        if self._returned:
-            return cast("R", self._result)
+        if self._result is not None:
+            return self._result[0]
         error, self._error = self._error, None
         if error is None:
             failure = None if self._thread is None else self._thread.failure

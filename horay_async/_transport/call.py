@@ -64,11 +64,9 @@ class Call:
         *,
         budget: RetryBudget,
         drift: DriftWatch,
-        clean: Cleaner,
         stream: bool = False,
         limiter: AttemptLimiter | None = None,
         started: float | None = None,
-        keys: KeySource | None = None,
     ) -> None:
         self.request = request
         self.drift = drift
@@ -84,13 +82,12 @@ class Call:
         self.permit: AttemptPermit | None = None
         """What the newest attempt holds of the limits; None where there are none."""
         self._limiter = limiter
-        self._keys = keys
+        self._keys = None if request.external else sender.keys
         self._key: str = ""  # what the newest attempt was sent with, where a function provides it
         self._key_asks = 0  # how often the function had been asked by then
         self._key_renewed = False  # whether one was asked for after a refusal: once
         self._sender = sender
         self._budget = budget
-        self._clean = clean
         self._accept = EVENT_STREAM if stream else JSON
         self._loop = running_loop()
         self._started = self._loop.time()
@@ -264,7 +261,7 @@ class Call:
         except BaseException as error:
             reservation.give_up(error)
             raise
-        clean = sender.masking(self._clean, self.request)
+        clean = sender.masking(self.request)
         meta = self._read_head(raw, attempt, clean)
         meta.queue = acquired - began
         meta.connect = max(0.0, (pending.dispatched_at or acquired) - acquired)
@@ -348,7 +345,7 @@ class Call:
         request = self.request
         # A caller's own session doesn't tell whether the request went out.
         sent = pending.sent if pool.owned else None
-        clean = self._sender.masking(self._clean, request)
+        clean = self._sender.masking(request)
         if pending.expired or (pending.interrupt is not None and pending.interrupt.expired()):
             clock: Clock = "first_byte" if pending.expired else "total"
             execution: Execution = "not_sent" if sent is False else "unknown"

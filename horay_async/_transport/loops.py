@@ -134,11 +134,6 @@ class PerLoop(Generic[T]):
         # By the loop's `id`, which no other has as long as the loop keeps the value.
         self._kept: weakref.WeakValueDictionary[int, _Kept[T]] = weakref.WeakValueDictionary()
 
-    def get(self, loop: asyncio.AbstractEventLoop) -> T | None:
-        """The value of `loop`; None where it has none yet."""
-        kept = self._kept.get(id(loop))
-        return None if kept is None else kept.value
-
     def get_or_make(self, loop: asyncio.AbstractEventLoop) -> T:
         """The value of `loop`, which runs here."""
         kept = self._kept.get(id(loop))

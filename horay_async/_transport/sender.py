@@ -6,7 +6,7 @@ import io
 import platform
 from collections.abc import Coroutine
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 import aiohttp
@@ -26,6 +26,9 @@ from horay_async._transport.proxy import proxy_from_environment, proxy_secrets, 
 from horay_async._transport.shared_limiters import Membership
 from horay_async._version import __version__
 from horay_async.options import ClientOptions
+
+if TYPE_CHECKING:
+    from horay_async._transport.key_source import KeySource
 
 JSON = "application/json"
 EVENT_STREAM = "text/event-stream"
@@ -66,10 +69,16 @@ class Sender:
     """
 
     def __init__(
-        self, options: ClientOptions, pools: ConnectionPools, membership: Membership
+        self,
+        options: ClientOptions,
+        pools: ConnectionPools,
+        membership: Membership,
+        clean: Cleaner,
+        keys: KeySource | None,
     ) -> None:
         self.options = options
         self.pools = pools
+        self._clean = clean
         self._membership = membership  # held, and never read
         self._urls: dict[str, URL] = {}
         self._proxies: dict[URL, URL | None] = {}  # of the environment, by origin
@@ -84,6 +93,8 @@ class Sender:
             }
         )
         self._headers.update(options.default_headers)
+        self.keys: KeySource | None = None if "Authorization" in self._headers else keys
+        """Where a function provides the API key, and nothing else is sent in its place."""
         self._secrets: tuple[str, ...] = (
             *secrets_of([*options.default_headers.items(), *options.default_query.items()]),
             *proxy_secrets(options.proxy),
@@ -141,13 +152,13 @@ class Sender:
         self._secrets = tuple(dict.fromkeys((*self._secrets, *proxy_secrets(proxy))))
         return keep(self._proxies, origin, proxy)
 
-    def masking(self, clean: Cleaner, request: Request) -> Cleaner:
-        """`clean`, which masks as well what else is secret of what `request` is sent with: in headers, the query and the proxy's URL."""
+    def masking(self, request: Request) -> Cleaner:
+        """What masks the API keys, and what else is secret of what `request` is sent with: in headers, the query and the proxy's URL."""
         secrets, own = self._secrets, request.headers
         if "?" in request.path or len(own) > ("Idempotency-Key" in own):
             query = parse_qsl(request.path.partition("?")[2])
             secrets = (*secrets, *secrets_of([*own.items(), *query]))
-        return clean.masking(*secrets)
+        return self._clean.masking(*secrets)
 
     def send(
         self, pending: PendingRequest, headers: RequestHeaders, pool: ConnectionPool

@@ -38,17 +38,16 @@ class Transport:
         self._log_once: LogOnce = share._log_once if share else LogOnce()  # noqa: SLF001 - its own kind
         self._hooks = _hooks_of(options, self._log_once)
         self._limiters: SharedLimiters = share._limiters if share else SharedLimiters()  # noqa: SLF001 - see above
-        self._sender = Sender(options, self.pools, self._limiters.join(options))
         key = options.api_key
         self._keys: KeySource | None = None  # where a function provides them; a copy has the same
         if isinstance(key, ProvidedKeys):
             from horay_async._transport.key_source import KeySource  # noqa: PLC0415 - seldom needed
 
             self._keys = (share and share._keys) or KeySource(key)  # noqa: SLF001 - see above
-        own_header = any(name.lower() == "authorization" for name in options.default_headers)
-        self._asked_keys = None if own_header else self._keys
         self.clean: Cleaner = Cleaner(str(key)) if self._keys is None else self._keys.clean
         """What masks the API keys that are sent."""
+        membership = self._limiters.join(options)
+        self._sender = Sender(options, self.pools, membership, self.clean, self._keys)
 
     def changed(self, options: ClientOptions) -> Transport:
         """A transport with other options on the same pools and budget."""
@@ -64,11 +63,9 @@ class Transport:
             self._sender,
             budget=self.budget,
             drift=self.drift,
-            clean=self.clean,
             stream=stream,
             limiter=limiter,
             started=started,
-            keys=None if request.external else self._asked_keys,
         )
         telemetry, hooks = self.telemetry, self._hooks
         if telemetry is not None or hooks is not None:

@@ -56,18 +56,14 @@ class ServerWindows:
 
     requests: ServerWindow = attrs.field(factory=ServerWindow)
     tokens: ServerWindow = attrs.field(factory=ServerWindow)
-    until: float = attrs.field(default=-math.inf, init=False)
-    """When both have begun anew: most servers never say anything."""
 
     def wait(self, tokens: float, now: float) -> float:
         """Seconds until a request of so many tokens is admitted by both."""
-        if now >= self.until:
-            return 0.0
         return max(self.requests.wait(1.0, now), self.tokens.wait(tokens, now))
 
     def is_idle(self, now: float) -> bool:
         """Whether nothing of the server's word holds any longer."""
-        return now >= self.until
+        return now >= max(self.requests.until, self.tokens.until)
 
     def take(self, tokens: float) -> tuple[float, float]:
         """Counts a request that is sent, and returns the requests and tokens sent by then."""
@@ -85,4 +81,3 @@ class ServerWindows:
         requests, tokens = taken
         self.requests.update(limits.requests, taken=requests, now=now)
         self.tokens.update(limits.tokens, taken=tokens, now=now)
-        self.until = max(self.requests.until, self.tokens.until)
