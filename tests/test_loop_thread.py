@@ -543,7 +543,7 @@ def test_fork_while_the_thread_loads_anyio() -> None:
         loading, go_on = threading.Event(), threading.Event()
         class Slow(importlib.abc.MetaPathFinder):
             def find_spec(self, name, path, target=None):
-                if name == "anyio._backends._asyncio":
+                if name == "anyio.from_thread":
                     loading.set()
                     go_on.wait(10)
                 return None

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import Future
 from contextvars import Context, copy_context
 from functools import partial
 from queue import SimpleQueue
@@ -22,6 +23,7 @@ from horay_async.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
+    from anyio.from_thread import BlockingPortal
 
 R = TypeVar("R")
 
@@ -172,12 +174,13 @@ class BlockingCall(Generic[R]):
 
 
 class LoopThread:
-    """A thread with an event loop. It ends with the last client that uses it.
+    """A thread with an event loop and anyio's blocking portal. It ends with the last client that uses it.
 
     A caller may be interrupted between any two steps, by Ctrl-C or by a signal handler that calls, too. So no
-    caller may hold a lock that this thread takes, as those of `Future`, `Event` and `Thread.start` are; and anyio's blocking
-    portal waits for a `Future`. So this one is started by a thread that no signal interrupts and that ends then; and a caller
-    puts its call into `_inbox`, wakes `_serve`, which takes no lock, and waits for the call's own.
+    caller may hold a lock that this thread takes, as those of `Future`, `Event` and `Thread.start` are, and the portal's
+    `start_task_soon` waits for a `Future`. So the portal is given one coroutine, `_serve`, by a thread that no signal
+    interrupts and that ends then; and a caller puts its call into `_inbox`, wakes `_serve`, which takes no lock, and waits
+    for the call's own.
     """
 
     def __init__(self, shared: _Shared) -> None:
@@ -189,6 +192,7 @@ class LoopThread:
         self._start_once = threading.Lock()
         self._started = False  # whether there is somebody who starts it
         self._inbox: SimpleQueue[tuple[Context, BlockingCall[Any]]] = SimpleQueue()
+        self._portal: Future[BlockingPortal] = Future()
         self._woken: asyncio.Event  # set before `loop`
         self.loop: asyncio.AbstractEventLoop | None = None
         """Once it takes calls from the inbox."""
@@ -226,7 +230,7 @@ class LoopThread:
         """Waits for its end, if that has begun, except on a thread of this kind."""
         if not self.ending or threading.get_ident() in self.shared.threads:
             return
-        last = BlockingCall(self._serve)  # never begun: over when the thread is
+        last = BlockingCall(self._open_portal)  # never begun: over when the thread is
         last.submitted_to(self)
         if not self._over:
             last.wait(timeout)
@@ -250,7 +254,7 @@ class LoopThread:
         try:
             if sys.is_finalizing():  # a thread started now would never run
                 raise RuntimeError("the interpreter is shutting down")
-            _thread.start_new_thread(self._guarded, (self._start_thread,))
+            _thread.start_new_thread(self._guarded, (self._start_serving,))
             self._started = True
         except RuntimeError as error:
             if not self._started:
@@ -269,16 +273,20 @@ class LoopThread:
         finally:
             self.shared.threads.pop(ident, None)
 
-    def _start_thread(self) -> None:
+    def _start_serving(self) -> None:
+        """Starts the loop's thread, and has its portal run `_serve`."""
         if self._start_once.acquire(blocking=False):
             self._started = True
-            self._thread.start()
+            with _loading:
+                self._thread.start()
+                portal = self._portal.result()
+            portal.start_task_soon(self._serve, portal)
 
     def _run(self) -> None:
         """What the loop's thread does."""
         with asyncio.Runner() as runner:
             loop = runner.get_loop()
-            task = loop.create_task(self._serve())
+            task = loop.create_task(self._open_portal())
             # User code may end the loop with a `SystemExit` in a callback, or may stop it, which is a `RuntimeError`
             # here: neither is the callers' end.
             while not task.done() and not loop.is_closed():
@@ -287,22 +295,30 @@ class LoopThread:
             task.result()
         self._finish(None)
 
-    async def _serve(self) -> None:
-        """Starts what is in the inbox, until the end; then cancels what still runs."""
-        with _loading:
-            # Here nobody's lock is held: it takes as long to load as all the rest, and awaiting callers never need it.
-            from anyio import create_task_group  # noqa: PLC0415 - see above
+    async def _open_portal(self) -> None:
+        # Loaded here, where nobody's lock is held: it takes as long as all the rest, and awaiting callers never need it.
+        from anyio.from_thread import BlockingPortal  # noqa: PLC0415 - see above
 
-            group = create_task_group()
+        async with BlockingPortal() as portal:
+            self._portal.set_result(portal)
+            await portal.sleep_until_stopped()
+
+    async def _serve(self, portal: BlockingPortal) -> None:
+        """Starts what is in the inbox, until the end; then cancels what still runs."""
+        from anyio import create_task_group  # noqa: PLC0415 - see `_open_portal`
+
         woken = self._woken = asyncio.Event()
         self.loop = asyncio.get_running_loop()
-        async with group:
-            while not self.ending:
-                self._start_calls(group)
-                await woken.wait()
-                woken.clear()
-            for call in tuple(self.calls):
-                call.cancel()
+        try:
+            async with create_task_group() as group:
+                while not self.ending:
+                    self._start_calls(group)
+                    await woken.wait()
+                    woken.clear()
+                for call in tuple(self.calls):
+                    call.cancel()
+        finally:
+            await portal.stop()
 
     def _start_calls(self, group: TaskGroup) -> None:
         """Starts each in its caller's context. Nothing of them is held afterwards."""
@@ -319,6 +335,7 @@ class LoopThread:
         if not self._over:
             self.failure = failure
         self.ending = self._over = True
+        self._portal.cancel()
         for call in tuple(self.calls):
             call.finish()
 
@@ -426,8 +443,8 @@ def _at_exit() -> None:
 
 
 _loading = threading.RLock()
-"""Held while a thread loads anyio, and while this process forks: a child would wait for ever for what its parent's thread was
-loading."""
+"""Held while a thread loads anyio, until its loop runs, and while this process forks: a child would wait for ever for
+what its parent's thread was loading."""
 
 
 def _before_fork() -> None:
