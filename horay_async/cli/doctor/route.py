@@ -30,6 +30,8 @@ class Route:
             if proxy and URL(proxy).scheme == "http":
                 self._proxy = URL(proxy)
         self._wrong_proxy = bool(proxy) and not self._proxy
+        self._first = self._proxy or self._server
+        """Where a connection is opened to."""
         self._secure = self._server.scheme == "https"
         self.reachable: bool = False
         """Whether requests can be sent to the server, be its certificate right or wrong."""
@@ -40,39 +42,38 @@ class Route:
             # It isn't shown: it may hold a password.
             yield fault("proxy", "it isn't of the form http://host:port", ADVICE["proxy"])
             return False
-        return (
-            (yield from self._check_dns())
-            and (yield from self._check_connection())
-            and (not self._secure or (yield from self._check_tls()))
-        )
+        for step in (self._check_dns, self._check_connection, self._check_tls):
+            finding = step()
+            if finding is not None:
+                yield finding
+                if finding.state == "fault":
+                    return False
+        return True
 
-    def _check_dns(self) -> Generator[Finding, None, bool]:
-        place = self._proxy or self._server
-        began = time.perf_counter()
+    def _check_dns(self) -> Finding | None:
+        host, began = self._first.host, time.perf_counter()
         try:
-            found = socket.getaddrinfo(*_host_and_port(place), type=socket.SOCK_STREAM)
+            found = socket.getaddrinfo(*_host_and_port(self._first), type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:  # the latter for what can't be a name
-            yield fault("DNS", f"{place.host} can't be looked up: {describe(error)}", ADVICE["DNS"])
-            return False
+            return fault("DNS", f"{host} can't be looked up: {describe(error)}", ADVICE["DNS"])
         addresses = dict.fromkeys(str(entry[4][0]) for entry in found)
-        if place.host not in addresses:
-            yield ok("DNS", f"{place.host} is {', '.join(addresses)} ({_elapsed(began)})")
-        return True
+        if host in addresses:
+            return None
+        return ok("DNS", f"{host} is {', '.join(addresses)} ({_elapsed(began)})")
 
-    def _check_connection(self) -> Generator[Finding, None, bool]:
+    def _check_connection(self) -> Finding:
         name = "proxy" if self._proxy else "connection"
-        place = self._proxy or self._server
-        began = time.perf_counter()
+        place, began = _place(self._first), time.perf_counter()
         try:
-            socket.create_connection(_host_and_port(place), STEP_TIMEOUT).close()
+            socket.create_connection(_host_and_port(self._first), STEP_TIMEOUT).close()
         except OSError as error:
-            yield fault(name, f"{_place(place)} {describe(error)}", ADVICE[name])
-            return False
+            return fault(name, f"{place} {describe(error)}", ADVICE[name])
         self.reachable = not self._secure
-        yield ok(name, f"{_place(place)} accepts connections ({_elapsed(began)})")
-        return True
+        return ok(name, f"{place} accepts connections ({_elapsed(began)})")
 
-    def _check_tls(self) -> Generator[Finding, None, bool]:
+    def _check_tls(self) -> Finding | None:
+        if not self._secure:
+            return None
         began = time.perf_counter()
         try:
             with contextlib.closing(self._connection(ssl.create_default_context())) as connection:
@@ -80,15 +81,12 @@ class Route:
                 spoken = cast("ssl.SSLSocket", connection.sock).version()
         except ssl.SSLError as error:
             self.reachable = isinstance(error, ssl.SSLCertVerificationError)
-            yield tls_fault(error, self._server.host or "")
-            return False
+            return tls_fault(error, self._server.host or "")
         except OSError as error:
             name = "proxy" if self._proxy else "TLS"
-            yield fault(name, f"{_place(self._server)} {describe(error)}", ADVICE[name])
-            return False
+            return fault(name, f"{_place(self._server)} {describe(error)}", ADVICE[name])
         self.reachable = True
-        yield ok("TLS", f"{spoken}, and the certificate is trusted ({_elapsed(began)})")
-        return True
+        return ok("TLS", f"{spoken}, and the certificate is trusted ({_elapsed(began)})")
 
     def date(self) -> str | None:
         """What time the server says that it is, as its `Date` header; None where it doesn't say.
@@ -110,7 +108,7 @@ class Route:
 
     def _connection(self, context: ssl.SSLContext) -> http.client.HTTPConnection:
         """A connection to the server that isn't open yet, through the proxy where there is one."""
-        first = _host_and_port(self._proxy or self._server)
+        first = _host_and_port(self._first)
         if not self._secure:
             return http.client.HTTPConnection(*first, timeout=STEP_TIMEOUT)
         connection = http.client.HTTPSConnection(*first, timeout=STEP_TIMEOUT, context=context)
