@@ -10,7 +10,6 @@ import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import horay_async
 from horay_async._protocol.wire.clean import Cleaner, with_texts
@@ -61,7 +60,7 @@ def confirm(model: str, base_url: str, *, agreed: bool) -> None:
     Raises `CommandError` where the user doesn't want it, or nobody can be asked.
     """
     note(
-        f"This sends 5 requests to {_place(base_url)}, each once: user info and models, which are free; "
+        f"This sends 5 requests to {base_url}, each once: user info and models, which are free; "
         f"one chat completion and one completion of {model}, with a prompt of one word and at most "
         f"{MAX_TOKENS} token each; and one image of {IMAGE_SIZE} of {IMAGE_MODEL}. "
         f"It costs at most {2 * MAX_TOKENS} generated tokens, their prompts, and one image."
@@ -89,7 +88,7 @@ def run_live(client: horay_async.Horay, model: str) -> dict[str, Any]:
     report: dict[str, Any] = {
         "versions": {"horay-async": horay_async.__version__, "python": sys.version.split()[0]},
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
-        "base_url": _place(client.options.base_url),
+        "base_url": client.options.base_url,
         "operations": operations,
     }
     masked: dict[str, Any] = with_texts(report, Cleaner(str(client.options.api_key)).mask)
@@ -117,12 +116,6 @@ def _record(call: Callable[[], Any]) -> dict[str, Any]:
             for name, value in meta.headers.items()
         },
     }
-
-
-def _place(base_url: str) -> str:
-    """A URL without user, password and query."""
-    parts = urlsplit(base_url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def describe_report(report: dict[str, Any]) -> str:
