@@ -138,15 +138,12 @@ class Conversation:
         self._said.clear()
         note("forgotten")
 
-    def _save(self, name: str) -> None:
-        """FILE: write the conversation there, as the JSON of `messages`."""
-        self._save_to(name, replace=False)
-
     def _save_over(self, name: str) -> None:
         """FILE: the same, in the place of a file that is there."""
-        self._save_to(name, replace=True)
+        self._save(name, replace=True)
 
-    def _save_to(self, name: str, *, replace: bool) -> None:
+    def _save(self, name: str, *, replace: bool = False) -> None:
+        """FILE: write the conversation there, as the JSON of `messages`."""
         path = _path("/save", name)
         text = json.dumps(self._messages(), ensure_ascii=False, indent=2)
         if replace or not is_regular(path) or path.resolve() in self._saved:
