@@ -29,9 +29,6 @@ class IdTable:
         self._mask = self.MIN_SIZE - 1
         self._slots = _empty(self.MIN_SIZE)
 
-    def __len__(self) -> int:
-        return self._count
-
     def mark(self, custom_id: str, mark: int) -> int:
         """Adds `mark` to an id; gives the marks that it had before."""
         key = _key(custom_id)

@@ -170,15 +170,21 @@ class ResultFile:
         not_a_result: BatchFileError | None = None
         raw = b"\n"
         for number, raw in enumerate(self._lines(), 1):
-            ours |= raw.startswith(HEAD)
+            begins_as_ours = raw.startswith(HEAD)
+            ours |= begins_as_ours
             outcome = None
+            # 1. A request stands in no file of results.
+            # 2. A line that breaks off at the end is cut off. In a file without any result it may be the beginning of something
+            #    else, unless it begins as ours do.
+            # 3. Any other line that can't be read stays, if there are lines of ours.
+            # 4. Zeros are what a loss of power has left, and are cut off.
+            # 5. Blank lines stay.
             try:
                 outcome = _result_line(raw)
             except RequestLineError as error:
                 raise self._not_a_result_error(number, error) from error
             except ValueError as error:
-                # In a file without any result it may be the beginning of something else.
-                if _torn(raw) and (found or _begins_as_ours(raw)):
+                if _torn(raw) and (found or begins_as_ours or HEAD.startswith(raw)):
                     break
                 not_a_result = not_a_result or self._not_a_result_error(number, error)
                 self.unreadable.append(number)
@@ -187,6 +193,7 @@ class ResultFile:
             size += len(raw)
             if outcome is None:
                 continue
+            # 6. A result counts, unless it is a failure that is to be sent again.
             found = True
             if retry_failed and outcome.failed and ids.lists(outcome.custom_id):
                 dropped += 1
@@ -259,7 +266,3 @@ def _has_failed(raw: bytes, ids: IdTable) -> bool:
 def _torn(raw: bytes) -> bool:
     """Whether a line that can't be read is the last one, and the beginning of a result. What is whole isn't."""
     return not raw.endswith(b"\n") and is_unfinished(raw)
-
-
-def _begins_as_ours(raw: bytes) -> bool:
-    return raw.startswith(HEAD) or HEAD.startswith(raw)

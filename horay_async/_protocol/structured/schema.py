@@ -168,7 +168,9 @@ class _SchemaWriter:
                 return {}
 
     def _enumeration(self, node: nodes.Enumeration) -> Json:
-        form = _enum(tuple(value for value, _ in node.values))
+        values = [value for value, _ in node.values]
+        kinds = {SCALARS[type(value)]["type"] for value in values}
+        form: Json = {**({"type": kinds.pop()} if len(kinds) == 1 else {}), "enum": values}
         if not isinstance(node.hint, type):  # a `Literal`, which has no name
             return form
         if node.hint not in self._names:
@@ -267,11 +269,6 @@ def _renamed(form: Any, names: dict[str, str]) -> Any:
         else _renamed(value, names)
         for key, value in form.items()
     }
-
-
-def _enum(values: tuple[Any, ...]) -> Json:
-    kinds = {SCALARS[type(value)]["type"] for value in values}
-    return {**({"type": kinds.pop()} if len(kinds) == 1 else {}), "enum": list(values)}
 
 
 def _named(hint: Any) -> str:
