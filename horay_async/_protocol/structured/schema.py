@@ -10,12 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import date, datetime, time
 from decimal import Decimal
 from itertools import count
-from types import NoneType
 from typing import Any, get_args, get_origin
-from uuid import UUID
 
 import attrs
 
@@ -25,20 +22,7 @@ from horay_async._protocol.structured.classes import has_fields
 from horay_async._protocol.structured.hints import narrowed, parse_hint, remembered
 from horay_async._protocol.structured.pydantic_check import DEFS
 from horay_async._protocol.structured.pydantic_classes import foreign_schema
-
-SCALARS: dict[Any, Json] = {
-    NoneType: {"type": "null"},
-    bool: {"type": "boolean"},
-    int: {"type": "integer"},
-    float: {"type": "number"},
-    str: {"type": "string"},
-    # As a number a price is what models write of their own accord; its digits are read as they stand.
-    Decimal: {"type": "number"},
-    datetime: {"type": "string", "format": "date-time"},
-    date: {"type": "string", "format": "date"},
-    time: {"type": "string", "format": "time"},
-    UUID: {"type": "string", "format": "uuid"},
-}
+from horay_async._protocol.structured.values import SCALARS
 
 
 @attrs.frozen
@@ -149,7 +133,7 @@ class _SchemaWriter:
     def _form(self, node: nodes.Node) -> Json:
         match node:
             case nodes.Scalar():
-                return SCALARS[node.hint]
+                return SCALARS[node.hint].schema
             case nodes.Enumeration():
                 return self._enumeration(node)
             case nodes.Array():
@@ -169,7 +153,7 @@ class _SchemaWriter:
 
     def _enumeration(self, node: nodes.Enumeration) -> Json:
         values = [value for value, _ in node.values]
-        kinds = {SCALARS[type(value)]["type"] for value in values}
+        kinds = {SCALARS[type(value)].schema["type"] for value in values}
         form: Json = {**({"type": kinds.pop()} if len(kinds) == 1 else {}), "enum": values}
         if not isinstance(node.hint, type):  # a `Literal`, which has no name
             return form

@@ -191,7 +191,7 @@ def _converter() -> cattrs.Converter:
 
 HOOKS: dict[type[nodes.Node], Callable[[_Hooks, Any], Hook]] = {
     nodes.Anything: lambda _hooks, _node: anything,
-    nodes.Scalar: lambda _hooks, node: SCALARS[node.hint],
+    nodes.Scalar: lambda _hooks, node: SCALARS[node.hint].hook,
     nodes.Enumeration: lambda _hooks, node: enumeration_hook(node.values),
     nodes.Array: _Hooks.array,
     nodes.FixedArray: _Hooks.fixed_array,

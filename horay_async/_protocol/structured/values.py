@@ -11,12 +11,12 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal, InvalidOperation
 from types import NoneType
-from typing import Any, TypeGuard
+from typing import Any, NamedTuple, TypeGuard
 from uuid import UUID
 
 import msgspec
 
-from horay_async._json import is_array, is_object
+from horay_async._json import Json, is_array, is_object
 from horay_async._protocol.structured.mismatch import InvalidValue
 
 Hook = Callable[[Any], Any]
@@ -95,22 +95,28 @@ def _decimal(value: Any) -> Decimal:
 
 
 DAY, CLOCK = r"\d{4}-\d\d-\d\d", r"\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:?\d\d)?"
-WRITTEN: dict[Any, tuple[re.Pattern[str], Callable[[str], Any], str]] = {
-    date: (re.compile(DAY), date.fromisoformat, "a date such as '2025-12-31'"),
+WRITTEN: dict[Any, tuple[str, re.Pattern[str], Callable[[str], Any], str]] = {
+    date: ("date", re.compile(DAY), date.fromisoformat, "a date such as '2025-12-31'"),
     datetime: (
+        "date-time",
         re.compile(f"{DAY}[Tt ]{CLOCK}"),
         datetime.fromisoformat,
         "a date and time such as '2025-12-31T23:59:59Z'",
     ),
-    time: (re.compile(CLOCK), time.fromisoformat, "a time such as '23:59:59'"),
-    UUID: (re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"), UUID, "a UUID"),
+    time: ("time", re.compile(CLOCK), time.fromisoformat, "a time such as '23:59:59'"),
+    UUID: (
+        "uuid",
+        re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"),
+        UUID,
+        "a UUID",
+    ),
 }
-"""What JSON writes as strings: the form (RFC 3339's and RFC 9562's; Python reads others too), the reader,
+"""What JSON writes as strings: the format, its form (RFC 3339's and RFC 9562's; Python reads others too), the reader,
 and what is expected, as text."""
 
 
 def _written(kind: Any) -> Hook:
-    form, read, expected = WRITTEN[kind]
+    _, form, read, expected = WRITTEN[kind]
 
     def hook(value: Any) -> Any:
         if isinstance(value, str) and form.fullmatch(value):
@@ -123,16 +129,27 @@ def _written(kind: Any) -> Hook:
     return hook
 
 
-SCALARS: dict[Any, Hook] = {
-    str: _instance(str, "a string"),
-    bool: _instance(bool, "true or false"),
-    NoneType: _instance(NoneType, "null"),
-    int: _integer,
-    float: _number,
-    Decimal: _decimal,
-    **{kind: _written(kind) for kind in WRITTEN},
+class ScalarType(NamedTuple):
+    """What JSON writes as a single value."""
+
+    hook: Hook
+    schema: Json
+
+
+SCALARS: dict[Any, ScalarType] = {
+    str: ScalarType(_instance(str, "a string"), {"type": "string"}),
+    bool: ScalarType(_instance(bool, "true or false"), {"type": "boolean"}),
+    NoneType: ScalarType(_instance(NoneType, "null"), {"type": "null"}),
+    int: ScalarType(_integer, {"type": "integer"}),
+    float: ScalarType(_number, {"type": "number"}),
+    # As a number a price is what models write of their own accord; its digits are read as they stand.
+    Decimal: ScalarType(_decimal, {"type": "number"}),
+    **{
+        kind: ScalarType(_written(kind), {"type": "string", "format": name})
+        for kind, (name, *_) in WRITTEN.items()
+    },
 }
-"""The hooks of what JSON writes as a single value."""
+"""Python's types for it."""
 
 
 def enumeration_hook(values: Sequence[tuple[Any, Any]]) -> Hook:
