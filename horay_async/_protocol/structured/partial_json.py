@@ -25,7 +25,7 @@ HALF = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}$")
 """The first half of a surrogate pair, at the end of what has come."""
 
 State = Callable[[str, int], int]
-"""Reads on in a text from a place; gives the place where it stopped."""
+"""Reads on in a text from a place; gives the place where it stopped. It begins at no blank, unless that belongs to what it reads."""
 
 
 class PartialJSON:
@@ -42,6 +42,8 @@ class PartialJSON:
         self._read: State = self._before
         self._otherwise: State = self._prose
         """Reads where no object or array begins; in a block nothing does."""
+        self._inside = {self._prose, self._string, self._key_string, self._token}
+        """The states that read what blanks belong to or end; before all others blanks are passed over."""
         self._raw: list[str] = []
         """The pieces of the line, string, number or word that is open; of a value's string, those that aren't decoded."""
         self._text = ""
@@ -65,13 +67,14 @@ class PartialJSON:
         """Takes in the next piece; says whether there is more to see now."""
         at, before = 0, self._changes
         while at < len(text):
-            at = self._read(text, at)
+            if text[at].isspace() and self._read not in self._inside:
+                at = _past(SPACE, text, at)
+            else:
+                at = self._read(text, at)
         return self._changes > before
 
     def _before(self, text: str, at: int) -> int:
-        at = _past(SPACE, text, at)
-        if at < len(text):
-            self._read = self._value if text[at] in "{[" else self._otherwise
+        self._read = self._value if text[at] in "{[" else self._otherwise
         return at
 
     def _prose(self, text: str, at: int) -> int:
@@ -89,9 +92,6 @@ class PartialJSON:
         return len(text)
 
     def _value(self, text: str, at: int) -> int:
-        at = _past(SPACE, text, at)
-        if at == len(text):
-            return at
         if text[at] in "{[":
             self._open({} if text[at] == "{" else [])
         elif text[at] == '"':
@@ -105,9 +105,6 @@ class PartialJSON:
         return at + 1
 
     def _key(self, text: str, at: int) -> int:
-        at = _past(SPACE, text, at)
-        if at == len(text):
-            return at
         if text[at] == '"':
             self._raw, self._tail, self._read = [], 0, self._key_string
         elif text[at] == "}":
@@ -123,9 +120,7 @@ class PartialJSON:
         return at
 
     def _colon(self, text: str, at: int) -> int:
-        at = _past(SPACE, text, at)
-        if at < len(text):
-            self._read = self._value if text[at] == ":" else self._over
+        self._read = self._value if text[at] == ":" else self._over
         return at + 1
 
     def _string(self, text: str, at: int) -> int:
@@ -186,9 +181,6 @@ class PartialJSON:
         return end
 
     def _after(self, text: str, at: int) -> int:
-        at = _past(SPACE, text, at)
-        if at == len(text):
-            return at
         inside = self._stack[-1]
         if text[at] == ",":
             self._read = self._key if isinstance(inside, dict) else self._value
