@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import socket
 import ssl
 from typing import Final
 
@@ -55,12 +54,8 @@ def describe(error: Exception) -> str:
             return "doesn't respond"
         case ConnectionResetError() | BrokenPipeError():
             return "breaks the connection off"
-        case socket.gaierror():
-            return error.strerror or "unknown"
-        case OSError():
-            return error.strerror or str(error)
         case _:
-            return str(error)
+            return getattr(error, "strerror", None) or str(error) or "unknown"
 
 
 def tls_fault(error: ssl.SSLError, host: str) -> Finding:
