@@ -139,11 +139,8 @@ class Call:
                 return await receive(response)
             except APIError as error:
                 self.fail(error)
-                if isinstance(error, AuthenticationError) and await self._renew_key():
-                    await self._wait_to_retry(error, 0.0)
-                    response = None
-                    continue
-                if (delay := self._retry_delay(error)) is None:
+                renewed = isinstance(error, AuthenticationError) and await self._renew_key()
+                if (delay := 0.0 if renewed else self._retry_delay(error)) is None:
                     raise
                 await self._wait_to_retry(error, delay)
                 response = None

@@ -30,7 +30,7 @@ from horay_async._transport.aiohttp_internals import DirectSender
 from horay_async._transport.connection import Connector
 from horay_async._transport.connection_slots import CLIENT_CLOSED, ConnectionSlots
 from horay_async._transport.deadline_timer import DeadlineTimer
-from horay_async._transport.eviction import EvictionThreshold
+from horay_async._transport.eviction import EvictingDict
 from horay_async._transport.loops import PerLoop, call_soon, registry_of
 from horay_async._transport.open_files import connections_allowed, log_waiting
 from horay_async.errors import ConfigurationError
@@ -61,19 +61,18 @@ MAX_LIMITS = 64
 """Limits whose slots are kept though nobody holds one: copies of a client seldom differ in `max_connections`."""
 
 
-class SlotsByLimit(dict[int, ConnectionSlots]):
+class SlotsByLimit(EvictingDict[int, ConnectionSlots]):
     """The slots for each limit, made when it is first asked for; none lets more in than there can be files.
 
     One that nobody holds or waits for may be forgotten as soon as another one is asked for.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__()
+        super().__init__(MAX_LIMITS)
         self._loop = loop
-        self._eviction = EvictionThreshold(MAX_LIMITS)
 
     def __missing__(self, limit: int) -> ConnectionSlots:
-        self._eviction.evict(self, lambda _, slots: not slots.in_use)
+        self.evict(lambda _, slots: not slots.in_use)
         allowed = connections_allowed(self._loop)
         if limit <= allowed:
             return self.setdefault(limit, ConnectionSlots(limit))
@@ -224,7 +223,7 @@ parent, so they can be neither used nor closed here."""
 class _PoolsOfLoop:
     """What the pools of a client on one event loop have in common."""
 
-    __slots__ = ("__weakref__", "eviction", "owner", "pools", "slots")
+    __slots__ = ("__weakref__", "close_unused_at", "owner", "pools", "slots")
 
     def __init__(self, owner: object, loop: asyncio.AbstractEventLoop) -> None:
         self.owner: object = owner
@@ -232,7 +231,9 @@ class _PoolsOfLoop:
         self.slots: SlotsByLimit = SlotsByLimit(loop)
         self.pools: int = 0
         """How many there are."""
-        self.eviction: EvictionThreshold = EvictionThreshold(2 * MAX_UNUSED)
+        self.close_unused_at: int = 2 * MAX_UNUSED
+        """How many there are when the unused ones are closed: twice as many as were left the last time, so that looking for them
+        costs each new one the same, however many there are."""
 
 
 class ConnectionPools:
@@ -275,7 +276,7 @@ class ConnectionPools:
         if known is None:
             self._forget_closed_loops()
             known = self._loops[id(here)] = _PoolsOfLoop(self._token, here)
-        elif known.pools >= known.eviction.at:
+        elif known.pools >= known.close_unused_at:
             self._close_unused(known, keep=MAX_UNUSED)
         pool = ConnectionPool(key, known)
         pool.join(user)
@@ -320,7 +321,7 @@ class ConnectionPools:
             if self._pools.pop(pool.key, None) is not None:
                 pool_close_soon(pool)
         known.pools = len(mine) - len(unused[keep:])
-        known.eviction.evicted(known.pools)
+        known.close_unused_at = 2 * max(MAX_UNUSED, known.pools)
 
     async def wait(self, wait: Callable[[], Awaitable[T]]) -> T:
         """What `wait` returns; raises `ConfigurationError` as soon as the client is closed."""

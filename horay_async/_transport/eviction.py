@@ -23,27 +23,21 @@ def keep(cache: dict[KeyT, ValueT], key: KeyT, value: ValueT) -> ValueT:
     return value
 
 
-class EvictionThreshold:
-    """The number of entries from which on the unused ones are evicted: `least` to begin with, then twice as many as were
+class EvictingDict(dict[KeyT, ValueT]):
+    """A cache whose unused entries are evicted from so many entries on: `least` to begin with, then twice as many as were
     left the last time, so that looking for them costs each new entry the same, however many there are.
 
     An entry is unused where a new one would do the same. So it counts as used from the moment it is handed out: who is
     given one that looks unused must use it before anything is awaited, or hold what keeps it.
     """
 
-    __slots__ = ("_least", "at")
-
     def __init__(self, least: int) -> None:
-        self._least = least
-        self.at: int = least
+        super().__init__()
+        self._least = self._evict_at = least
 
-    def evict(self, cache: dict[KeyT, ValueT], is_unused: Callable[[KeyT, ValueT], bool]) -> None:
-        """Before a new entry comes into `cache`: evicts the unused ones, if it is time."""
-        if len(cache) >= self.at:
-            for key in [key for key, value in cache.items() if is_unused(key, value)]:
-                del cache[key]
-            self.evicted(len(cache))
-
-    def evicted(self, left: int) -> None:
-        """The unused entries were evicted; so many are `left`."""
-        self.at = max(self._least, 2 * left)
+    def evict(self, is_unused: Callable[[KeyT, ValueT], bool]) -> None:
+        """Before a new entry comes: evicts the unused ones, if it is time."""
+        if len(self) >= self._evict_at:
+            for key in [key for key, value in self.items() if is_unused(key, value)]:
+                del self[key]
+            self._evict_at = max(self._least, 2 * len(self))

@@ -31,14 +31,6 @@ _asking: ContextVar[tuple[object, ...]] = ContextVar("asking", default=())
 """The tasks that ask such functions, of which the running code is a part."""
 
 
-class _RaisedInThread(Exception):
-    """Carries what a function raised in its thread: there, an exception that would end this loop is just a failure."""
-
-    def __init__(self, what: BaseException) -> None:
-        super().__init__()
-        self.what = what
-
-
 class KeySource:
     """The keys of a client and its copies, on each event loop.
 
@@ -124,31 +116,32 @@ class KeyOfLoop:
         asked = time()
         self.asks += 1
         try:
-            provided = await self._returned()
+            provided, raised = await self._returned()
+            if raised is not None:
+                return raised
             try:
                 key, seconds = self._provided.accept(provided)
             finally:
                 self._clean.learn(self._provided.seen)
-        except _RaisedInThread as error:
-            return error.what
         except Exception as error:  # noqa: BLE001 - the caller's function can raise anything
             return error
         self._key = key
         self._expires = asked + seconds - min(MARGIN, seconds / 10)
         return key
 
-    async def _returned(self) -> object:
+    async def _returned(self) -> tuple[object, BaseException | None]:
+        """What the function returned, or what it raised in a thread: there, an exception that would end this loop is just a failure."""
         function: Any = self._provided.function
         if _is_async(function):
-            return await function()
+            return await function(), None
         if self._thread is None:
             self._thread = in_thread(function, name="horay-api-key")
         thread = self._thread
         result, error = await asyncio.shield(thread)
         self._thread = None
-        if error is not None:
-            raise _RaisedInThread(error)
-        return await cast("Awaitable[object]", result) if inspect.isawaitable(result) else result
+        if inspect.isawaitable(result):
+            result = await cast("Awaitable[object]", result)
+        return result, error
 
 
 def _is_async(function: Callable[..., Any]) -> bool:

@@ -6,12 +6,15 @@ import contextlib
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
-from horay_async._transport.eviction import EvictionThreshold
+from horay_async._transport.eviction import EvictingDict
 from horay_async._transport.loops import PerLoop, running_loop
 from horay_async.options import ClientOptions, Limits
 
 if TYPE_CHECKING:
     from horay_async._transport.request_limiter import RequestLimiter
+
+ServerLimits = tuple[str, Limits | None]
+"""The URL of a server, and the limits for it."""
 
 MAX_UNUSED = 16
 """Limiters that are kept though no client has their limits any more: one that is made anew for each request is to
@@ -21,19 +24,7 @@ find what the one before it has used up."""
 class Membership:
     """Held by a client and by its calls for as long as they live: nothing that they share is forgotten meanwhile."""
 
-    __slots__ = ("__weakref__", "key")
-
-    def __init__(self, key: tuple[str, Limits | None]) -> None:
-        self.key: tuple[str, Limits | None] = key
-        """The server, and the limits for it."""
-
-
-class LimitersOfLoop(dict[tuple[str, Limits | None], "RequestLimiter"]):
-    """The limiters of one event loop, by server and limits."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.eviction: EvictionThreshold = EvictionThreshold(MAX_UNUSED)
+    __slots__ = ("__weakref__",)
 
 
 class SharedLimiters:
@@ -44,15 +35,15 @@ class SharedLimiters:
     """
 
     def __init__(self) -> None:
-        self._loops: PerLoop[LimitersOfLoop] = PerLoop(LimitersOfLoop)
-        self._members: WeakValueDictionary[tuple[str, Limits | None], Membership] = (
-            WeakValueDictionary()
+        self._loops: PerLoop[EvictingDict[ServerLimits, RequestLimiter]] = PerLoop(
+            lambda: EvictingDict(MAX_UNUSED)
         )
+        self._members: WeakValueDictionary[ServerLimits, Membership] = WeakValueDictionary()
 
     def join(self, options: ClientOptions) -> Membership:
         """What a client with these options has to hold."""
         key = (options.base_url, options.limits)
-        return self._members.get(key) or self._members.setdefault(key, Membership(key))
+        return self._members.get(key) or self._members.setdefault(key, Membership())
 
     def get(self, options: ClientOptions) -> RequestLimiter:
         """The running loop's limiter for a client with these options."""
@@ -64,9 +55,7 @@ class SharedLimiters:
             from horay_async._transport.request_limiter import RequestLimiter  # noqa: PLC0415 - for limits and batches alone
 
             now = loop.time()
-            limiters.eviction.evict(
-                limiters, lambda key, limiter: key not in self._members and limiter.is_idle(now)
-            )
+            limiters.evict(lambda key, limiter: key not in self._members and limiter.is_idle(now))
             limiter = limiters[key] = RequestLimiter(options)
         return limiter
 
