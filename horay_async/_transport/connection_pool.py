@@ -106,28 +106,28 @@ class ConnectionPool:
         self.loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
         self.owned: bool = session is None
         """Whether the session was made here, and so is closed here."""
-        # The number of connections is the business of `ConnectionSlots`; `Call` bounds the wait for one by the timeout `queue`.
-        self._connector: Connector | None = (
-            None
-            if session
-            else Connector(
+        self._closing = False  # once it is being closed by `close_nowait`
+        self._connector: Connector | None = None  # of the session that was made here
+        self.direct: DirectSender | None = None
+        """Sends past the session; never past a caller's."""
+        if session is None:
+            # How many connections there are is the business of `ConnectionSlots`, and the wait for one that of `wait_for_connection`.
+            self._connector = Connector(
                 tcp_keepalive=key.tcp_keepalive,
                 limit=0,
                 keepalive_timeout=KEEPALIVE_SECONDS,
                 ttl_dns_cache=DNS_CACHE_SECONDS,
             )
-        )
-        self._closing = False  # once it is being closed by `close_nowait`
-        self.session: aiohttp.ClientSession = session or aiohttp.ClientSession(
-            connector=self._connector,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=_NO_TIMER,
-            max_line_size=MAX_HEADER_BYTES,
-            max_field_size=MAX_HEADER_BYTES,
-            max_headers=MAX_HEADERS,
-        )
-        self.direct: DirectSender | None = DirectSender(self.session) if self.owned else None
-        """Sends past the session; never past a caller's."""
+            session = aiohttp.ClientSession(
+                connector=self._connector,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=_NO_TIMER,
+                max_line_size=MAX_HEADER_BYTES,
+                max_field_size=MAX_HEADER_BYTES,
+                max_headers=MAX_HEADERS,
+            )
+            self.direct = DirectSender(session)
+        self.session: aiohttp.ClientSession = session
         self.timer: DeadlineTimer = DeadlineTimer(self.loop)
         """Keeps the timeouts of all requests on this loop."""
         self.slots: SlotsByLimit = group.slots

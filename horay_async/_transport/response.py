@@ -93,17 +93,18 @@ class RawResponse(Reader):
         # While the idle timeout has passed, and data may still be there.
         self._unread: UnreadData | None = None
         connection = pending.connection
-        if connection is not None and connection.unparsed is not None:
-            pass  # the response was read apart from its connection, which is closed
-        elif connection is not None:
+        if connection is None:
+            # Of a caller's own session; what it does with the connection afterwards is its business.
+            if raw.connection is not None and raw.connection.transport is not None:
+                self._connection = ConnectionProtocol.of(raw.connection.transport)
+                self._connection.reader = self
+        elif (
+            connection.unparsed is None
+        ):  # else the response was read apart from its connection, which is closed
             self._connection = connection
             # Where the body came with the head, the connection may be used for the next request by now.
             if connection.requests == pending.number:
                 connection.reader = self
-        elif raw.connection is not None and raw.connection.transport is not None:
-            # Of a caller's own session; what it does with the connection afterwards is its business.
-            self._connection = connection = ConnectionProtocol.of(raw.connection.transport)
-            connection.reader = self
 
     @property
     def context(self) -> ErrorContext:
