@@ -112,6 +112,28 @@ def test_imports_run_downward(path: Path) -> None:
             assert height(there) < height(here), f"{path} imports {found.module}, which is above it"
 
 
+FOUNDATIONS = [
+    ("aiohttp", "_transport"),
+    ("attrs", "models"),
+    ("cattrs", "models"),
+    ("cattrs", "_protocol/structured"),
+    ("anyio.from_thread", "_bridge"),
+]
+"""The packages that the client stands on, and where: what makes connections and models, structures the caller's classes, and runs the calls of
+blocking clients.
+"""
+
+
+@pytest.mark.parametrize(("package", "room"), FOUNDATIONS)
+def test_foundations(package: str, room: str) -> None:
+    """What they do isn't done by code of the client's own."""
+    files = [path for path in FILES if (PACKAGE / room) in path.parents]
+    imported = {
+        found.module for path in files for found in imports_of(path) if not found.typing_only
+    }
+    assert any(f"{module}.".startswith(f"{package}.") for module in imported)
+
+
 def graph_of_files() -> dict[str, set[str]]:
     """Which files import which, for types and within functions too."""
     modules = {
