@@ -211,8 +211,6 @@ class Engine:
         self._started = asyncio.Event()
         """Set once the first process is ready, or can't be."""
         self.closing: bool = False
-        self.restarts: int = 0
-        """How many processes were started after the first one."""
         self._watch: asyncio.TimerHandle | None = None
         """Ends a process that stays silent over its jobs."""
         self._process: Process | None = None
@@ -241,7 +239,6 @@ class Engine:
         """Queue one job."""
         self._waiting.append(job)
         if self._process is None:
-            self.restarts += 1
             self._spawn()
         self._fill()
 
@@ -318,7 +315,6 @@ class Engine:
             self._not_started(self._start_failed or ended)
             return
         self._end_jobs(_failed(f"the model engine ended {ending}; it is restarted"), waiting=False)
-        self.restarts += 1
         self._spawn()
 
     def _not_started(self, reason: str) -> None:
