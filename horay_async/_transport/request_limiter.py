@@ -120,11 +120,15 @@ class RequestLimiter:
             if isinstance(fixed, str)
             else ConcurrencyLimit(start=fixed, floor=fixed, ceiling=fixed)
         )
+        """What the client's `limits` say of requests under way: its calls keep to it, and all of its requests together do."""
         self._rate_limiter = RateLimiter(limits.rpm, limits.tpm) if limits else RateLimiter()
+        """What they say of requests and tokens a minute, for all of its requests."""
         self._windows = ServerWindows()
+        """What the server says is left of its own limits."""
         self._queues: dict[tuple[object, ...], deque[_Waiter]] = {}
+        """Those that wait, by what they keep to, see `admit`. None is empty after `wake`."""
         self._serial = 0  # of who came last
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | None = None  # while something waits for a time
         self._closed = False
 
     # For calls

@@ -189,11 +189,16 @@ class OverloadControl:
         self.refusing_since: float | None = None
         """When the server began to refuse everything; None while it responds."""
         self._pause = SharedPause(random)
+        """A time in which nothing is sent. Begun by `_hold_up` and `pause`; ended early by a response to a probe."""
         self._halt = Halt()
-        """Set by a first refusal without `Retry-After`; by `release` and `accepted` taken back."""
+        """Until one that is under way ends. Set by a first refusal without `Retry-After`; by `release` and `accepted` taken back."""
         self._rate = LearnedRate()
+        """Requests a second, once refusals have shown that there is such a limit. Set by `_end_episode`; dropped by `_learn` and
+        `refused` where it doesn't help."""
         self._consecutive = ConsecutiveRefusals()
+        """Refusals in a row. Each request gets its serial number here."""
         self._random_refusals = RandomRefusals()
+        """Whether refusals come at random, however little is sent; then nothing is learnt from them."""
         self._episode: _OverloadEpisode | None = None
         """The refusals that aren't over; None while all is well."""
 
