@@ -344,6 +344,15 @@ class AsyncStream(Readable[ChunkT]):
 
     async def _receive(self) -> list[ChunkT]:
         """The next chunks, at least one; none at the end of a complete stream."""
+        # Each piece of bytes goes to the reader. What comes of that:
+        #
+        #   chunks                                     they are returned
+        #   none, and there may be more                the next piece is waited for
+        #   no more bytes, or the connection failed    the last chunks are returned (`_cut`); the next time it is the reader's to say
+        #                                              whether that was all
+        #   another error, such as that time is up     that was all, if every choice is finished; else it is raised, with what came
+        #
+        # Once the reader is done, its failure is raised, or the connection is given back and the call is over.
         response, reader = self._response, self._reader
         if not reader.done:
             clock = response.loop.time
