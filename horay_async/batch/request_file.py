@@ -70,15 +70,12 @@ class RequestFile:
         """The ids of lines with a mistake, with their numbers and what it is, by what becomes of them."""
 
     def index(self) -> int:
-        """Reads the whole file and marks its ids; returns how many there are.
+        """Reads the whole file, once, and marks its ids; returns how many there are.
 
         Raises `BatchFileError` for lines that are no JSON objects with a `custom_id`, or whose id was there before, for
         a result, and where objects don't have a line each. Nothing has been sent by then.
         """
         total = bad = 0
-        self._blocks.clear()
-        for found in self._mistakes.values():
-            found.clear()
         # The first that are no requests, by their numbers.
         named: dict[int, RequestLine | ValueError] = {}
         for number, raw, line in self._lines(_Recorder(self._path, self._blocks)):

@@ -35,14 +35,9 @@ class Signature:
         """What to call the function with."""
         if is_object(arguments):
             return [], arguments
-        args: list[Any] = []
-        kwargs: dict[str, Any] = {}
-        for name, parameter in self.parameters.items():
-            value = getattr(arguments, name)
-            if parameter.kind is parameter.POSITIONAL_ONLY:
-                args.append(value)
-            else:
-                kwargs[name] = value
+        parameters = self.parameters.values()
+        kwargs = {each.name: getattr(arguments, each.name) for each in parameters}
+        args = [kwargs.pop(each.name) for each in parameters if each.kind is each.POSITIONAL_ONLY]
         return args, kwargs
 
 

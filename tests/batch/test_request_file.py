@@ -304,6 +304,7 @@ def test_line_that_was_finished_since(path: Path) -> None:
     requests = RequestFile(path, IdTable())
     assert (requests.index(), requests.unfinished_line) == (0, 1)
     write(path, whole)
+    requests = RequestFile(path, IdTable())
     assert (requests.index(), requests.unfinished_line) == (1, None)
 
 
