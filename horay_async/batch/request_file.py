@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import re
 from collections.abc import Iterator
@@ -41,8 +42,6 @@ EXAMPLE = (
     '"body": {"model": "...", "messages": [{"role": "user", "content": "Hi"}]}}'
 )
 """A request, for whose file begins with something else."""
-
-BOM = b"\xef\xbb\xbf"
 
 
 class InputFile(Protocol):
@@ -175,7 +174,7 @@ class RequestFile:
             for number, raw in enumerate(file, 1):
                 if self._stopped:
                     raise StoppedError
-                text = raw.removeprefix(BOM) if number == 1 else raw
+                text = raw.removeprefix(codecs.BOM_UTF8) if number == 1 else raw
                 if text.isspace():
                     continue
                 if not raw.endswith(b"\n") and is_unfinished(text):
@@ -192,14 +191,9 @@ class RequestFile:
                         line=number,
                     ) from error
                 except ValueError as error:
-                    if first and (form := _SEVERAL_LINES.match(text)):
-                        what, jq = (
-                            ("a JSON array", ".[]") if form[1] else ("JSON on several lines", ".")
-                        )
+                    if first and (form := _other_form(text)):
                         raise BatchFileError(
-                            f"{path}: this is {what}: write one object a line (`jq -c '{jq}'` does that)",
-                            path=str(path),
-                            line=number,
+                            f"{path}: {form}", path=str(path), line=number
                         ) from error
                     line = error
                 first = False
@@ -208,6 +202,16 @@ class RequestFile:
 
 _SEVERAL_LINES = re.compile(rb"(\[)\s*(?:\{|$)|\{\s*$")
 """The first line of JSON that isn't one object a line."""
+
+
+def _other_form(first: bytes) -> str | None:
+    """What a file is that isn't one object a line, by its first line, and what to do."""
+    if first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "this is UTF-16, which Windows PowerShell's `>` writes: save it as UTF-8"
+    if (form := _SEVERAL_LINES.match(first)) is None:
+        return None
+    what, jq = ("a JSON array", ".[]") if form[1] else ("JSON on several lines", ".")
+    return f"this is {what}: write one object a line (`jq -c '{jq}'` does that)"
 
 
 def _mistake(line: RequestLine, raw: bytes) -> tuple[str, str | None]:

@@ -139,6 +139,16 @@ def test_other_form_of_json(path: Path, text: str, told: str) -> None:
     assert caught.value.line == 2
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be"])
+def test_utf_16(path: Path, encoding: str) -> None:
+    """A file that Windows PowerShell wrote is named as what it is."""
+    path.write_bytes(
+        ("\ufeff" * (encoding != "utf-16") + json.dumps(line("a")) + "\r\n").encode(encoding)
+    )
+    with pytest.raises(BatchFileError, match="UTF-16, .*: save it as UTF-8"):
+        RequestFile(path, IdTable()).index()
+
+
 @pytest.mark.parametrize(
     "outcome",
     [
