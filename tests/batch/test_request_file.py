@@ -145,7 +145,7 @@ def test_utf_16(path: Path, encoding: str) -> None:
     path.write_bytes(
         ("\ufeff" * (encoding != "utf-16") + json.dumps(line("a")) + "\r\n").encode(encoding)
     )
-    with pytest.raises(BatchFileError, match="UTF-16, .*: save it as UTF-8"):
+    with pytest.raises(BatchFileError, match=r"UTF-16, .*: save it as UTF-8"):
         RequestFile(path, IdTable()).index()
 
 
