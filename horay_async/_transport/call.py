@@ -274,6 +274,8 @@ class Call:
             pool=pool,
             reservation=reservation,
         )
+        if pending.connection is None:
+            await response.take_what_was_read()
         if not 200 <= meta.status < 300:
             raise await self._status_error(response, raw)
         return response

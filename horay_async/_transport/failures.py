@@ -132,6 +132,9 @@ def map_exception(
     """
     if closed:
         return ConfigurationError("the client was closed while the request was under way")
+    if isinstance(error, aiohttp.ClientPayloadError):
+        # The head had come. What stands between, such as a recorder, has read the body before it handed on either.
+        return map_read_exception(error, request, clean, execution="executed", closed=False)
     label = request.label
     sent = dispatched if dispatched is not None else not isinstance(error, _NEVER_SENT)
     execution: Execution = "unknown" if sent else "not_sent"

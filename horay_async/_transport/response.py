@@ -151,6 +151,12 @@ class RawResponse(Reader):
                 self.waiting_since = now
         return pieces[0] if len(pieces) == 1 else b"".join(pieces), False
 
+    async def take_what_was_read(self) -> None:
+        """Takes over the body where a middleware of a caller's own session has read it before."""
+        if self.content.at_eof():
+            with suppress(aiohttp.ClientError):
+                self.buffered += await self._raw.read()
+
     async def peek(self, enough: Callable[[bytes], bool]) -> bytes:
         """How the body begins, waiting for as much as is `enough`, or for its end. Reading begins there all the same."""
         self.waiting_since = self.loop.time()

@@ -12,8 +12,26 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 
-from horay_async import AsyncHoray, ConfigurationError, NotFoundError, StreamTruncatedError
-from horay_async.testing import FaultServer, Gate, Stall, error, models, raw, stream
+from horay_async import (
+    APIConnectionError,
+    APIResponseError,
+    AsyncHoray,
+    ConfigurationError,
+    NotFoundError,
+    StreamTruncatedError,
+)
+from horay_async.testing import (
+    Cut,
+    FaultServer,
+    Gate,
+    Stall,
+    chat,
+    error,
+    models,
+    raw,
+    respond,
+    stream,
+)
 
 if TYPE_CHECKING:
     from tests.conftest import Connect
@@ -279,6 +297,46 @@ async def test_connector_of_an_own_session_decides(connect: Connect) -> None:
             client = connect(session=session, base_url=server.base_url)
             await asyncio.gather(*(client.models.list() for _ in range(3)))
         assert len(server.connections) == 1
+
+
+async def reading(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """A middleware that reads bodies, as loggers and recorders do."""
+    response = await handler(request)
+    await response.read()
+    return response
+
+
+async def test_own_session_that_reads_bodies(fault_server: FaultServer, connect: Connect) -> None:
+    """What its middleware has read is there all the same: responses, streams, errors and empty bodies."""
+    asked: Any = {"model": "m", "messages": [{"role": "user", "content": "?"}]}
+    fault_server.add(chat("Paid for."), stream(["a", "b"]), error(404, "nothing"), respond(b""))
+    async with aiohttp.ClientSession(middlewares=[reading]) as session:
+        client = connect(session=session)
+        whole = await client.chat.completions.create(**asked)
+        assert whole.choices[0].message.content == "Paid for."
+        chunks = await client.chat.completions.create(**asked, stream=True)
+        assert [text async for text in chunks.text()] == ["a", "b"]
+        with pytest.raises(NotFoundError, match="nothing"):
+            await client.models.list()
+        with pytest.raises(APIResponseError, match="it is empty"):
+            await client.models.list()
+    assert len(fault_server.requests) == 4
+
+
+async def test_response_that_breaks_off_in_an_own_session(
+    fault_server: FaultServer, connect: Connect
+) -> None:
+    """It was run, and isn't sent again, though the session hands on nothing of it."""
+    fault_server.add(chat("Paid for.").with_faults(Cut(-5)))
+    async with aiohttp.ClientSession(middlewares=[reading]) as session:
+        client = connect(session=session, retries=2)
+        with pytest.raises(APIConnectionError, match="is incomplete") as caught:
+            await client.chat.completions.create(
+                model="m", messages=[{"role": "user", "content": "?"}]
+            )
+    assert (caught.value.execution, len(fault_server.requests)) == ("executed", 1)
 
 
 async def test_own_session_does_not_go_elsewhere(
