@@ -470,6 +470,7 @@ async def test_link_that_is_none(connect: Connect, tmp_path: Path) -> None:
 UNKNOWN_IMAGES: list[tuple[Any, str]] = [
     ([{"image_url": "http://x/1"}], "'image_url'"),
     ([{"b64_json": "!"}], "'b64_json'"),
+    ([{"b64_json": ""}], "empty objects"),
     (["1.png"], "'1.png'"),
     ({"uri": "http://x/1"}, "'uri'"),
     ([{}], "empty objects"),

@@ -26,10 +26,10 @@ MASK = "[API key]"
 """What stands wherever a server echoed a secret."""
 
 SECRET_NAMES = (
-    r"(?i)authoriz|cookie|credential|jwt|passw|pwd|secret|signature|token$|(?:^|[-_])(?:auth|sig)$|^(?:x-)?key$"
+    r"(?i)authoriz|bearer|cookie|credential|jwt|passphrase|passw|pwd|secret|signature|token$|(?:^|[-_])(?:auth|pass|sig)$|^(?:x-)?key$|^code$"
     r"|(?:access|account|api|app|auth|client|functions|master|private|signing|subscription)[-_]?key(?:[-_]?\d+)?$"
 )
-"""How headers and parts of a query are called that hold secrets: `X-Api-Key`, `key` of Gemini's URLs, `sig` of Azure's."""
+"""How headers and parts of a query are called that hold secrets: `X-Api-Key`, `key` of Gemini's URLs, `sig` and `code` of Azure's."""
 
 NAMED_PART = r"[\w-]+=([^=].*)"
 """A part such as `session=...` of a cookie: its name is no secret, and a token may end in `=`."""

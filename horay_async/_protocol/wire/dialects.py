@@ -246,9 +246,11 @@ def _image(sent: Any) -> Any:
         return {"url": sent}
     if is_object(sent) and not sent.get("url"):
         data = sent.get("b64_json")
-        if isinstance(data, str) and data[:5].lower() == "data:":
+        if not isinstance(data, str) or not data:
+            return sent
+        if data[:5].lower() == "data:":
             return {**sent, "url": data}
-        if isinstance(data, str) and (url := data_url(data, unknown="application/octet-stream")):
+        if url := data_url(data, unknown="application/octet-stream"):
             return {**sent, "url": url}
     return sent
 
