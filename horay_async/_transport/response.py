@@ -153,7 +153,7 @@ class RawResponse(Reader):
 
     async def take_what_was_read(self) -> None:
         """Takes over the body where a middleware of a caller's own session has read it before."""
-        if self.content.at_eof():
+        if isinstance(self._raw, aiohttp.ClientResponse) and self.content.at_eof():
             with suppress(aiohttp.ClientError):
                 self.buffered += await self._raw.read()
 
