@@ -16,6 +16,7 @@ from horay_async import (
     APIConnectionError,
     APIResponseError,
     AsyncHoray,
+    ChatCompletion,
     ConfigurationError,
     NotFoundError,
     StreamTruncatedError,
@@ -314,7 +315,7 @@ async def test_own_session_that_reads_bodies(fault_server: FaultServer, connect:
     fault_server.add(chat("Paid for."), stream(["a", "b"]), error(404, "nothing"), respond(b""))
     async with aiohttp.ClientSession(middlewares=[reading]) as session:
         client = connect(session=session)
-        whole = await client.chat.completions.create(**asked)
+        whole: ChatCompletion = await client.chat.completions.create(**asked)
         assert whole.choices[0].message.content == "Paid for."
         chunks = await client.chat.completions.create(**asked, stream=True)
         assert [text async for text in chunks.text()] == ["a", "b"]
