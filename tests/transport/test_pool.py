@@ -16,7 +16,6 @@ from horay_async import (
     APIConnectionError,
     APIResponseError,
     AsyncHoray,
-    ChatCompletion,
     ConfigurationError,
     NotFoundError,
     StreamTruncatedError,
@@ -26,7 +25,7 @@ from horay_async.testing import (
     FaultServer,
     Gate,
     Stall,
-    chat,
+    completion,
     error,
     models,
     raw,
@@ -311,13 +310,13 @@ async def reading(
 
 async def test_own_session_that_reads_bodies(fault_server: FaultServer, connect: Connect) -> None:
     """What its middleware has read is there all the same: responses, streams, errors and empty bodies."""
-    asked: Any = {"model": "m", "messages": [{"role": "user", "content": "?"}]}
-    fault_server.add(chat("Paid for."), stream(["a", "b"]), error(404, "nothing"), respond(b""))
+    fault_server.add(
+        completion("Paid for."), stream(["a", "b"]), error(404, "nothing"), respond(b"")
+    )
     async with aiohttp.ClientSession(middlewares=[reading]) as session:
         client = connect(session=session)
-        whole: ChatCompletion = await client.chat.completions.create(**asked)
-        assert whole.choices[0].message.content == "Paid for."
-        chunks = await client.chat.completions.create(**asked, stream=True)
+        assert await complete(client) == "Paid for."
+        chunks = await client.completions.create(model="m", prompt="p", stream=True)
         assert [text async for text in chunks.text()] == ["a", "b"]
         with pytest.raises(NotFoundError, match="nothing"):
             await client.models.list()
@@ -330,13 +329,11 @@ async def test_response_that_breaks_off_in_an_own_session(
     fault_server: FaultServer, connect: Connect
 ) -> None:
     """It was run, and isn't sent again, though the session hands on nothing of it."""
-    fault_server.add(chat("Paid for.").with_faults(Cut(-5)))
+    fault_server.add(completion("Paid for.").with_faults(Cut(-5)))
     async with aiohttp.ClientSession(middlewares=[reading]) as session:
         client = connect(session=session, retries=2)
         with pytest.raises(APIConnectionError, match="is incomplete") as caught:
-            await client.chat.completions.create(
-                model="m", messages=[{"role": "user", "content": "?"}]
-            )
+            await complete(client)
     assert (caught.value.execution, len(fault_server.requests)) == ("executed", 1)
 
 
