@@ -154,8 +154,13 @@ class RawResponse(Reader):
     async def take_what_was_read(self) -> None:
         """Takes over the body where a middleware of a caller's own session has read it before."""
         if isinstance(self._raw, aiohttp.ClientResponse) and self.content.at_eof():
-            with suppress(aiohttp.ClientError):
+            try:
                 self.buffered += await self._raw.read()
+            except aiohttp.ClientError:  # it has let go of it
+                pass
+            except BaseException:
+                self.close()
+                raise
 
     async def peek(self, enough: Callable[[bytes], bool]) -> bytes:
         """How the body begins, waiting for as much as is `enough`, or for its end. Reading begins there all the same."""
