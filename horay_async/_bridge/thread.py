@@ -97,8 +97,10 @@ class BlockingCall(Generic[R]):
         """Wakes who waits."""
         if self._thread is not None:
             self._thread.calls.discard(self)
-        if self._done.locked():
+        try:  # noqa: SIM105 - a caller's thread may be here too, and Ctrl-C comes to it after any call, that of `suppress` too
             self._done.release()
+        except RuntimeError:  # two threads have told its end at once
+            pass
         if self._on_end is not None:
             self._on_end()
 
@@ -355,21 +357,23 @@ class _Shared:
 
     def detach(self, handle: LoopHandle) -> None:
         """Takes the thread from the handle. The last one ends it."""
-        if threading.get_ident() in self.threads:
-            # Who holds the lock may be waiting for this very thread. So it is only tried whether the lock is free.
-            if not self._lock.acquire(blocking=False):
-                loop = None if handle.thread is None else handle.thread.loop
-                if loop is not None:
-                    loop.call_soon_threadsafe(loop.call_later, 0.001, self.detach, handle)
-                return
-            self._lock.release()
+        here = threading.get_ident() in self.threads
+        # Who holds the lock may be waiting for this very thread. So it is taken only where it is free.
+        if here and not self._lock.acquire(blocking=False):
+            loop = None if handle.thread is None else handle.thread.loop
+            if loop is not None:
+                loop.call_soon_threadsafe(loop.call_later, 0.001, self.detach, handle)
+            return
         thread, handle.thread = handle.thread, None
         handle.closed = True
-        if thread is not None and self._locked(partial(self._leave, thread, id(handle))):
+        is_last = thread is not None and self._locked(partial(self._leave, thread, id(handle)))
+        if here:
+            self._lock.release()
+        if thread is not None and is_last:
             thread.end_soon()
 
     def _locked(self, step: Callable[[], R]) -> R:
-        """What `step` returns, which is done as a whole: a few assignments. A signal handler or the garbage collector can run in
+        """Runs `step` under the lock and returns its result; it is a few assignments. A signal handler or the garbage collector can run in
         between, on the same thread, so the lock is one that a thread may take twice.
         """
         # Taken within `try`: from Python 3.14 on, Ctrl-C can come between the taking by `with` and the block.
@@ -399,7 +403,7 @@ class _Shared:
         return thread
 
     def _leave(self, thread: LoopThread, ident: int) -> bool:
-        """Whether it was the last one."""
+        """Takes the handle off its thread; returns whether that ends."""
         thread.handles.discard(ident)
         if not thread.handles:
             thread.ending = True
