@@ -19,8 +19,8 @@ applies:
 
 | the refused request | the refusal is for | so that |
 |---|---|---|
-| was sent before an earlier refusal was known | the same as that one | it counts as one more of them |
 | is one of many at random (see below) | no reason | nothing is learnt |
+| was sent before an earlier refusal was known | the same as that one | it counts as one more of them |
 | was alone, so that it can't be one too many | the rate | that is lowered, or a first one is set |
 | had waited for the learnt rate, which was right before | the rate | it is lowered, unless that was a lone refusal |
 | is to come back in a time as long as a window, such as a minute | the rate | it is lowered, or set |
@@ -382,14 +382,14 @@ class OverloadControl:
 
     def _cause_of(self, refusal: _Refusal, episode: _OverloadEpisode) -> _Cause:
         """What a refusal was for. The first case that applies decides."""
-        # 1. It was sent with those that were refused before it, and counts as one more of them.
-        if not refusal.informed:
-            return _Cause.CONCURRENCY
-
-        # 2. Slower sending didn't help.
+        # 1. Refusals are at random: slower sending didn't help.
         permit, asked = refusal.permit, refusal.asked
         if asked is None and self._random_refusals.assumed:
             return _Cause.UNCLEAR
+
+        # 2. It was sent with those that were refused before it, and counts as one more of them.
+        if not refusal.informed:
+            return _Cause.CONCURRENCY
 
         # 3. Nothing else was under way, so it wasn't one too many.
         if permit.alone:

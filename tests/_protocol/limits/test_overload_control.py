@@ -362,6 +362,14 @@ def test_random_refusals_make_a_fixed_number_no_slower_and_slower(
     assert course.throughput(0, 300) >= least
 
 
+@pytest.mark.parametrize(("failing", "least"), [(0.2, 100), (0.5, 20)])
+def test_number_at_once_isnt_cut_for_random_refusals(failing: float, least: float) -> None:
+    """Nor for those of requests that were sent together: once they are taken for random ones, as much is sent as before."""
+    concurrency = ConcurrencyLimit(start=16, ceiling=100)
+    course = simulate(Server(latency=0.02, failing=failing), 300, concurrency=concurrency)
+    assert course.throughput(0, 300) >= least
+
+
 def test_retry_after_of_no_time_is_none() -> None:
     """Servers that refuse here and there send 0: it asks for nothing, and tells as little of a rate as a refusal without it."""
     responses = [
