@@ -165,8 +165,9 @@ OPERATORS = {">=": "ge", ">": "gt", "<=": "le", "<": "lt"}
 def constraints_of_validator(validator: Any) -> tuple[Constraint, ...]:
     """What a validator of attrs asks for, as far as JSON Schema can say it."""
     found: list[Constraint] = []
-    # `optional` holds one, and lets null pass, which the constraints say nothing of.
-    inner = getattr(validator, "validator", validator)
+    # `optional` holds one, and lets null pass, which the constraints say nothing of. So does `not_`, which asks for the opposite.
+    negated = hasattr(validator, "exc_types")
+    inner = validator if negated else getattr(validator, "validator", validator)
     for each in getattr(inner, "_validators", None) or (inner,):
         operator = OPERATORS.get(getattr(each, "compare_op", ""))
         if operator and isinstance(each.bound, NUMBERS):

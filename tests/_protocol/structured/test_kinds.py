@@ -376,6 +376,8 @@ def test_validators_of_attrs() -> None:
         names: list[str] | None = attrs.field(validator=validators.optional(validators.max_len(2)))
         free: int = attrs.field(converter=abs, validator=validators.ge(0))
         since: Version | None = attrs.field(validator=validators.optional(validators.max_len(2)))
+        few: int = attrs.field(validator=validators.not_(validators.ge(5)))
+        both: int = attrs.field(validator=[validators.not_(validators.ge(5)), validators.ge(1)])
 
     properties = schema(Checked).json["properties"]
     assert properties["low"] == {"type": "integer", "minimum": 1, "exclusiveMaximum": 9}
@@ -383,6 +385,8 @@ def test_validators_of_attrs() -> None:
     assert properties["found"] == {"type": "string", "pattern": "x"}
     assert properties["names"]["anyOf"][0]["maxItems"] == 2
     assert properties["free"] == {"type": "integer"}
+    assert properties["few"] == {"type": "integer"}
+    assert properties["both"] == {"type": "integer", "minimum": 1}
     assert properties["since"]["anyOf"] == [{"$ref": "#/$defs/Version"}, {"type": "null"}]
 
 
