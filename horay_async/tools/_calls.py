@@ -132,10 +132,7 @@ class ToolCaller:
         try:
             tool, arguments = self._parsed(call)
         except Exception as error:  # noqa: BLE001 - the model is to know, and may do better
-            with self._observed(call) as on_end:
-                result = _failed(call, error, began)
-                on_end(result)
-            return result
+            return self._not_run(call, error, began)
         if self._approve is not None:
             async with self._asking:
                 # A copy: the message that it is a part of says what the model has asked for.
@@ -158,10 +155,17 @@ class ToolCaller:
                 try:
                     tool, arguments = self._parsed(call)
                 except (AnswerError, LookupError) as error:
-                    return _failed(call, error, began)
+                    return self._not_run(call, error, began)
         self._begun.add(asyncio.current_task())
         with self._observed(call) as on_end:
             result = await _run(call, tool, arguments)
+            on_end(result)
+        return result
+
+    def _not_run(self, call: ToolCall, error: Exception, began: float) -> ToolResult:
+        """What came of a call whose tool or arguments don't fit."""
+        with self._observed(call) as on_end:
+            result = _failed(call, error, began)
             on_end(result)
         return result
 

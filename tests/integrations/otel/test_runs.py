@@ -127,6 +127,18 @@ async def test_span_of_a_run(
         assert "s3cret" not in span.to_json()
 
 
+async def test_arguments_of_approve_that_dont_fit(
+    fault_server: FaultServer, connect: Connect, recorded: Recorded
+) -> None:
+    """Such a call is told as one that failed, as one with the model's own."""
+    fault_server.add(calling(("weather", {"city": "Rome"})), saying("Sorry."))
+    async with connect(telemetry=recorded.telemetry()) as client:
+        await client.chat.completions.run_tools(**question(approve=lambda _: {"town": 1})).final()
+    assert [p.sum for p in recorded.points("gen_ai.invoke_agent.tool_calls")] == [1]
+    (tool,) = recorded.points("gen_ai.execute_tool.duration")
+    assert dict(tool.attributes or {})["error.type"] == "AnswerError"
+
+
 async def test_metrics_of_runs(
     fault_server: FaultServer, connect: Connect, recorded: Recorded
 ) -> None:
