@@ -90,7 +90,9 @@ def height(part: str) -> int:
     for level, parts in enumerate(LAYERS):
         if part in parts:
             return level
-    raise AssertionError(f"{part} has no place among the layers: name it in the docstring of horay_async/__init__.py")
+    raise AssertionError(
+        f"{part} has no place among the layers: name it in the docstring of horay_async/__init__.py"
+    )
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))

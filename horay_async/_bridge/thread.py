@@ -179,10 +179,11 @@ class LoopThread:
     """A thread with an event loop and anyio's blocking portal. It ends with the last client that uses it.
 
     A caller may be interrupted between any two steps, by Ctrl-C or by a signal handler that calls, too. So no
-    caller may hold a lock that this thread takes, as those of `Future`, `Event` and `Thread.start` are, and the portal's
-    `start_task_soon` waits for a `Future`. So the portal is given one coroutine, `_serve`, by a thread that no signal
-    interrupts and that ends then; and a caller puts its call into `_inbox`, wakes `_serve`, which takes no lock, and waits
-    for the call's own.
+    caller may hold a lock that this thread takes: those of `Future`, `Event` and `Thread.start` are such, and the portal's
+    `start_task_soon` waits for a `Future`. So
+
+    - another thread, which no signal interrupts, starts this one, gives its portal one coroutine, `_serve`, and ends;
+    - a caller puts its call into `_inbox`, wakes `_serve`, which takes no lock, and waits for the call's own, `_done`.
     """
 
     def __init__(self, shared: _Shared) -> None:
@@ -206,10 +207,10 @@ class LoopThread:
         """Whether the end has begun: nothing is started any more."""
         self.failure: BaseException | None = None
         """What it has ended by, where that was no closing."""
-        self._over = False
+        self._stopped = False
 
     @property
-    def takes_calls(self) -> bool:
+    def accepts_calls(self) -> bool:
         """Whether it doesn't end, and belongs to this process."""
         return not self.ending and self.shared is _shared
 
@@ -218,7 +219,7 @@ class LoopThread:
         call.submitted_to(self)
         self._inbox.put((copy_context(), call))
         self._wake()
-        if self._over:  # it may have missed this one
+        if self._stopped:  # it may have missed this one
             call.finish()
         if self.shared is not _shared:  # forked since the handle gave this thread
             call.abandon_after_fork()
@@ -234,7 +235,7 @@ class LoopThread:
             return
         last = BlockingCall(self._open_portal)  # never begun: over when the thread is
         last.submitted_to(self)
-        if not self._over:
+        if not self._stopped:
             last.wait(timeout)
         with contextlib.suppress(RuntimeError):  # it never started
             self._thread.join(timeout)
@@ -334,9 +335,9 @@ class LoopThread:
 
     def _finish(self, failure: BaseException | None) -> None:
         """Wakes who waits: nothing will run any more."""
-        if not self._over:
+        if not self._stopped:
             self.failure = failure
-        self.ending = self._over = True
+        self.ending = self._stopped = True
         self._portal.cancel()
         for call in tuple(self.calls):
             call.finish()
@@ -485,7 +486,7 @@ class LoopHandle:
         """
         self.check_thread()
         thread = self.thread
-        if self.closed or thread is None or not thread.takes_calls:
+        if self.closed or thread is None or not thread.accepts_calls:
             thread = _shared.attach(self)
         thread.submit(call)
 
@@ -512,7 +513,7 @@ class LoopHandle:
         if self.closed:
             return
         thread = self.thread
-        if thread is None or not thread.takes_calls:
+        if thread is None or not thread.accepts_calls:
             self.closed, self.thread = True, None
         elif threading.get_ident() in _shared.threads:
             self.close_soon(on_close)
@@ -528,7 +529,7 @@ class LoopHandle:
         if self.closed:
             return
         self.closed = True
-        if thread is not None and thread.takes_calls:
+        if thread is not None and thread.accepts_calls:
             thread.submit(BlockingCall(partial(self._close, on_close, thread.shared)))
 
     async def _close(

@@ -211,8 +211,8 @@ class Call:
         error: BaseException | None = None,
         response: Callable[[], Response | None] | None = None,
     ) -> None:
-        """The call has ended: by `error`, else with its response whole or its stream left early. `response`
-        returns what has come. Only the first time counts.
+        """Tells observers that the call has ended, for the first time or once more: by `error`, or without one where its response is
+        whole or its stream was left early. `response` returns what has come.
         """
         if self.observers is not None:
             self.observers.on_end(self, error, response)
@@ -281,7 +281,7 @@ class Call:
         return response
 
     async def _provided_key(self, keys: KeySource) -> Secret:
-        """The key that a function provides: mostly the one of the calls before."""
+        """The key that a function provides: mostly the one that it has provided before."""
         here = keys.here()
         key = here.current()
         if key is None:
@@ -321,7 +321,7 @@ class Call:
                     raw = await self._sender.send(pending, headers, pool)
             if not pending.expired:
                 return raw, pending
-            raw.close()  # in the same moment
+            raw.close()  # the timeout passed in the turn of the loop in which the head came
             failure = self._send_failure(TimeoutError(), pool, pending)
         except Exception as error:  # noqa: BLE001 - whatever the libraries beneath raise is mapped
             pending.abort()

@@ -309,7 +309,7 @@ class RequestLimiter:
 
     def _own_wait(self, request: LimitedRequest, now: float) -> float:
         """Seconds until its concurrency limit, its rate limiter and the overload control admit a request."""
-        delay = self.overload.wait(request.wait, now)
+        delay = self.overload.seconds_until_admitted(request.wait, now)
         if request.rate_limiter is None:
             return delay
         if self.batch_limiter is not None:

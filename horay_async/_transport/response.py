@@ -1,4 +1,4 @@
-"""A response whose head has come: its body in pieces, under the timeouts."""
+"""A response whose head has come: its body in pieces, under the timeouts `idle` and `total`."""
 
 from __future__ import annotations
 

@@ -34,9 +34,14 @@ class Reservation:
         """From the limits; None where there are none."""
 
     async def wait_for_connection(
-        self, limiter: AttemptLimiter | None, pool: ConnectionPool, most: int, *, since: float
+        self,
+        limiter: AttemptLimiter | None,
+        pool: ConnectionPool,
+        max_connections: int,
+        *,
+        since: float,
     ) -> float:
-        """Waits until `limiter` admits the attempt, and until it is one of at most so many that have a connection.
+        """Waits until `limiter` admits the attempt, and until it is one of at most `max_connections` that have a connection.
 
         Returns when that was, or `since`, when the attempt began, where nothing had to be waited for. Raises `APITimeoutError` when
         the timeout `queue` or the deadline of the call has passed.
@@ -49,8 +54,8 @@ class Reservation:
                 wait = limiter.acquire(body, bulk=bulk)
                 self.permit = await self._within_queue_timeout(wait, since, LIMITED)
                 acquired = pool.loop.time()
-        # Held or waited for at once, before anything else can run: one that isn't in use may be forgotten.
-        slots = pool.slots[most]
+        # Nothing is awaited between the look-up and this: slots that nobody uses may be forgotten.
+        slots = pool.slots[max_connections]
         if not slots.acquire_nowait():
             await self._within_queue_timeout(slots.acquire(), since)
             acquired = pool.loop.time()
@@ -60,8 +65,8 @@ class Reservation:
     def _within_queue_timeout(
         self, wait: Awaitable[T], since: float, what: str = ""
     ) -> Awaitable[T]:
-        """Waits until the timeout `queue` or the deadline has passed, whichever comes first. `what` is what didn't happen, if not
-        that a slot became free.
+        """Waits until the timeout `queue` or the deadline has passed, whichever comes first. `what` says what didn't happen, where
+        it wasn't a slot that was waited for.
         """
         queue, deadline = self._request.timeouts.queue, self._deadline
         if queue is None or (deadline is not None and deadline < since + queue):

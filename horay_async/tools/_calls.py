@@ -50,7 +50,7 @@ def with_own_ids(calls: list[ToolCall], number: int) -> list[ToolCall]:
     return list(known.values())
 
 
-def called(call: ToolCall) -> str:
+def tool_name(call: ToolCall) -> str:
     """What the model calls, by its name: a function or a custom tool."""
     return call.function.name or str(fields_of((unknown_of(call) or {}).get("custom")).get("name"))
 
@@ -81,10 +81,10 @@ class ToolCaller:
 
     def start(self, calls: Sequence[ToolCall]) -> None:
         """Starts the calls of a round."""
-        self.tasks = {asyncio.create_task(self._run(call)): call for call in calls}
+        self.tasks = {asyncio.create_task(self._run_call(call)): call for call in calls}
         self.waiting, self._begun = set(self.tasks), set()
         for task in self.tasks:
-            task.add_done_callback(_look_at)
+            task.add_done_callback(_retrieve_exception)
 
     async def next_results(self) -> list[ToolResult]:
         """What came of the next calls that end, at least one. Raises what `approve` raised, and `HorayError` for a task that
@@ -124,7 +124,7 @@ class ToolCaller:
         self.cancel()
         await wait_for_cleanup(self.tasks)
 
-    async def _run(self, call: ToolCall) -> ToolResult:
+    async def _run_call(self, call: ToolCall) -> ToolResult:
         """Runs the tool that `call` names. What the tool raises is in the result, and told to the model; what
         `approve` raises is raised.
         """
@@ -158,7 +158,7 @@ class ToolCaller:
                     return self._not_run(call, error, began)
         self._begun.add(asyncio.current_task())
         with self._observed(call) as on_end:
-            result = await _run(call, tool, arguments)
+            result = await _execute(call, tool, arguments)
             on_end(result)
         return result
 
@@ -186,13 +186,13 @@ class ToolCaller:
         return self._telemetry.tool(call, None if tool is None else tool.description)
 
 
-def _look_at(task: asyncio.Task[ToolResult]) -> None:
+def _retrieve_exception(task: asyncio.Task[ToolResult]) -> None:
     """Keeps asyncio from reporting what a call raised that nobody waits for any more."""
     if not task.cancelled():
         task.exception()
 
 
-async def _run(call: ToolCall, tool: Tool[..., Any], arguments: Any) -> ToolResult:
+async def _execute(call: ToolCall, tool: Tool[..., Any], arguments: Any) -> ToolResult:
     began = time.perf_counter()
     function = tool.function
     try:
@@ -249,7 +249,7 @@ def _result_text(value: Any) -> str:
     if isinstance(value, str):
         return well_formed(value)
     # The encoder would make null of what is no number, and base64 of bytes, without a word.
-    plain = msgspec.to_builtins(value, enc_hook=_plainly, builtin_types=UNENCODED)
+    plain = msgspec.to_builtins(value, enc_hook=_encode_unknown, builtin_types=UNENCODED)
     _check(plain)
     try:
         return ENCODER.encode(plain).decode()
@@ -269,7 +269,7 @@ def _check(plain: Any) -> None:
             _check(item)
 
 
-def _plainly(value: Any) -> Any:
+def _encode_unknown(value: Any) -> Any:
     """For what the encoder doesn't know: pydantic models, and texts and numbers of derived classes."""
     if hasattr(value, "__pydantic_fields__"):
         return value.model_dump(mode="json")
@@ -278,4 +278,4 @@ def _plainly(value: Any) -> Any:
 
 UNENCODED = (Decimal, bytes, bytearray, memoryview)
 """What stays as it is where a result is made of plain values."""
-ENCODER = msgspec.json.Encoder(enc_hook=_plainly, decimal_format="number")
+ENCODER = msgspec.json.Encoder(enc_hook=_encode_unknown, decimal_format="number")

@@ -73,7 +73,7 @@ class AsyncToolRun(Readable[ToolRunEvent]):
     `final()` is that response. Iterate to see each step: the events of every response as it streams in, what
     came of each tool call, and where the rounds begin and end. Leaving the loop or a `with` block early
     stops everything; a plain function that is at work in its thread can't be stopped, but isn't waited
-    for. Both raise what a stream of events does, `AnswerError` where the model still asks for tools after
+    for. `final()` and iteration raise what a stream of events does, `AnswerError` where the model still asks for tools after
     the last round or with all tokens spent, or was cut while it asked, `APITimeoutError`
     when time is up, and what `approve` raises.
     """
@@ -94,7 +94,7 @@ class AsyncToolRun(Readable[ToolRunEvent]):
     # What else ends a run, and what reading it raises from then on:
     #
     #   max_rounds or max_total_tokens is reached       AnswerError, reason "rounds" or "tokens": `_check_limits`
-    #   the model was cut while it asked for tools      AnswerError with the reason of the cut: `_take`
+    #   the model was cut while it asked for tools      AnswerError with the reason of the cut: `_take_message`
     #   the time is up                                  APITimeoutError: `_take_step`
     #   a step raises: the request, or `approve`        that
     #   the task that reads is cancelled, or alike      HorayError that names what ended it: `interrupted`
@@ -270,7 +270,7 @@ class AsyncToolRun(Readable[ToolRunEvent]):
         self._response = response = stream._merged()
         self._usages.append(response.usage)
         if response.choices:
-            self._take(response.choices[0])
+            self._take_message(response.choices[0])
         return [*stream._events_of(None), RoundFinished(self._round, response)]
 
     async def _await_tools(self) -> Events:
@@ -286,21 +286,21 @@ class AsyncToolRun(Readable[ToolRunEvent]):
     def _check_limits(self) -> None:
         """Raises `AnswerError` where no other round may begin."""
         most = self._settings.max_total_tokens
-        told = [usage.total_tokens for usage in self._usages if usage is not None]
+        counts = [usage.total_tokens for usage in self._usages if usage is not None]
         reason: Literal["rounds", "tokens"] = "tokens"
         if self._round == self._settings.max_rounds:
             problem, reason = f"the model still asks for tools after {self._round} rounds", "rounds"
         elif most is None:
             return
-        elif len(told) < len(self._usages) or not are_believable(*told):
+        elif len(counts) < len(self._usages) or not are_believable(*counts):
             problem = "the server doesn't tell its tokens, so that max_total_tokens can't be held"
-        elif (tokens := sum(told)) >= most:
+        elif (tokens := sum(counts)) >= most:
             problem = f"the model still asks for tools after {tokens:,} tokens of {most:,}"
         else:
             return
         raise AnswerError(problem, reason=reason, completion=self._response)
 
-    def _take(self, choice: ChatChoice) -> None:
+    def _take_message(self, choice: ChatChoice) -> None:
         """Goes on from the model's message: with the calls in it that are for us. Raises `AnswerError` for one that was cut."""
         self._messages.append(choice.message)
         calls = choice.message.tool_calls
@@ -313,17 +313,17 @@ class AsyncToolRun(Readable[ToolRunEvent]):
                 text=calls[-1].function.arguments,
                 completion=self._response,
             )
-        from horay_async.tools._calls import ToolCaller, called, with_own_ids  # noqa: PLC0415 - loads cattrs, for calls alone
+        from horay_async.tools._calls import ToolCaller, tool_name, with_own_ids  # noqa: PLC0415 - loads cattrs, for calls alone
 
         settings = self._settings
         choice.message.tool_calls = calls = with_own_ids(calls, self._round)
-        ours = [call for call in calls if called(call) not in settings.left_to_caller]
+        ours = [call for call in calls if tool_name(call) not in settings.left_to_caller]
         self._last_round = len(ours) < len(calls)
         if self._last_round:
             LOG.warning(
                 "the run of tools ends here: the model called %s, which was given without a function; run it "
                 "yourself and go on from `run.messages`, or give run_tools a tool that can be run",
-                ", ".join(sorted(settings.left_to_caller.intersection(map(called, calls)))),
+                ", ".join(sorted(settings.left_to_caller.intersection(map(tool_name, calls)))),
             )
         if ours:
             if self._caller is None:

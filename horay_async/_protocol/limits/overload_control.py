@@ -37,7 +37,7 @@ applies:
 | is the first in a row, and others are under way | when one of them ends: that tells whether it would be refused too |
 | is the second in a row, or nothing is under way | after a pause |
 | is the third in a row | after a pause, and then one at a time |
-| is a later one | so, and the pauses get longer |
+| is a later one | the same, with longer pauses |
 
 Where a rate was lowered time and again, and as much is refused as before, refusals don't follow what is sent: they are *at
 random* (`RandomRefusals`). The rate is dropped, nothing is learnt from them, and nothing pauses but for a few in a row. After
@@ -83,7 +83,7 @@ counts requests under way says to come back soon."""
 
 @attrs.define(eq=False)
 class Wait:
-    """The wait of one request: what it keeps to, and what it has had to wait for so far, which `OverloadControl.wait` notes."""
+    """The wait of one request: what it keeps to, and what it has had to wait for so far, which `OverloadControl.seconds_until_admitted` notes."""
 
     concurrency: ConcurrencyLimit
     """The limit on requests under way that it keeps to."""
@@ -102,7 +102,7 @@ class Wait:
 
 @attrs.define(eq=False)
 class Permit:
-    """A request that was admitted. What describes it, is as it was then."""
+    """A request that was admitted. Its numbers are those by then."""
 
     wait: Wait
     """What it had waited for."""
@@ -210,7 +210,7 @@ class OverloadControl:
         """Pauses, for as long as the server has asked this process for, or another one that shares the limit."""
         self._pause.pause(seconds, sharers=concurrency.limit, now=now)
 
-    def wait(self, wait: Wait, now: float) -> float:
+    def seconds_until_admitted(self, wait: Wait, now: float) -> float:
         """Seconds until a request is admitted, infinite until one that is under way ends; notes in `wait` what it has to wait for.
         The first case that applies decides.
         """
@@ -239,8 +239,8 @@ class OverloadControl:
         return max(by_rate, self._pause.wait(now), concurrency.wait(now) if wait.paced else 0.0)
 
     def admit(self, wait: Wait, now: float) -> Permit:
-        """Admits a request after its wait. Each permit goes to one of `succeeded` and `refused`, or to `release`, before that or
-        alone.
+        """Admits a request after its wait. Pass each permit to `succeeded` or `refused`; `release` may be called before that, or in its
+        place.
         """
         concurrency = wait.concurrency
         alone = not self.in_flight
@@ -290,7 +290,7 @@ class OverloadControl:
             permit.wait.concurrency.succeeded(permit.epoch, permit.in_flight, latency, now=now)
 
     def refused(self, permit: Permit, now: float, *, retry_after: float | None) -> None:
-        """Takes back a permit whose request was refused; the server may have said when to come back. At once is no time."""
+        """Takes back a permit whose request was refused; the server may have said when to come back. A `Retry-After` of 0 counts as none."""
         retry_after = retry_after or None
         informed = self._consecutive.is_informed(permit.serial)
         self._record(permit, refused=True)

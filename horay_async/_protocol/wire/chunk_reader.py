@@ -93,7 +93,7 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
         return failure
 
     def _unfinished(self) -> APIError | None:
-        """What is wrong with a stream that ended as one that is complete does."""
+        """What is wrong with a stream that ended well, but has no known content, or not the end of each choice."""
         if not self.done:
             return None
         if self._unrecognised_beside is not None and self.merged.without_choices:
@@ -152,7 +152,7 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
             return chunks
         self._others_came = True
         if any(drift_of(chunk) is not NO_DIFFERENCES for chunk in chunks):
-            chunks = self._added_one_by_one(chunks)
+            chunks = self._merge_one_by_one(chunks)
         else:
             self._add(chunks)
         found = drift_of(chunks[-1]) if chunks else None
@@ -183,7 +183,7 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
         self._texts = None
         # Only a string of JSON's own holds these bytes: within a text the quotes are escaped.
         if b'"error"' in lines or self._sse.named:
-            return self._one_by_one(datas)
+            return self._decode_one_by_one(datas)
         try:
             return self._decoder.decode_many(
                 datas,
@@ -193,7 +193,7 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
                 split=self._split,
             )
         except (InvalidBody, ErrorInBody):
-            return self._one_by_one(datas)
+            return self._decode_one_by_one(datas)
 
     def _all_match(self, lines: bytes, chunks: list[C]) -> bool:
         """Whether all chunks are those of the template, and so as described as the one it was taken from."""
@@ -203,7 +203,7 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
         self._texts = texts
         return True
 
-    def _added_one_by_one(self, chunks: list[C]) -> list[C]:
+    def _merge_one_by_one(self, chunks: list[C]) -> list[C]:
         """Merges chunks some of which differ from the description; those up to the first that can't be."""
         has_content = False
         for at, chunk in enumerate(chunks):
@@ -308,7 +308,7 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
                 kept.append(data)
         return kept
 
-    def _one_by_one(self, datas: list[bytes]) -> list[C]:
+    def _decode_one_by_one(self, datas: list[bytes]) -> list[C]:
         """The chunks up to the first event that isn't one, which becomes the failure."""
         chunks: list[C] = []
         for data in datas:
@@ -334,8 +334,9 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
     def _is_of_other_kind(self, name: str, data: bytes) -> bool:
         """Whether an event whose data can't be decoded as a chunk isn't meant as one, as `event: ping` isn't.
 
-        Where chunks have come under its name, it is one that is broken, as in a stream without names. Under another
-        name so is an object that isn't whole or valid JSON: it may be the first chunk. All else is passed over.
+        - Without a name, or with one under which chunks have come, it is a broken chunk.
+        - With another name, an object that isn't whole or valid JSON is one, too: it may be the first chunk.
+        - All else is of another kind, and is passed over.
         """
         if not name or name in self._names:
             return False

@@ -162,7 +162,7 @@ def simulate(
         if now > seconds:
             break
         event(now)
-        while (seconds_left := overload.wait(waiting, now)) <= 0:
+        while (seconds_left := overload.seconds_until_admitted(waiting, now)) <= 0:
             permit = overload.admit(waiting, now)
             waiting = Wait(concurrency)
             began[permit.serial] = now

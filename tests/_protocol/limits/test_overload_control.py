@@ -24,7 +24,7 @@ class RequestHandler:
     @property
     def wait(self) -> float:
         """Seconds until the next may go."""
-        return self.overload.wait(self.next, self.now)
+        return self.overload.seconds_until_admitted(self.next, self.now)
 
     def let_go(self, count: int = 1) -> list[Permit]:
         """Lets so many go, each as soon as it may."""
@@ -174,9 +174,9 @@ def test_levels_count_together() -> None:
     (second,) = desk.let_go()
     assert (first.alone, second.alone) == (True, False)
     assert desk.wait == math.inf
-    assert desk.overload.wait(Wait(other), 0.0) == 0.0
+    assert desk.overload.seconds_until_admitted(Wait(other), 0.0) == 0.0
     desk.refuse(second, retry_after=1.0)
-    assert desk.overload.wait(Wait(other), 0.0) == 1.0
+    assert desk.overload.seconds_until_admitted(Wait(other), 0.0) == 1.0
 
 
 def test_each_request_has_a_wait_of_its_own() -> None:
@@ -185,7 +185,7 @@ def test_each_request_has_a_wait_of_its_own() -> None:
     desk.let_go()
     assert desk.wait == math.inf
     other = Wait(ConcurrencyLimit(start=5, floor=5, ceiling=5))
-    assert desk.overload.wait(other, 0.0) == 0.0
+    assert desk.overload.seconds_until_admitted(other, 0.0) == 0.0
     assert (desk.next.for_limit, desk.overload.admit(other, 0.0).wait.for_limit) == (True, False)
 
 
@@ -197,7 +197,7 @@ def test_refusal_of_the_little_there_was_gives_no_rate() -> None:
     def go() -> Permit:
         nonlocal now
         wait = Wait(concurrency, paced=False)
-        now += overload.wait(wait, now)
+        now += overload.seconds_until_admitted(wait, now)
         return overload.admit(wait, now)
 
     for _ in range(10):
@@ -221,19 +221,19 @@ def test_fixed_limit_keeps_to_pauses_alone() -> None:
     fixed = Wait(ConcurrencyLimit(start=2, floor=2, ceiling=2), adaptive=False, paced=False)
     desk.refuse(*desk.let_go())
     assert desk.wait > 0.0
-    assert desk.overload.wait(fixed, desk.now) == 0.0
+    assert desk.overload.seconds_until_admitted(fixed, desk.now) == 0.0
     desk.response(*desk.let_go())
     desk.now += 10.0
     for _ in range(200):
-        assert desk.overload.wait(fixed, desk.now) == 0.0
+        assert desk.overload.seconds_until_admitted(fixed, desk.now) == 0.0
         desk.response(desk.overload.admit(fixed, desk.now))
     assert desk.wait > 1.0
     calls = [desk.overload.admit(fixed, desk.now) for _ in range(2)]
-    assert desk.overload.wait(fixed, desk.now) == math.inf
+    assert desk.overload.seconds_until_admitted(fixed, desk.now) == math.inf
     desk.refuse(calls[0])
-    assert desk.overload.wait(fixed, desk.now) == 0.0
+    assert desk.overload.seconds_until_admitted(fixed, desk.now) == 0.0
     desk.refuse(calls[1], retry_after=3.0)
-    assert desk.overload.wait(fixed, desk.now) == pytest.approx(3.0)
+    assert desk.overload.seconds_until_admitted(fixed, desk.now) == pytest.approx(3.0)
 
 
 def test_long_wait_is_for_a_window() -> None:
@@ -433,12 +433,12 @@ def test_what_the_server_responses_at_length_holds_nobody_up() -> None:
     overload.accepted(stream)
     refused = overload.admit(Wait(concurrency), 0.0)
     overload.refused(refused, 0.0, retry_after=None)
-    assert 0 < overload.wait(Wait(concurrency), 0.0) < math.inf
+    assert 0 < overload.seconds_until_admitted(Wait(concurrency), 0.0) < math.inf
     assert overload.paused(0.0) > 0
     other = overload.admit(Wait(concurrency), 20.0)
     overload.refused(other, 20.0, retry_after=None)
     overload.accepted(stream)  # which was sent before the refusals, and so tells nothing new
-    assert overload.wait(Wait(concurrency), 20.0) > 0
+    assert overload.seconds_until_admitted(Wait(concurrency), 20.0) > 0
     overload.release(stream)
     assert overload.in_flight == 0
 
@@ -448,7 +448,7 @@ def test_pause_of_another_process() -> None:
     overload = OverloadControl(lambda: 0.0)
     concurrency = ConcurrencyLimit(start=4, floor=4, ceiling=4)
     overload.pause(7.0, concurrency, 0.0)
-    assert overload.wait(Wait(concurrency, paced=False), 0.0) == 7.0
+    assert overload.seconds_until_admitted(Wait(concurrency, paced=False), 0.0) == 7.0
 
 
 @pytest.mark.parametrize("retry_after", [None, 1.0, 30.0])
@@ -470,7 +470,7 @@ def test_response_to_a_probe_ends_the_pause() -> None:
     desk = RequestHandler()
     desk.refuse(*desk.let_go())
     probe = Wait(desk.concurrency, probe=True)
-    assert (desk.wait > 0, desk.overload.wait(probe, desk.now)) == (True, 0.0)
+    assert (desk.wait > 0, desk.overload.seconds_until_admitted(probe, desk.now)) == (True, 0.0)
     desk.refuse(desk.overload.admit(probe, desk.now))
     assert desk.wait > 0
     desk.response(desk.overload.admit(probe, desk.now))
