@@ -132,8 +132,12 @@ async def test_arguments_of_approve_that_dont_fit(
 ) -> None:
     """Such a call is told as one that failed, as one with the model's own."""
     fault_server.add(calling(("weather", {"city": "Rome"})), saying("Sorry."))
+
+    def approve(call: object) -> dict[str, object]:
+        return {"town": 1}
+
     async with connect(telemetry=recorded.telemetry()) as client:
-        await client.chat.completions.run_tools(**question(approve=lambda _: {"town": 1})).final()
+        await client.chat.completions.run_tools(**question(approve=approve)).final()
     assert [p.sum for p in recorded.points("gen_ai.invoke_agent.tool_calls")] == [1]
     (tool,) = recorded.points("gen_ai.execute_tool.duration")
     assert dict(tool.attributes or {})["error.type"] == "AnswerError"
