@@ -25,6 +25,12 @@ from horay_async._protocol.wire.dialects import (
     unrecognised_in_response,
 )
 from horay_async._protocol.wire.error_body import error_in
+from horay_async._protocol.wire.exact_arguments import (
+    OBJECT_ARGUMENTS,
+    functions_in,
+    with_marked_numbers,
+    without_marks,
+)
 from horay_async._protocol.wire.size_limits import (
     BOM,
     MAX_OBJECTS,
@@ -236,6 +242,8 @@ class Decoder(Generic[R]):
         if is_object(inner):
             found.extend(self._differences(decoded))
             found.normalized = normalize(inner, self._into)
+            if found.normalized and OBJECT_ARGUMENTS.search(data):
+                self._keep_digits(inner, data)
         response = None
         if self._json is not None and inner is decoded and not found.normalized:
             try:
@@ -267,6 +275,21 @@ class Decoder(Generic[R]):
             found.adds = keep_unknown(inner, response, normalized=found.normalized)
         response._drift = found if found or found.normalized else None  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
         return response
+
+    def _keep_digits(self, inner: dict[str, Any], data: bytes) -> None:
+        """Writes the arguments of tool calls, which aren't text in `data`, with all digits of their numbers."""
+        decoded = with_marked_numbers(data)
+        if decoded is None:
+            return
+        exact = self._only_response(unwrapped(decoded))
+        if is_array(exact):
+            exact = {self._wire.list_field: exact}
+        normalize(exact, self._into)
+        functions, texts = ([*functions_in(sent, self._wire.content_in)] for sent in (inner, exact))
+        if len(functions) == len(texts):  # a marked 0 isn't as empty as a 0
+            for function, kept in zip(functions, texts, strict=True):
+                if isinstance(arguments := kept.get("arguments"), str):
+                    function["arguments"] = without_marks(arguments)
 
     def _differences(self, decoded: Any) -> list[Difference]:
         """How JSON differs from what the API describes."""

@@ -294,3 +294,56 @@ def test_finish_reason_null_in_what_is_as_described(
         assert response.choices[0].finish_reason is None
         assert response.to_dict() == sent
         assert not drift_of(response)
+
+
+NUMBERS = '{"amount":1.10,"exact":0.1234567890123456789012345,"huge":1e400,"long":12345678901234567890123,"few":3}'
+
+
+FORMS = ["call", "list", "envelope", "legacy", "parameters", "beside others"]
+
+
+@pytest.mark.parametrize(
+    ("place", "form"),
+    [("message", "bare"), *((place, form) for place in ("message", "delta") for form in FORMS)],
+)
+def test_digits_of_arguments_that_are_no_text(place: str, form: str) -> None:
+    """They are as they were sent, whatever a float holds of them."""
+    name = "parameters" if form == "parameters" else "arguments"
+    function = f'{{"name": "f", "{name}": {NUMBERS}}}'
+    calls = f'"tool_calls": [{{"id": "a", "type": "function", "function": {function}}}]'
+    if form == "call":
+        calls = f'"tool_calls": {{"id": "a", "type": "function", "function": {function}}}'
+    if form == "legacy":
+        calls = f'"function_call": {function}'
+    if form == "beside others":
+        others = '{"id": "z", "function": {"name": "g"}}, {"id": "y", "function": {"name": "h", "arguments": "{\\"x\\": 1.10}"}}'
+        calls = calls[:-1] + f", {others}]"
+    choices = f'[{{"index": 0, "{place}": {{"role": "assistant", {calls}}}, "finish_reason": null, "score": 0.5}}]'
+    body = f'{{"id": "c", "choices": {choices}}}'
+    if form == "envelope":
+        body = f'{{"code": 20000, "status": true, "data": {body}}}'
+    if form == "bare":
+        body = choices
+    into: Any = ChatCompletion if place == "message" else ChatCompletionChunk
+    made: Any = decoder(into).decode(body.encode())
+    found = getattr(made.choices[0], place).tool_calls
+    assert found[0].function.arguments == NUMBERS
+    assert all(call.function.arguments != NUMBERS for call in found[1:])
+
+
+@pytest.mark.parametrize("text", ["\ufdd0", "\\ufdd0", "\\uFDD0"])
+def test_marks_in_texts(text: str) -> None:
+    """A text with the mark of numbers keeps it."""
+    call = f'{{"id": "a", "function": {{"name": "f", "arguments": {{"x": 1.10, "y": "{text}2"}}}}}}'
+    body = f'{{"choices": [{{"message": {{"tool_calls": [{call}]}}}}]}}'
+    made = decoder(ChatCompletion).decode(body.encode())
+    (found,) = made.choices[0].message.tool_calls or ()
+    assert json.loads(found.function.arguments) == {"x": 1.1, "y": "\ufdd02"}
+
+
+def test_numbers_that_only_seem_to_be_something() -> None:
+    """A call of nothing but zeros is none, with or without marks."""
+    message = '{"content": "a", "function_call": {"arguments": 0.0}, "tool_calls": [], "parameters": {"x": 1.5}}'
+    made = decoder(ChatCompletion).decode(f'{{"choices": [{{"message": {message}}}]}}'.encode())
+    assert made.choices[0].message.content == "a"
+    assert not made.choices[0].message.tool_calls

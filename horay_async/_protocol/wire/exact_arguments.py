@@ -1,0 +1,50 @@
+"""The digits of numbers in the arguments of tool calls, where a server sends an object in the place of its text. Pure.
+
+The text is what callers read, and what tools get: a float has some 16 digits, and none at all of `1e400`. So the body is read once
+more, with its numbers as marked texts, which leave their marks and quotes when the arguments are written.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from horay_async._json import fields_of
+
+OBJECT_ARGUMENTS = re.compile(rb'"(?:arguments|parameters|args)"\s*:\s*[{\[]')
+"""What a body has in it where they are no text; other bodies may have it, too."""
+
+EXACT_DIGITS = 15
+"""Of a whole number that everything reads as it is."""
+
+MARK = "\ufdd0"
+"""A character that Unicode keeps from texts."""
+
+NUMBER = re.compile(f'"{MARK}([^"]*)"')
+"""A marked number in JSON."""
+
+
+def with_marked_numbers(data: bytes) -> Any:
+    """`data`, JSON, with numbers that may lose digits as marked texts; None where it has the mark in it."""
+    text = data.decode()
+    if MARK in text or ascii(MARK)[1:-1] in text.lower():
+        return None
+    return json.loads(
+        text,
+        parse_float=lambda digits: MARK + digits,
+        parse_int=lambda digits: int(digits) if len(digits) <= EXACT_DIGITS else MARK + digits,
+    )
+
+
+def without_marks(text: str) -> str:
+    """JSON that is made of it, with the numbers as they were sent."""
+    return NUMBER.sub(r"\1", text)
+
+
+def functions_in(sent: Any, place: str) -> Iterator[dict[str, Any]]:
+    """The functions of the tool calls in a normalized response, whose choices have their messages at `place`."""
+    for choice in sent.get("choices") or ():
+        for call in fields_of(fields_of(choice).get(place)).get("tool_calls") or ():
+            yield fields_of(fields_of(call).get("function"))
