@@ -337,7 +337,7 @@ def test_marks_in_texts(text: str) -> None:
     call = f'{{"id": "a", "function": {{"name": "f", "arguments": {{"x": 1.10, "y": "{text}2"}}}}}}'
     body = f'{{"choices": [{{"message": {{"tool_calls": [{call}]}}}}]}}'
     made = decoder(ChatCompletion).decode(body.encode())
-    (found,) = made.choices[0].message.tool_calls or ()
+    (found,) = made.choices[0].message.tool_calls or []
     assert json.loads(found.function.arguments) == {"x": 1.1, "y": "\ufdd02"}
 
 
