@@ -49,9 +49,10 @@ BEFORE_OBJECT = ("", "[", ":", ",")
 """What an object within another can follow; "" where a piece of spaces doesn't tell."""
 
 
-MAX_BLANKS = 4
-"""How many times longer arguments may be than the same ones written more closely, to be compared: an indented object is
-about twice as long."""
+MAX_TIMES_LONGER = 16
+"""How many times longer arguments may be than the same ones written more closely, to be compared: an indented object is about
+twice as long, and a character that ASCII spells as two escapes twelve times.
+"""
 
 
 class Arguments:
@@ -73,10 +74,10 @@ class Arguments:
         self._length += len(piece)
 
     def are(self, text: str) -> bool:
-        """Whether the pieces are whole, and the JSON that `text` is, however it is written. Takes no longer than a few times
-        `text` is long.
+        """Whether the pieces are whole, and the JSON that `text` is, however it is written. Takes no longer than
+        `MAX_TIMES_LONGER` times `text` is long.
         """
-        if not self.whole or self._length > MAX_BLANKS * len(text):
+        if not self.whole or self._length > MAX_TIMES_LONGER * len(text):
             return False
         have = "".join(self.pieces)
         if text == have:

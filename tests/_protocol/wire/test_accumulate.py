@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from typing import Any
 
 import pytest
@@ -706,6 +707,15 @@ def test_a_call_that_is_repeated_is_one_call(first: list[JSON], without: str, wr
     told = [merged.add(structure_leniently(chunk, ChatCompletionChunk), events) for chunk in chunks]
     assert told == [*[True] * len(first), False]
     assert len([e for e in events if isinstance(e, ToolCallStarted)]) == 1
+
+
+@pytest.mark.parametrize("text", ["\u4e2d\u6587" * 40, "\U0001f600" * 40])
+def test_a_call_that_is_repeated_in_another_spelling(text: str) -> None:
+    """ASCII spells one character as up to twelve; it is the same call, which runs once."""
+    escaped, plain = json.dumps({"q": text}), json.dumps({"q": text}, ensure_ascii=False)
+    first = {"index": 0, "id": "a", "function": {"name": "f", "arguments": escaped}}
+    again = {"index": 0, "id": "a", "function": {"name": "f", "arguments": plain}}
+    assert calls_of(tool(**first), tool(**again)) == [("a", "f", escaped)]
 
 
 @pytest.mark.parametrize("pieces", [[], ['{"zone":', '"Asia/Tokyo"}'], [" ", "{}"]])
