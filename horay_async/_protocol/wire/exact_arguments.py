@@ -22,8 +22,8 @@ EXACT_DIGITS = 15
 MARK = "\ufdd0"
 """A character that Unicode keeps from texts."""
 
-NUMBER = re.compile(f'"{MARK}([^"]*)"')
-"""A marked number in JSON."""
+NUMBER = re.compile(f'"?{MARK}([^"]*)"?')
+"""A marked number, in JSON or in the place of all arguments."""
 
 
 def with_marked_numbers(data: bytes) -> Any:

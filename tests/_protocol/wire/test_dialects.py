@@ -341,9 +341,20 @@ def test_marks_in_texts(text: str) -> None:
     assert json.loads(found.function.arguments) == {"x": 1.1, "y": "\ufdd02"}
 
 
-def test_numbers_that_only_seem_to_be_something() -> None:
-    """A call of nothing but zeros is none, with or without marks."""
-    message = '{"content": "a", "function_call": {"arguments": 0.0}, "tool_calls": [], "parameters": {"x": 1.5}}'
-    made = decoder(ChatCompletion).decode(f'{{"choices": [{{"message": {message}}}]}}'.encode())
+@pytest.mark.parametrize(
+    ("message", "others"),
+    [
+        ('"function_call": {"arguments": 0.0}', None),
+        ('"tool_calls": 0.0', None),
+        ('"tool_calls": [{"function": {"name": "g", "arguments": 0.0}}]', "0.0"),
+    ],
+)
+def test_numbers_in_the_place_of_calls(message: str, others: str | None) -> None:
+    """A call of nothing but zeros is none, and takes no other choice's arguments; digits show no marks."""
+    call = '{"id": "a", "function": {"name": "f", "arguments": {"x": 1.5}}}'
+    choices = f'[{{"message": {{"content": "a", {message}}}}}, {{"message": {{"tool_calls": [{call}]}}}}]'
+    made = decoder(ChatCompletion).decode(f'{{"choices": {choices}}}'.encode())
+    first, second = (choice.message.tool_calls or [] for choice in made.choices)
     assert made.choices[0].message.content == "a"
-    assert not made.choices[0].message.tool_calls
+    assert [call.function.arguments for call in first] == ([others] if others else [])
+    assert [call.function.arguments for call in second] == ['{"x":1.5}']
