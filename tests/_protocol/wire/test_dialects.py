@@ -352,7 +352,9 @@ def test_marks_in_texts(text: str) -> None:
 def test_numbers_in_the_place_of_calls(message: str, others: str | None) -> None:
     """A call of nothing but zeros is none, and takes no other choice's arguments; digits show no marks."""
     call = '{"id": "a", "function": {"name": "f", "arguments": {"x": 1.5}}}'
-    choices = f'[{{"message": {{"content": "a", {message}}}}}, {{"message": {{"tool_calls": [{call}]}}}}]'
+    choices = (
+        f'[{{"message": {{"content": "a", {message}}}}}, {{"message": {{"tool_calls": [{call}]}}}}]'
+    )
     made = decoder(ChatCompletion).decode(f'{{"choices": {choices}}}'.encode())
     first, second = (choice.message.tool_calls or [] for choice in made.choices)
     assert made.choices[0].message.content == "a"
