@@ -21,7 +21,7 @@ from horay_async._protocol.wire.clean import well_formed, with_texts
 from horay_async._protocol.wire.unknown import unknown_of
 from horay_async._user_code import contain
 from horay_async.errors import AnswerError, HorayError
-from horay_async.models.chat import ToolCall
+from horay_async.models.chat import FunctionCall, ToolCall
 from horay_async.models.events import ToolResult
 from horay_async.models.messages import ImagePart, TextPart, ToolMessage
 from horay_async.tools._call_user_code import call_user_code, message_of, wait_for_cleanup
@@ -134,24 +134,12 @@ class ToolCaller:
         except Exception as error:  # noqa: BLE001 - the model is to know, and may do better
             return self._not_run(call, error, began)
         if self._approve is not None:
-            async with self._asking:
-                # A copy: the message that it is a part of says what the model has asked for.
-                asked = deepcopy(call)
-                approved = await call_user_code(partial(self._approve, asked))
+            approved = await self._approved(call, self._approve)
             if isinstance(approved, str):
                 return ToolResult(call, well_formed(approved))
-            if isinstance(approved, Mapping):
-                asked.function.arguments = _result_text(
-                    dict(cast("Mapping[str, object]", approved))
-                )
-            elif approved is not None and approved is not True:
-                raise TypeError(
-                    "approve returns None or True to let the call run, a string to tell the model instead, "
-                    f"or a mapping of arguments; not {approved!r}"
-                )
-            if asked.function != call.function:  # what it has approved is what runs
+            if approved != call.function:  # what it has approved is what runs
                 call = copy(call)
-                call.function = asked.function
+                call.function = approved
                 try:
                     tool, arguments = self._parsed(call)
                 except (AnswerError, LookupError) as error:
@@ -161,6 +149,23 @@ class ToolCaller:
             result = await _execute(call, tool, arguments)
             on_end(result)
         return result
+
+    async def _approved(self, call: ToolCall, approve: Approve) -> FunctionCall | str:
+        """The function and arguments that `approve` lets run, or a text to tell the model instead."""
+        # A copy: the message that it is a part of says what the model has asked for.
+        asked = deepcopy(call)
+        async with self._asking:
+            said = await call_user_code(partial(approve, asked))
+        if isinstance(said, str):
+            return said
+        if isinstance(said, Mapping):
+            asked.function.arguments = _result_text(dict(cast("Mapping[str, object]", said)))
+        elif said is not None and said is not True:
+            raise TypeError(
+                "approve returns None or True to let the call run, a string to tell the model instead, "
+                f"or a mapping of arguments; not {said!r}"
+            )
+        return asked.function
 
     def _not_run(self, call: ToolCall, error: Exception, began: float) -> ToolResult:
         """What came of a call whose tool or arguments don't fit."""
