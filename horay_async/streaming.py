@@ -74,10 +74,10 @@ CLIENT_CLOSED_UNREAD = (
 )
 """What the first reading says then."""
 
-BUSY = "the stream is being read by another task: read it in one"
+BUSY = "this is being read by another task: read it in one"
 """What a second task is told that reads while the first one waits."""
 
-ELSEWHERE = "the stream belongs to another event loop than the one that runs here: read it on the loop that its request was made on"
+ELSEWHERE = "this belongs to another event loop than the one that runs here: read it on the loop that it was made on"
 """What a task is told that reads on another loop; the stream is left as it is."""
 
 Select = Callable[[Iterator[Any] | None], Iterator[ItemT]]

@@ -25,9 +25,9 @@ MAX_PREFETCHED = 64
 """Lists of items that are read ahead of a slow caller, a network read each: enough to keep a fast
 caller from ever waiting for the other thread, and at 32 KiB a read at most 2 MiB."""
 
-STREAM_CLOSED = "the stream was closed while it was being read"
+CLOSED = "this was closed while it was being read"
 
-BUSY = "the stream is being read by another thread: read it in one"
+BUSY = "this is being read by another thread: read it in one"
 """What a second thread is told that reads while the first one waits, and so does a signal handler."""
 
 
@@ -163,7 +163,7 @@ class Prefetcher(Generic[T]):
 
     def _ended(self) -> None:
         forked_away = self._call is not None and self._call.forked_away
-        self._lists.put(ConfigurationError(FORKED if forked_away else STREAM_CLOSED))
+        self._lists.put(ConfigurationError(FORKED if forked_away else CLOSED))
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -178,7 +178,7 @@ class Prefetcher(Generic[T]):
                     if self._lists.qsize() >= MAX_PREFETCHED // 2:
                         await room.wait()
         except asyncio.CancelledError:
-            put(ConfigurationError(STREAM_CLOSED))
+            put(ConfigurationError(CLOSED))
             raise
         except BaseException as error:  # noqa: BLE001 - raised where the caller waits
             put(error)
