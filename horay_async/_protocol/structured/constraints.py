@@ -125,7 +125,7 @@ def constraints_of(notes: Iterable[Any], path: str) -> tuple[Constraint, ...]:
     for note in _flat(notes):
         known = type(note).__module__.partition(".")[0] in LIBRARIES
         for name in UNSPEAKABLE:
-            if known and getattr(note, name, None) is not None:
+            if known and hasattr(note, name):
                 raise TypeError(f"{path}: {note!r} has no form in a JSON schema")
         for name in KINDS:
             bound = getattr(note, name, None)

@@ -115,8 +115,13 @@ class _Parser:
             return self._tuple(hint, path, owner)
         if origin in MAPS:
             key, value = args or (str, Any)
-            if _look_through(key, path, owner)[0] is not str:
+            bare, notes = _look_through(key, path, owner)
+            if bare is not str:
                 raise TypeError(f"{path}: the keys of JSON objects are strings, not {key!r}")
+            if constraints_of(notes, path):
+                raise TypeError(
+                    f"{path}: {key!r} can't be asked of keys: constrain the values, or check the keys yourself"
+                )
             return nodes.Map(hint=hint, value=self.parse(value, f"{path}{{}}", owner))
         raise TypeError(
             f"{path}: {hint!r} has no JSON schema; there is one for str, int, float, bool, None, "

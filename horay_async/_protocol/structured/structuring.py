@@ -77,9 +77,10 @@ class _Hooks:
 
         def checked(value: Any) -> Any:
             result = hook(value)
+            # An array has to hold them as the schema says, and so has a set, where what stands there twice is one.
+            both = (result,) if isinstance(node, nodes.Scalar) else (value, result)
             for constraint in node.constraints:
-                # Of an array or an object the JSON counts: in a set, what stands there twice is one.
-                if not constraint.holds(result if isinstance(node, nodes.Scalar) else value):
+                if not all(map(constraint.holds, both)):
                     raise InvalidValue(str(constraint), value)
             return result
 

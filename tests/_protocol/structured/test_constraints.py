@@ -1,4 +1,4 @@
-"""Bounds of numbers: they compare as their digits say, whatever type holds them."""
+"""Bounds: of numbers, which compare as their digits say, whatever type holds them; and of sets."""
 
 from __future__ import annotations
 
@@ -51,3 +51,18 @@ def test_bound_itself(kind: Any, number: str) -> None:
     for beyond in (at.Gt(float(number)), at.Lt(float(number))):
         with pytest.raises(AnswerError, match=f"than {number}, got"):
             parse_text(cast(Any, Annotated[kind, beyond]), number)
+
+
+@pytest.mark.parametrize("kind", [set[int], frozenset[int]])
+@pytest.mark.parametrize(
+    ("text", "fits"),
+    [("[1]", False), ("[1, 1]", False), ("[1, 2, 2]", True), ("[1, 2, 3, 1]", False)],
+)
+def test_sets(kind: Any, text: str, fits: bool) -> None:
+    """A set is as large as asked for, and so is the array, as the schema says."""
+    asked = cast(Any, Annotated[kind, at.Len(2, 3)])
+    if fits:
+        assert parse_text(asked, text) == kind([1, 2])
+        return
+    with pytest.raises(AnswerError, match="a length of at"):
+        parse_text(asked, text)

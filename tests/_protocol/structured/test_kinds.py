@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import InitVar
+from datetime import datetime
 from decimal import Decimal
 from enum import Enum
 from typing import Annotated, Any, Final, Generic, Literal, NewType, Self, TypeVar, cast
@@ -398,6 +399,9 @@ def test_validators_of_attrs() -> None:
         (Annotated[int | str, at.MultipleOf(2), at.Len(1, 2)], None),
         (Annotated[bool | None, at.Ge(2)], r"^One\.x: ge says nothing of "),
         (Annotated[str, at.Predicate(str.islower)], r"^One\.x: .*Predicate.* has no form"),
+        (Annotated[datetime, at.Timezone(None)], r"^One\.x: Timezone.* has no form"),
+        (dict[Annotated[str, at.MinLen(3)], int], r"^One\.x: .*MinLen.* can't be asked of keys"),
+        (dict[Annotated[str, "a name"], int], None),
         (Annotated[str, pydantic.StringConstraints(pattern="(")], r"^One\.x: '\(' is no pattern"),
         (Annotated[int, at.Ge("a")], r"^One\.x: Ge\(ge='a'\) has no form"),
         (Annotated[int, at.MultipleOf(0)], r"^One\.x: MultipleOf.*multiple_of must be more than 0"),
