@@ -18,6 +18,7 @@ import msgspec
 from horay_async._json import fields_of, is_array, plain_value
 from horay_async._protocol.structured.parse import parse_arguments
 from horay_async._protocol.wire.clean import well_formed, with_texts
+from horay_async._protocol.wire.tool_calls import are_same_json
 from horay_async._protocol.wire.unknown import unknown_of
 from horay_async._user_code import contain
 from horay_async.errors import AnswerError, HorayError
@@ -39,7 +40,7 @@ def with_own_ids(calls: list[ToolCall], number: int) -> list[ToolCall]:
     taken = {call.id for call in calls}
     for place, call in enumerate(calls):
         same = known.get(call.id)
-        if same is not None and same == call and unknown_of(same) == unknown_of(call):
+        if same is not None and _is_repeated(same, call):
             continue
         if same is not None or not call.id:
             call.id = f"call_{number}_{place}"
@@ -48,6 +49,17 @@ def with_own_ids(calls: list[ToolCall], number: int) -> list[ToolCall]:
             taken.add(call.id)
         known[call.id] = call
     return list(known.values())
+
+
+def _is_repeated(call: ToolCall, other: ToolCall) -> bool:
+    """Whether two calls of one id are the same."""
+    named, other_named = call.function, other.function
+    return (
+        (call.type, named.name, unknown_of(call))
+        == (other.type, other_named.name, unknown_of(other))
+        and unknown_of(named) == unknown_of(other_named)
+        and are_same_json(named.arguments, other_named.arguments)
+    )
 
 
 def tool_name(call: ToolCall) -> str:

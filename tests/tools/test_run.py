@@ -350,8 +350,11 @@ async def test_cut_call(fault_server: FaultServer, connect: Connect, finish: str
     assert ran == []
 
 
-async def test_repeated_call(fault_server: FaultServer, connect: Connect) -> None:
-    """A call that comes twice with its id runs once; one that shares the id of another gets one of its own."""
+@pytest.mark.parametrize("again", ['{"amount": 1}', '{ "amount":1 }', '{"\\u0061mount": 1}'])
+async def test_repeated_call(again: str, fault_server: FaultServer, connect: Connect) -> None:
+    """A call that comes twice with its id runs once; one that shares the id of another gets one of its own. Its
+    arguments are the same however they are written, if they are JSON.
+    """
     ran: list[int] = []
 
     @tool
@@ -366,11 +369,11 @@ async def test_repeated_call(fault_server: FaultServer, connect: Connect) -> Non
                     "index": index,
                     "id": "a",
                     "type": "function",
-                    "function": {"name": "pay", "arguments": f'{{"amount": {amount}}}'},
+                    "function": {"name": "pay", "arguments": arguments},
                 }
             ]
         }
-        for index, amount in enumerate([1, 1, 2])
+        for index, arguments in enumerate(['{"amount": 1}', again, '{"amount": 2}', "{"])
     ]
     fault_server.add(streamed(*deltas, finish_reason="tool_calls"), saying("Done."))
     async with connect() as client:
@@ -380,7 +383,7 @@ async def test_repeated_call(fault_server: FaultServer, connect: Connect) -> Non
     sent = fault_server.requests[1].json()["messages"]
     asked = [call["id"] for call in sent[1]["tool_calls"]]
     assert asked == [message["tool_call_id"] for message in sent[2:]]
-    assert len(set(asked)) == 2
+    assert len(set(asked)) == 3
 
 
 def hanging(cancelled: asyncio.Event, begun: asyncio.Event) -> Any:

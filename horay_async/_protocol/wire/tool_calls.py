@@ -55,6 +55,16 @@ twice as long, and a character that ASCII spells as two escapes twelve times.
 """
 
 
+def are_same_json(one: str, other: str) -> bool:
+    """Whether two texts are the same, or JSON of the same values."""
+    if one == other:
+        return True
+    try:
+        return bool(msgspec.json.decode(one) == msgspec.json.decode(other))
+    except MALFORMED:
+        return False
+
+
 class Arguments:
     """The pieces of a call's arguments, JSON text."""
 
@@ -79,13 +89,7 @@ class Arguments:
         """
         if not self.whole or self._length > MAX_TIMES_LONGER * len(text):
             return False
-        have = "".join(self.pieces)
-        if text == have:
-            return True
-        try:
-            return bool(msgspec.json.decode(text) == msgspec.json.decode(have))
-        except MALFORMED:
-            return False
+        return are_same_json(text, "".join(self.pieces))
 
     @property
     def whole(self) -> bool:
