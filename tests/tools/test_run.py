@@ -37,6 +37,7 @@ from horay_async.models.messages import SystemMessage, UserMessage
 from horay_async.testing import FaultServer, Gate, Stall, error, respond, sse
 from horay_async.tools.define import Tool, tool
 from horay_async.tools.run import AsyncToolRun
+from tests.growth import assert_linear
 
 from .responses import asked, calling, saying, streamed
 
@@ -384,6 +385,27 @@ async def test_repeated_call(again: str, fault_server: FaultServer, connect: Con
     asked = [call["id"] for call in sent[1]["tool_calls"]]
     assert asked == [message["tool_call_id"] for message in sent[2:]]
     assert len(set(asked)) == 3
+
+
+def test_many_calls_of_one_id_take_linear_time() -> None:
+    """Each is held against the first one, however long that is."""
+    assert_linear(
+        """
+        import json
+        from horay_async.models.chat import FunctionCall, ToolCall
+        from horay_async.tools._calls import with_own_ids
+
+        def called(arguments):
+            return ToolCall(id="a", function=FunctionCall(name="f", arguments=json.dumps(arguments)))
+
+        def prepare(n):
+            return [called({"numbers": list(range(20 * n))}), *(called({"x": i}) for i in range(n))]
+
+        def work(calls):
+            assert len(with_own_ids(calls, 0)) == len(calls)
+        """,
+        200,
+    )
 
 
 def hanging(cancelled: asyncio.Event, begun: asyncio.Event) -> Any:
