@@ -85,7 +85,15 @@ KINDS: dict[str, _Kind] = {
 }
 """By the attribute that holds the bound."""
 
-UNSPEAKABLE = ("func", "tz", "max_digits", "decimal_places")
+UNSPEAKABLE = (
+    "func",
+    "tz",
+    "max_digits",
+    "decimal_places",
+    "strip_whitespace",
+    "to_lower",
+    "to_upper",
+)
 """Attributes of notes for which JSON Schema has no keyword, such as annotated-types' `Predicate`."""
 LIBRARIES = ("annotated_types", "pydantic")
 """The packages whose notes are known; what others put into `Annotated` is theirs."""
@@ -125,13 +133,19 @@ def constraints_of(notes: Iterable[Any], path: str) -> tuple[Constraint, ...]:
     for note in _flat(notes):
         known = type(note).__module__.partition(".")[0] in LIBRARIES
         for name in UNSPEAKABLE:
-            if known and hasattr(note, name):
+            if known and _asks_for(note, name):
                 raise TypeError(f"{path}: {note!r} has no form in a JSON schema")
         for name in KINDS:
             bound = getattr(note, name, None)
             if bound is not None and not callable(bound):
                 found.append(Constraint(name, _written(name, bound, note, path)))
     return tuple(constraint for constraint in found if constraint != Constraint("min_length", 0))
+
+
+def _asks_for(note: Any, name: str) -> bool:
+    """Whether a note's attribute of this name asks for anything. A time zone that is None asks for a time without one."""
+    value = getattr(note, name, False)
+    return value is not False and (value is not None or name == "tz")
 
 
 def _flat(notes: Iterable[Any]) -> list[Any]:

@@ -400,6 +400,15 @@ def test_validators_of_attrs() -> None:
         (Annotated[bool | None, at.Ge(2)], r"^One\.x: ge says nothing of "),
         (Annotated[str, at.Predicate(str.islower)], r"^One\.x: .*Predicate.* has no form"),
         (Annotated[datetime, at.Timezone(None)], r"^One\.x: Timezone.* has no form"),
+        (
+            Annotated[str, pydantic.StringConstraints(to_lower=True)],
+            r"^One\.x: .*to_lower.* has no form",
+        ),
+        (Annotated[str, pydantic.StringConstraints(strip_whitespace=False, max_length=3)], None),
+        (
+            Annotated[Decimal, pydantic.Field(decimal_places=0)],
+            r"^One\.x: .*decimal_places.* has no",
+        ),
         (dict[Annotated[str, at.MinLen(3)], int], r"^One\.x: .*MinLen.* can't be asked of keys"),
         (dict[Annotated[str, "a name"], int], None),
         (Annotated[str, pydantic.StringConstraints(pattern="(")], r"^One\.x: '\(' is no pattern"),
