@@ -95,7 +95,7 @@ UNSPEAKABLE = (
     "to_upper",
 )
 """Attributes of notes for which JSON Schema has no keyword, such as annotated-types' `Predicate`."""
-LIBRARIES = ("annotated_types", "pydantic")
+LIBRARIES = ("annotated_types", "msgspec", "pydantic")
 """The packages whose notes are known; what others put into `Annotated` is theirs."""
 
 
@@ -143,9 +143,11 @@ def constraints_of(notes: Iterable[Any], path: str) -> tuple[Constraint, ...]:
 
 
 def _asks_for(note: Any, name: str) -> bool:
-    """Whether a note's attribute of this name asks for anything. A time zone that is None asks for a time without one."""
-    value = getattr(note, name, False)
-    return value is not False and (value is not None or name == "tz")
+    """Whether a note's attribute of this name asks for anything."""
+    value = getattr(note, name, None)
+    if name == "tz":  # annotated-types' None and msgspec's False ask for a time without one
+        return value is not None or type(note).__name__ == "Timezone"
+    return value is not None and value is not False
 
 
 def _flat(notes: Iterable[Any]) -> list[Any]:
