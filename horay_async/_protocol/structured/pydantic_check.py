@@ -10,7 +10,14 @@ import msgspec
 
 from horay_async._json import Json, is_array, is_object
 from horay_async._protocol.structured.mismatch import InvalidValue, Mismatch, step
-from horay_async._protocol.structured.values import A_FLOAT, fits_float, is_integer, is_number, same
+from horay_async._protocol.structured.values import (
+    A_FLOAT,
+    WRITTEN,
+    fits_float,
+    is_integer,
+    is_number,
+    same,
+)
 
 DEFS = "#/$defs/"
 ALSO = "also"
@@ -20,6 +27,8 @@ DECIMAL = "decimal"
 RAW = "raw"
 """Another one: whether a function of the user's gets what was sent there, before pydantic has made anything of it."""
 OWN = (ALSO, DECIMAL, RAW)
+FORMATS = {name: (form, expected) for name, form, _, expected in WRITTEN.values()}
+"""What a string of each format looks like, and how that is told. pydantic takes seconds since 1970 for a date, too."""
 
 
 @attrs.frozen
@@ -96,6 +105,14 @@ class SchemaCheck:
         if is_float and is_number(value) and not fits_float(value):
             yield Mismatch(path, str(InvalidValue(A_FLOAT, value)))
             return
+        form, expected = FORMATS.get(schema.get("format", ""), (None, ""))
+        if (
+            form is not None
+            and RAW not in schema
+            and isinstance(value, str)
+            and not form.fullmatch(value)
+        ):
+            yield Mismatch(path, str(InvalidValue(expected, value)))
         choices = schema.get("enum", [schema["const"]] if "const" in schema else None)
         if choices is not None and not any(same(choice, value) for choice in choices):
             allowed = msgspec.json.encode(choices).decode()

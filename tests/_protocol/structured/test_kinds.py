@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import InitVar
-from datetime import datetime
+from datetime import date, datetime, time
 from decimal import Decimal
 from enum import Enum
 from typing import Annotated, Any, Final, Generic, Literal, NewType, Self, TypeVar, cast
@@ -744,3 +744,35 @@ def test_fields_named_as_what_cattrs_takes(name: str) -> None:
         parse_text(made, f'{{"{name}": "x"}}')
     with pytest.raises(AnswerError, match=rf"\$\.{name}: is missing"):
         parse_text(made, "{}")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "fits"),
+    [
+        ("moment", "2025-12-31T23:59:59Z", True),
+        ("moment", "1700000000", False),
+        ("moment", "2025-12-31", False),
+        ("day", "2025-12-31", True),
+        ("day", "86400", False),
+        ("clock", "23:59:59", True),
+        ("clock", "3600", False),
+        ("read", "1700000000", True),
+    ],
+)
+def test_written_forms_of_pydantic(name: str, text: str, fits: bool) -> None:
+    """Its seconds since 1970 are no dates here, except where a validator of the user's reads what was sent."""
+
+    class Dates(pydantic.BaseModel):
+        moment: datetime | None = None
+        day: date | None = None
+        clock: time | None = None
+        read: Annotated[datetime, pydantic.BeforeValidator(lambda sent: sent)] | None = None
+
+    body = json.dumps({name: text})
+    if fits:
+        assert getattr(parse_text(Dates, body), name) is not None
+        return
+    with pytest.raises(
+        AnswerError, match=rf"^the response doesn't fit Dates: \$\.{name}: expected a "
+    ):
+        parse_text(Dates, body)
