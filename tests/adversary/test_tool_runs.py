@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import threading
 import unicodedata
@@ -36,6 +37,14 @@ class Made:
     expected: dict[str, Any] | None
     """What the function is to get; None where the arguments are wrong, or there is no such function."""
     id: str = ""
+
+
+def meaning(arguments: str) -> Any:
+    """What arguments say, however they are written; what is no JSON says itself."""
+    try:
+        return json.loads(arguments)
+    except ValueError:
+        return arguments
 
 
 class Model:
@@ -104,7 +113,9 @@ class Model:
             name, expected = "no_such_tool", None
         elif kind == 3 and not arguments:
             whole = ""
-        is_new = all((made.name, made.arguments) != (name, whole) for made in self.asked)
+        is_new = all(
+            (made.name, meaning(made.arguments)) != (name, meaning(whole)) for made in self.asked
+        )
         self.asked.append(Made(name, whole, expected))
         ids = ["", *(f"id-{draw.getrandbits(40)}" for _ in range(6))]
         if is_new:  # what is repeated with its id is one call
