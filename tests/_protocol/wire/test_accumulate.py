@@ -15,6 +15,7 @@ from horay_async._protocol.wire.accumulate import (
     CompletionAccumulator,
 )
 from horay_async._protocol.wire.size_limits import MAX_OBJECTS
+from horay_async._protocol.wire.tool_calls import are_same_json
 from horay_async.models._converter import structure_leniently
 from horay_async.models.chat import ChatCompletion, FunctionCall, ToolCall
 from horay_async.models.chat_chunks import ChatCompletionChunk
@@ -865,3 +866,18 @@ def test_logprobs_of_no_token_are_left_out() -> None:
     assert logprobs is not None
     assert (logprobs.tokens, logprobs.token_logprobs) == (["a", "b"], [-1.0, -2.0])
     assert logprobs.top_logprobs == [{"a": -1.0}, {"b": -2.0}]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ('{"a": 1}', '{"a":1}', True),
+        ('{"a":1,"b":2}', '{"b":2,"a":1}', True),
+        ('{"a":1}', '{"a":2}', False),
+        ("{", "[", False),
+        ('{"a":1}', f'{{"a":{" " * 200}1}}', False),  # much longer: not looked into
+    ],
+)
+def test_same_json(one: str, other: str, same: bool) -> None:
+    """Arguments are the same however they are written."""
+    assert are_same_json(one, other) == are_same_json(other, one) == same
