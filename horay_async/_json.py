@@ -32,6 +32,24 @@ def decimal(digits: str) -> Decimal:
         return Decimal(float(digits))
 
 
+def is_same(one: object, other: object) -> bool:
+    """Whether two decoded values are the same JSON: 1 and 1.0 are, 1 and `true` aren't. However deep they are nested."""
+    pairs = [(one, other)]
+    while pairs:
+        one, other = pairs.pop()
+        if is_object(one) and is_object(other):
+            if one.keys() != other.keys():
+                return False
+            pairs += [(value, other[name]) for name, value in one.items()]
+        elif is_array(one) and is_array(other):
+            if len(one) != len(other):
+                return False
+            pairs += zip(one, other, strict=True)
+        elif one != other or isinstance(one, bool) != isinstance(other, bool):
+            return False
+    return True
+
+
 def plain_value(value: object) -> str | int | float:
     """A text or number of a derived class, such as `numpy.str_`, as what JSON has for it. Raises `TypeError` for others."""
     if isinstance(value, str):

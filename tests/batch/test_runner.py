@@ -260,8 +260,8 @@ async def test_asked_wait_is_told(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Until when and why, once in the log, and by the progress of another batch that waits too."""
-    monkeypatch.setattr(sender, "TOLD_AFTER", 0.1)
-    refusals = (refusal(429, {"Retry-After-Ms": "300"}) for _ in range(4))
+    monkeypatch.setattr(sender, "TOLD_AFTER", 1.0)  # refusals in less than that count as one wait
+    refusals = (refusal(429, {"Retry-After": "2"}) for _ in range(4))
     stub.reply = lambda body: next(refusals, None) or completion(body)
     run, other = batch.run(lines(8), concurrency=4), batch.run(lines(1))
     first = asyncio.create_task(results_of(run))

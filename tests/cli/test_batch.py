@@ -341,9 +341,9 @@ def test_wait_that_the_server_asks_for(
     fault_server: FaultServer,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Is told once, until when and why."""
-    fault_server.add(*[error(429, "slow down", retry_after=1)] * 3)
-    monkeypatch.setattr(sender, "TOLD_AFTER", 0.5)
+    """Is told, until when and why."""
+    fault_server.add(error(429, "slow down", retry_after=1))
+    monkeypatch.setattr(sender, "TOLD_AFTER", 0.1)
     result = horay("batch", str(requests), str(results))
     assert result.exit_code == ExitCode.DONE
     told = [line for line in result.stderr.splitlines() if "asks to wait until" in line]

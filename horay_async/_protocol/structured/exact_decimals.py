@@ -3,7 +3,7 @@
 Pydantic reads a number of JSON as a float before it makes a `Decimal` of it, and digits are lost; of a string it takes
 all of them, in its strict mode too. So a fraction is written as a string where the class has a `Decimal`. It stays a
 number where that could be noticed: where a function of the user's gets what was sent, and in a union whose other options
-take such a number, or such a string. An integer that is written as a fraction, and that a float can't hold, is written
+take such a number, or such a string. An integer that is written as a fraction (1.0, 1e19) is written
 as an integer.
 """
 
@@ -36,7 +36,7 @@ class ExactDecimals:
         """What became of a value by union and place: unions within unions would ask over and over."""
 
     def of(self, schema: Any, value: Any, path: str) -> Any:
-        """`value` with strings for its decimals, and integers for what a float would make others of; the rest as it is."""
+        """`value` with strings for its decimals, and digits alone for its integers; the rest as it is."""
         if not is_object(schema) or RAW in schema:
             return value
         if "$ref" in schema:
@@ -50,7 +50,7 @@ class ExactDecimals:
             if DECIMAL in schema:
                 return str(value)
             is_integer = schema.get("type") == "integer" and is_short(value)
-            return int(value) if is_integer and Decimal(float(value)) != value else value
+            return int(value) if is_integer else value
         if is_object(value):
             return {
                 name: self.of(property_schema(schema, name), entry, f"{path}{step(name)}")

@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast
 import attrs
 import msgspec
 
-from horay_async._json import decimal
+from horay_async._json import decimal, is_same
 from horay_async._protocol.structured.mismatch import Mismatches, named
 from horay_async._protocol.structured.structuring import structure_strictly
 from horay_async._protocol.wire.clean import Cleaner
@@ -84,7 +84,7 @@ def _check_rest(found: Any, rest: str) -> None:
             other = DECODE(rest[opening.end() : end])
         except (ValueError, RecursionError):
             continue
-        if other != found:
+        if not is_same(found, other):
             raise ValueError("holds several code blocks of JSON that differ")
 
 

@@ -46,6 +46,8 @@ class ForeignSchema:
     checked: Json
     """The root as pydantic tells it, to check values against; so are these:"""
     checked_defs: dict[str, Json]
+    unknown_fields: tuple[str | None, ...]
+    """What pydantic does with fields that a class doesn't know, by one attempt after the other; None leaves it to the class."""
     exact: bool
     """Whether decimals can be handed to pydantic as strings, and integers with all their digits: there are some, and no parser of the
     class's own."""

@@ -7,6 +7,7 @@ all else is pydantic's to judge. Nothing here loads pydantic before a class of i
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, cast
 
 import msgspec
@@ -38,10 +39,18 @@ def foreign_schema(hint: Any) -> ForeignSchema:
     form = _pydantic_schema(hint)
     defs: dict[str, Json] = form.pop("$defs", {})
     writer = _Strict()
-    exact = _has_exact([form, defs]) and _is_parsed_by_pydantic(hint)
+    by_pydantic = _is_parsed_by_pydantic(hint)
     root = writer.of(form)
-    strict_defs = {name: writer.of(each) for name, each in defs.items()}
-    return ForeignSchema(root, strict_defs, writer.strict, _by_name(form, defs), form, defs, exact)
+    return ForeignSchema(
+        root=root,
+        defs={name: writer.of(each) for name, each in defs.items()},
+        strict=writer.strict,
+        by_name=_by_name(form, defs),
+        checked=form,
+        checked_defs=defs,
+        unknown_fields=_unknown_fields([form, defs]) if by_pydantic else (None,),
+        exact=by_pydantic and _has(_is_exact, [form, defs]),
+    )
 
 
 def _pydantic_schema(hint: Any) -> Json:
@@ -95,13 +104,29 @@ def _raw(schema: Any, form: Json) -> Json:
     return form if module.startswith("pydantic.") else {**form, RAW: True}
 
 
-def _has_exact(form: Any) -> bool:
-    """Whether there is a `Decimal` or an integer anywhere in a schema."""
+def _unknown_fields(form: Any) -> tuple[str | None, ...]:
+    """How a class is asked for. Pydantic's unions prefer a class to a dictionary, and drop what the class doesn't know, unless
+    that is forbidden; which a class that takes any field, or a function that adds some, then has to be spared.
+    """
+    if not _has(lambda each: not {"anyOf", "oneOf"}.isdisjoint(each), form):
+        return (None,)
+    return ("forbid", None) if _has(_adds_fields, form) else ("forbid",)
+
+
+def _adds_fields(form: Json) -> bool:
+    return RAW in form or ("properties" in form and bool(form.get("additionalProperties")))
+
+
+def _is_exact(form: Json) -> bool:
+    """Whether it is a `Decimal` or an integer."""
+    return DECIMAL in form or form.get("type") == "integer"
+
+
+def _has(wanted: Callable[[Json], bool], form: Any) -> bool:
+    """Whether a schema within `form` is one that is wanted."""
     if is_object(form):
-        return (
-            DECIMAL in form or form.get("type") == "integer" or any(map(_has_exact, form.values()))
-        )
-    return is_array(form) and any(map(_has_exact, form))
+        return wanted(form) or any(_has(wanted, each) for each in form.values())
+    return is_array(form) and any(_has(wanted, each) for each in form)
 
 
 def _is_parsed_by_pydantic(hint: Any) -> bool:
@@ -214,6 +239,10 @@ def pydantic_hook(hint: Any) -> Hook:
     form = foreign_schema(hint)
     encode = msgspec.json.Encoder(decimal_format="number").encode
     names: Json = {"by_alias": True, "by_name": True} if form.by_name else {}
+    attempts: list[Json] = [
+        {**names, "extra": each} if each else names for each in form.unknown_fields
+    ]
+    validate: Callable[..., Any]
     if hasattr(hint, "model_validate_json"):
         validate = hint.model_validate_json  # which a model may have its own of
     else:
@@ -222,16 +251,20 @@ def pydantic_hook(hint: Any) -> Hook:
         validate = pydantic.TypeAdapter(hint).validate_json
 
     def hook(value: Any) -> Any:
+        problem: ValueError | None = None
         check = SchemaCheck(form)
         if found := list(check.of(form.checked, value, "")):
             raise NestedMismatches(found)
         if form.exact:
             value = ExactDecimals(form, check).of(form.checked, value, "")
-        try:
-            return validate(encode(value), **names)
-        except ValueError as error:
-            details: list[Any] = getattr(error, "errors", list)()
-            found = [Mismatch("".join(map(step, each["loc"])), each["msg"]) for each in details]
-            raise NestedMismatches(found or [Mismatch("", str(error))]) from error
+        text = encode(value)
+        for attempt in attempts:
+            try:
+                return validate(text, **attempt)
+            except ValueError as error:
+                problem = error
+        details: list[Any] = getattr(problem, "errors", list)()
+        found = [Mismatch("".join(map(step, each["loc"])), each["msg"]) for each in details]
+        raise NestedMismatches(found or [Mismatch("", str(problem))]) from problem
 
     return hook

@@ -27,6 +27,7 @@ import re
 import attrs
 import msgspec
 
+from horay_async._json import decimal, is_same
 from horay_async._protocol.wire.decode import MALFORMED
 from horay_async._protocol.wire.unknown import (
     JSON,
@@ -39,6 +40,7 @@ from horay_async.models.chat import FunctionCall, ToolCall
 from horay_async.models.chat_chunks import FunctionCallDelta, ToolCallDelta
 from horay_async.models.events import ChatEvent, ToolCallArgumentsDelta, ToolCallStarted
 
+DECODE = msgspec.json.Decoder(float_hook=decimal).decode
 OUTSIDE = re.compile(r"[{}\[\]\"]")
 """What counts between the strings of JSON."""
 INSIDE = re.compile(r"[\"\\]")
@@ -62,7 +64,7 @@ def are_same_json(one: str, other: str) -> bool:
     if max(len(one), len(other)) > MAX_TIMES_LONGER * min(len(one), len(other)):
         return False
     try:
-        return bool(msgspec.json.decode(one) == msgspec.json.decode(other))
+        return is_same(DECODE(one), DECODE(other))
     except MALFORMED:
         return False
 

@@ -238,7 +238,10 @@ class Account(BaseModel):
     rate: float = 0.0
 
 
-@pytest.mark.parametrize("digits", ["9007199254740993.0", "90071992547409930e-1", "1" * 300 + ".0"])
+FRACTIONS = ["9007199254740993.0", "90071992547409930e-1", "1" * 300 + ".0", "1e19", "1.5e20"]
+
+
+@pytest.mark.parametrize("digits", FRACTIONS)
 def test_integers_as_fractions(digits: str) -> None:
     """An integer that is written as a fraction has all of its digits, as in our own classes."""
     account = parse_text(Account, f'{{"number": {digits}, "other": {digits}}}')

@@ -732,6 +732,70 @@ def test_fields_by_name(name: str) -> None:
     assert parse_text(NamedBothWays, f'{{"{name}": 1}}').size == 1
 
 
+class Cell(pydantic.BaseModel):
+    """One field, as a dictionary may have it beside others."""
+
+    x: int
+
+
+class Row(pydantic.BaseModel):
+    """A class or a dictionary."""
+
+    cell: Cell | dict[str, int]
+
+
+class OpenRow(Row):
+    """Takes other fields as well."""
+
+    model_config = pydantic.ConfigDict(extra="allow")
+
+
+class NamedRow(Row):
+    """Has a field that its own function adds."""
+
+    name: str
+
+    @pydantic.model_validator(mode="wrap")
+    @classmethod
+    def _named(cls, value: Any, handler: Callable[[Any], Any]) -> Any:
+        given = json.loads(value) if isinstance(value, str) else value
+        return handler({**given, "name": "row", "more": 1})
+
+
+class RowByItself(Row):
+    """Parses JSON by a method of its own."""
+
+    @classmethod
+    def model_validate_json(cls, json_data: str | bytes | bytearray) -> Any:  # type: ignore[override] # pyright: ignore[reportIncompatibleMethodOverride] - takes no settings
+        return super().model_validate_json(json_data)
+
+
+@pytest.mark.parametrize("cls", [Row, OpenRow])
+def test_class_or_dictionary_of_pydantic(cls: type[Row]) -> None:
+    """An object becomes the dictionary where the class would drop some of it."""
+    assert parse_text(cls, '{"cell": {"x": 1}}').cell == Cell(x=1)
+    assert parse_text(cls, '{"cell": {"x": 1, "y": 2}}').cell == {"x": 1, "y": 2}
+    assert parse_text(cls, '{"cell": {"y": 2}}').cell == {"y": 2}
+    with pytest.raises(AnswerError, match=r"\$\.cell"):
+        parse_text(cls, '{"cell": {"x": "1"}}')
+
+
+def test_class_or_dictionary_beside_other_fields() -> None:
+    """Fields that the user's class or function adds are no reason to refuse it."""
+    row = parse_text(OpenRow, '{"cell": {"x": 1}, "more": 2}')
+    assert (row.cell, row.model_extra) == (Cell(x=1), {"more": 2})
+    assert parse_text(NamedRow, '{"cell": {"y": 2}, "name": ""}').name == "row"
+    assert parse_text(RowByItself, '{"cell": {"y": 2}}').cell == {"y": 2}
+
+
+@pytest.mark.parametrize("text", ['{"x": 1}', '{"x": 1, "y": 2}'])
+def test_class_of_pydantic_or_dictionary(text: str) -> None:
+    """As above, for options of our own union."""
+    hint: Any = Cell | dict[str, int]
+    expected = Cell(x=1) if text == '{"x": 1}' else {"x": 1, "y": 2}
+    assert parse_text(hint, text) == expected
+
+
 MAKES_STRUCTURE: Any = vars(cattrs.gen)["make_dict_structure_fn_from_attrs"]
 
 

@@ -613,6 +613,8 @@ def test_blocks_that_differ() -> None:
     first, other = "```json\n[1]\n```\n", "No, wait:\n```json\n[2]\n```"
     with pytest.raises(AnswerError, match="several code blocks of JSON that differ"):
         parse_text(list[int], first + other)
+    with pytest.raises(AnswerError, match="several code blocks of JSON that differ"):
+        parse_text(list[bool | int], first + first.replace("1", "true"))
     assert parse_text(list[int], f"{first}In Python:\n```python\n[1,\n```\n```\n[ 1 ]\n```") == [1]
 
 
