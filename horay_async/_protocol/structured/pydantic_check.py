@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -26,9 +27,16 @@ DECIMAL = "decimal"
 """Another one: whether a number becomes a `Decimal`."""
 RAW = "raw"
 """Another one: whether a function of the user's gets what was sent there, before pydantic has made anything of it."""
-OWN = (ALSO, DECIMAL, RAW)
-FORMATS = {name: (form, expected) for name, form, _, expected in WRITTEN.values()}
-"""What a string of each format looks like, and how that is told. pydantic takes seconds since 1970 for a date, too."""
+VALIDATED = "validated"
+"""Another one: whether a default is validated as what is sent would be."""
+OWN = (ALSO, DECIMAL, RAW, VALIDATED)
+FORMATS = {
+    **{name: (form, expected) for name, form, _, expected in WRITTEN.values()},
+    "duration": (re.compile(r"[-+]?P[\dYMWDTHS.,]+"), "a duration such as 'P1DT12H'"),
+}
+"""What a string of each format looks like, and how that is told. pydantic takes seconds since 1970 for a date, too, and hours
+that a colon ends for a duration.
+"""
 
 
 @attrs.frozen
@@ -46,8 +54,8 @@ class ForeignSchema:
     checked: Json
     """The root as pydantic tells it, to check values against; so are these:"""
     checked_defs: dict[str, Json]
-    unknown_fields: tuple[str | None, ...]
-    """What pydantic does with fields that a class doesn't know, by one attempt after the other; None leaves it to the class."""
+    attempts: tuple[Json, ...]
+    """The settings of pydantic that a value is validated with, one after the other until it fits."""
     exact: bool
     """Whether decimals can be handed to pydantic as strings, and integers with all their digits: there are some, and no parser of the
     class's own."""
@@ -85,6 +93,7 @@ class SchemaCheck:
     """Holds one value against the types and properties of a schema."""
 
     def __init__(self, form: ForeignSchema, *, decimals_as_text: bool = False) -> None:
+        """`decimals_as_text`: asks what pydantic would take of a value whose decimals are strings: any string for a date, too."""
         self._decimals_as_text = decimals_as_text
         self._defs = form.checked_defs
         self._seen: dict[tuple[int, str], list[Mismatch]] = {}
@@ -111,6 +120,7 @@ class SchemaCheck:
         if (
             form is not None
             and RAW not in schema
+            and not self._decimals_as_text
             and isinstance(value, str)
             and not form.fullmatch(value)
         ):

@@ -22,6 +22,7 @@ from horay_async._protocol.structured.pydantic_check import (
     DECIMAL,
     OWN,
     RAW,
+    VALIDATED,
     ForeignSchema,
     SchemaCheck,
 )
@@ -48,7 +49,7 @@ def foreign_schema(hint: Any) -> ForeignSchema:
         by_name=_by_name(form, defs),
         checked=form,
         checked_defs=defs,
-        unknown_fields=_unknown_fields([form, defs]) if by_pydantic else (None,),
+        attempts=_attempts([form, defs]) if by_pydantic else ({},),
         exact=by_pydantic and _has(_is_exact, [form, defs]),
     )
 
@@ -70,6 +71,10 @@ def _pydantic_schema(hint: Any) -> Json:
 
         def function_wrap_schema(self, schema: Any) -> Json:
             return _raw(schema, super().function_wrap_schema(schema))
+
+        def default_schema(self, schema: Any) -> Json:
+            form = super().default_schema(schema)
+            return {**form, VALIDATED: True} if schema.get("validate_default") else form
 
         def _fields(self, fields: dict[str, Any], form: Json) -> Json:
             also = [
@@ -104,17 +109,19 @@ def _raw(schema: Any, form: Json) -> Json:
     return form if module.startswith("pydantic.") else {**form, RAW: True}
 
 
-def _unknown_fields(form: Any) -> tuple[str | None, ...]:
-    """How a class is asked for. Pydantic's unions prefer a class to a dictionary, and drop what the class doesn't know, unless
-    that is forbidden; which a class that takes any field, or a function that adds some, then has to be spared.
+def _attempts(form: Any) -> tuple[Json, ...]:
+    """The settings that a value is validated with. A union's options have to be as the schema says, or pydantic takes one that the value
+    doesn't fit: a class that drops some of an object's fields in place of a dictionary, a date in place of a number. What a
+    class that takes any field gets, a function of the user's or a default, needn't be so.
     """
     if not _has(lambda each: not {"anyOf", "oneOf"}.isdisjoint(each), form):
-        return (None,)
-    return ("forbid", None) if _has(_adds_fields, form) else ("forbid",)
-
-
-def _adds_fields(form: Json) -> bool:
-    return RAW in form or ("properties" in form and bool(form.get("additionalProperties")))
+        return ({},)
+    attempts: list[Json] = [{"strict": True, "extra": "forbid"}]
+    if _has(lambda each: "properties" in each and bool(each.get("additionalProperties")), form):
+        attempts.append({"strict": True})
+    if _has(lambda each: not {RAW, VALIDATED}.isdisjoint(each), form):
+        attempts.append({})
+    return tuple(attempts)
 
 
 def _is_exact(form: Json) -> bool:
@@ -239,9 +246,6 @@ def pydantic_hook(hint: Any) -> Hook:
     form = foreign_schema(hint)
     encode = msgspec.json.Encoder(decimal_format="number").encode
     names: Json = {"by_alias": True, "by_name": True} if form.by_name else {}
-    attempts: list[Json] = [
-        {**names, "extra": each} if each else names for each in form.unknown_fields
-    ]
     validate: Callable[..., Any]
     if hasattr(hint, "model_validate_json"):
         validate = hint.model_validate_json  # which a model may have its own of
@@ -258,9 +262,9 @@ def pydantic_hook(hint: Any) -> Hook:
         if form.exact:
             value = ExactDecimals(form, check).of(form.checked, value, "")
         text = encode(value)
-        for attempt in attempts:
+        for settings in form.attempts:
             try:
-                return validate(text, **attempt)
+                return validate(text, **settings, **names)
             except ValueError as error:
                 problem = error
         details: list[Any] = getattr(problem, "errors", list)()

@@ -9,9 +9,9 @@ import json
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import InitVar
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from enum import Enum
+from enum import Enum, IntEnum
 from typing import Annotated, Any, Final, Generic, Literal, NewType, Self, TypeVar, cast
 
 import annotated_types as at
@@ -786,6 +786,52 @@ def test_class_or_dictionary_beside_other_fields() -> None:
     assert (row.cell, row.model_extra) == (Cell(x=1), {"more": 2})
     assert parse_text(NamedRow, '{"cell": {"y": 2}, "name": ""}').name == "row"
     assert parse_text(RowByItself, '{"cell": {"y": 2}}').cell == {"y": 2}
+
+
+class Weekday(IntEnum):
+    """Numbers."""
+
+    MONDAY = 1
+
+
+@pytest.mark.parametrize(
+    ("hint", "text", "expected"),
+    [
+        (datetime | Weekday, "1", Weekday.MONDAY),
+        (datetime | Decimal, "1.5", Decimal("1.5")),
+        (date | Annotated[int, pydantic.Field(gt=5)], "7", 7),
+    ],
+)
+def test_numbers_beside_dates_of_pydantic(hint: Any, text: str, expected: object) -> None:
+    """A number becomes the option that takes numbers, and no date that pydantic makes of it."""
+    made: Any = pydantic.create_model("Dated", value=(hint, ...))
+    assert parse_text(made, f'{{"value": {text}}}').value == expected
+
+
+def test_number_that_no_option_takes() -> None:
+    """Pydantic would make a date of it."""
+    made: Any = pydantic.create_model("Dated", value=(date | Annotated[int, at.Gt(5)], ...))
+    with pytest.raises(AnswerError, match=r"\$\.value\."):
+        parse_text(made, '{"value": 2}')
+
+
+def test_defaults_that_are_validated() -> None:
+    """They may be of a form that the schema forbids."""
+
+    class Dated(pydantic.BaseModel):
+        day: date | None = pydantic.Field("2025-12-31", validate_default=True)
+
+    assert parse_text(Dated, "{}").day == date(2025, 12, 31)
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("PT1H", 3600), ("P1DT0.5S", 86400.5)])
+def test_durations_of_pydantic(text: str, seconds: float) -> None:
+    """As the schema's format has them."""
+    made: Any = pydantic.create_model("Timed", value=(timedelta, ...))
+    assert parse_text(made, f'{{"value": "{text}"}}').value == timedelta(seconds=seconds)
+    for other in ("1:00:00", "1 day", "60"):
+        with pytest.raises(AnswerError, match="expected a duration such as"):
+            parse_text(made, f'{{"value": "{other}"}}')
 
 
 @pytest.mark.parametrize("text", ['{"x": 1}', '{"x": 1, "y": 2}'])
