@@ -133,7 +133,12 @@ def _timeouts(value: float | Timeouts | None) -> Timeouts:
 
 
 def _headers(value: Mapping[str, str]) -> dict[str, str]:
-    return check_headers(value, "default_headers")
+    headers = check_headers(value, "default_headers")
+    if any(name.lower() == "idempotency-key" for name in headers):
+        raise ConfigurationError(
+            "default_headers holds an Idempotency-Key, which two requests can't share: pass idempotency_key to the call"
+        )
+    return headers
 
 
 def _names(headers: Mapping[str, str]) -> str:

@@ -266,6 +266,7 @@ WRONG: list[dict[str, Any]] = [
     {"max_response_objects": 0},
     {"max_response_objects": 1e6},
     {"default_headers": {"X-A": "a\nb"}},
+    {"default_headers": {"idempotency-key": "a"}},
     {"proxy": "p.example:3128"},
     {"proxy": "socks5://p.example"},
     {"proxy": "http://me:secret@"},
