@@ -241,4 +241,4 @@ def _reason(error: OSError) -> str:
     """Why the system refused; asyncio puts a message of its own over the system's."""
     if error.errno is not None and error.errno > 0:
         return _PLAINLY.get(error.errno) or os.strerror(error.errno)
-    return error.strerror or str(error)
+    return error.strerror or str(error) or "the server closed the connection"

@@ -47,6 +47,21 @@ async def test_private_authority(secure_server: FaultServer, connect: Connect) -
     assert len(secure_server.connections) == 1
 
 
+async def test_handshake_that_ends(connect: Connect) -> None:
+    """A server that closes while TLS is set up says nothing, and the error says that."""
+
+    async def close(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.close()
+
+    server = await asyncio.start_server(close, "127.0.0.1", 0)
+    host, port = server.sockets[0].getsockname()
+    async with server, connect(base_url=f"https://{host}:{port}/v1", retries=0) as client:
+        with pytest.raises(APIConnectionError, match=r": the server (closed|reset) the") as raised:
+            await client.models.list()
+    assert raised.value.execution == "not_sent"
+
+
 @pytest.mark.parametrize("kind", ["wrong_name", "expired", "old"])
 async def test_certificates_that_are_not_accepted(kind: TLSKind, connect: Connect) -> None:
     """A wrong name, an expired certificate and an old protocol end the call, with nothing sent."""
