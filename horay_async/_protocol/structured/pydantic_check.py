@@ -27,9 +27,7 @@ DECIMAL = "decimal"
 """Another one: whether a number becomes a `Decimal`."""
 RAW = "raw"
 """Another one: whether a function of the user's gets what was sent there, before pydantic has made anything of it."""
-VALIDATED = "validated"
-"""Another one: whether a default is validated as what is sent would be."""
-OWN = (ALSO, DECIMAL, RAW, VALIDATED)
+OWN = (ALSO, DECIMAL, RAW)
 FORMATS = {
     **{name: (form, expected) for name, form, _, expected in WRITTEN.values()},
     "duration": (re.compile(r"[-+]?P[\dYMWDTHS.,]+"), "a duration such as 'P1DT12H'"),

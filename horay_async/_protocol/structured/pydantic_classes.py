@@ -22,7 +22,6 @@ from horay_async._protocol.structured.pydantic_check import (
     DECIMAL,
     OWN,
     RAW,
-    VALIDATED,
     ForeignSchema,
     SchemaCheck,
 )
@@ -37,7 +36,7 @@ LOOSE = ("prefixItems", "patternProperties", "propertyNames", "not", "if", "depe
 @remembered
 def foreign_schema(hint: Any) -> ForeignSchema:
     """The schema of a pydantic class. Raises `TypeError` for what JSON has no form for."""
-    form = _pydantic_schema(hint)
+    form, core = _pydantic_schema(hint)
     defs: dict[str, Json] = form.pop("$defs", {})
     writer = _Strict()
     by_pydantic = _is_parsed_by_pydantic(hint)
@@ -49,13 +48,13 @@ def foreign_schema(hint: Any) -> ForeignSchema:
         by_name=_by_name(form, defs),
         checked=form,
         checked_defs=defs,
-        attempts=_attempts([form, defs]) if by_pydantic else ({},),
+        attempts=_attempts([form, defs], core) if by_pydantic else ({},),
         exact=by_pydantic and _has(_is_exact, [form, defs]),
     )
 
 
-def _pydantic_schema(hint: Any) -> Json:
-    """Pydantic's own schema of `hint`."""
+def _pydantic_schema(hint: Any) -> tuple[Json, Any]:
+    """Pydantic's own schema of `hint`, for JSON and of its core."""
     import pydantic  # noqa: PLC0415 - loaded, since there is a class of it
     from pydantic.errors import PydanticUserError  # noqa: PLC0415 - see above
     from pydantic.json_schema import GenerateJsonSchema  # noqa: PLC0415 - see above
@@ -71,10 +70,6 @@ def _pydantic_schema(hint: Any) -> Json:
 
         def function_wrap_schema(self, schema: Any) -> Json:
             return _raw(schema, super().function_wrap_schema(schema))
-
-        def default_schema(self, schema: Any) -> Json:
-            form = super().default_schema(schema)
-            return {**form, VALIDATED: True} if schema.get("validate_default") else form
 
         def _fields(self, fields: dict[str, Any], form: Json) -> Json:
             also = [
@@ -98,30 +93,45 @@ def _pydantic_schema(hint: Any) -> Json:
             return self._fields(fields, super().dataclass_args_schema(schema))
 
     try:
-        return pydantic.TypeAdapter(hint).json_schema(schema_generator=Generator)
+        adapter = pydantic.TypeAdapter(hint)
+        return adapter.json_schema(schema_generator=Generator), adapter.core_schema
     except (PydanticUserError, NameError) as error:
         raise TypeError(f"{_culprit(hint)} has no JSON schema: {error}") from error
 
 
 def _raw(schema: Any, form: Json) -> Json:
     """`form`, marked where it is a function of the user's that gets the value. Pydantic's own pass on what they get."""
+    return {**form, RAW: True} if _is_own(schema) else form
+
+
+def _is_own(schema: Any) -> bool:
+    """Whether the function of a part of pydantic's core is the user's."""
     module: str = getattr(schema["function"]["function"], "__module__", None) or ""
-    return form if module.startswith("pydantic.") else {**form, RAW: True}
+    return not module.startswith("pydantic.")
 
 
-def _attempts(form: Any) -> tuple[Json, ...]:
+def _attempts(form: Any, core: Any) -> tuple[Json, ...]:
     """The settings that a value is validated with. A union's options have to be as the schema says, or pydantic takes one that the value
-    doesn't fit: a class that drops some of an object's fields in place of a dictionary, a date in place of a number. What a
-    class that takes any field gets, a function of the user's or a default, needn't be so.
+    doesn't fit: a class that drops some of an object's fields in place of a dictionary, a date in place of a number. What a class that
+    takes any field gets needn't be so, nor what `_is_lax` has.
     """
     if not _has(lambda each: not {"anyOf", "oneOf"}.isdisjoint(each), form):
         return ({},)
     attempts: list[Json] = [{"strict": True, "extra": "forbid"}]
     if _has(lambda each: "properties" in each and bool(each.get("additionalProperties")), form):
         attempts.append({"strict": True})
-    if _has(lambda each: not {RAW, VALIDATED}.isdisjoint(each), form):
+    if _has(_is_lax, core):
         attempts.append({})
     return tuple(attempts)
+
+
+def _is_lax(schema: Json) -> bool:
+    """Whether the strict mode may refuse what is right for a part of pydantic's core: behind a function of the user's, of a default
+    that is validated, and of a type with a form of its own for each mode.
+    """
+    kind = schema.get("type")
+    own = kind in ("function-before", "function-wrap") and _is_own(schema)
+    return own or kind == "lax-or-strict" or bool(schema.get("validate_default"))
 
 
 def _is_exact(form: Json) -> bool:
@@ -133,7 +143,9 @@ def _has(wanted: Callable[[Json], bool], form: Any) -> bool:
     """Whether a schema within `form` is one that is wanted."""
     if is_object(form):
         return wanted(form) or any(_has(wanted, each) for each in form.values())
-    return is_array(form) and any(_has(wanted, each) for each in form)
+    if not isinstance(form, list | tuple):
+        return False
+    return any(_has(wanted, each) for each in cast("list[Any]", form))
 
 
 def _is_parsed_by_pydantic(hint: Any) -> bool:

@@ -824,6 +824,32 @@ def test_defaults_that_are_validated() -> None:
     assert parse_text(Dated, "{}").day == date(2025, 12, 31)
 
 
+class Celsius:
+    """Strictly an instance; else made of a number."""
+
+    def __init__(self, degrees: float) -> None:
+        self.degrees = degrees
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, *_: object) -> core_schema.CoreSchema:
+        made = core_schema.no_info_after_validator_function(cls, core_schema.float_schema())
+        instance = core_schema.is_instance_schema(cls)
+        return core_schema.lax_or_strict_schema(lax_schema=made, strict_schema=instance)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, *_: object) -> dict[str, object]:
+        return {"type": "number"}
+
+
+def test_types_that_are_strict_in_another_way() -> None:
+    """What they take of JSON is taken in a union, too."""
+
+    class Weather(pydantic.BaseModel):
+        celsius: Celsius | None
+
+    assert cast("Celsius", parse_text(Weather, '{"celsius": 1.5}').celsius).degrees == 1.5
+
+
 @pytest.mark.parametrize(("text", "seconds"), [("PT1H", 3600), ("P1DT0.5S", 86400.5)])
 def test_durations_of_pydantic(text: str, seconds: float) -> None:
     """As the schema's format has them."""
