@@ -37,6 +37,12 @@ that a colon ends for a duration.
 """
 
 
+SECONDS = re.compile(r"[-+]?\d+(\.\d*)?")
+BECOMES_MOMENT = (
+    "pydantic would take it for seconds since 1970: put str before datetime in the union"
+)
+
+
 @attrs.frozen
 class ForeignSchema:
     """What pydantic tells of a class."""
@@ -153,6 +159,8 @@ class SchemaCheck:
         for option in options:
             mismatches = self.once(option, value, path)
             if not mismatches:
+                if self._becomes_moment(value, option, options):
+                    yield Mismatch(path, BECOMES_MOMENT)
                 return
             found.append(mismatches)
         likely = [each for each in found if each[0].path != path]
@@ -161,6 +169,15 @@ class SchemaCheck:
         else:
             expected = " or ".join(dict.fromkeys(self._expected(option) for option in options))
             yield Mismatch(path, str(InvalidValue(expected, value)))
+
+    def _becomes_moment(self, value: Any, taken: Json, options: list[Json]) -> bool:
+        """Whether pydantic would make a date of digits that are meant as the text that `taken` describes."""
+        if self._decimals_as_text or not isinstance(value, str) or not SECONDS.fullmatch(value):
+            return False
+        if taken.get("type") != "string" or not {"enum", "const"}.isdisjoint(taken):
+            return False
+        before = options[: options.index(taken)]
+        return any(each.get("format") == "date-time" and RAW not in each for each in before)
 
     def _expected(self, option: Json) -> str:
         form = self._defs[option["$ref"].removeprefix(DEFS)] if "$ref" in option else option

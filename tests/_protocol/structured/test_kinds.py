@@ -808,6 +808,20 @@ def test_numbers_beside_dates_of_pydantic(hint: Any, text: str, expected: object
     assert parse_text(made, f'{{"value": {text}}}').value == expected
 
 
+def test_digits_beside_dates_of_pydantic() -> None:
+    """A text of digits, such as a year, becomes no date of 1970: it is a text where that comes first, and refused where it doesn't."""
+    text: Any = pydantic.create_model("Dated", when=(str | datetime, ...))
+    literal: Any = pydantic.create_model("Dated", when=(datetime | Literal["2024"], ...))
+    moment: Any = pydantic.create_model("Dated", when=(datetime | str, ...))
+    for made in (text, literal):
+        assert parse_text(made, '{"when": "2024"}').when == "2024"
+    for digits in ("2024", "-1.5"):
+        with pytest.raises(AnswerError, match=r"\$\.when: pydantic would take it for seconds"):
+            parse_text(moment, f'{{"when": "{digits}"}}')
+    assert parse_text(moment, '{"when": "May 2024"}').when == "May 2024"
+    assert parse_text(moment, '{"when": "2024-05-01T00:00:00"}').when == datetime(2024, 5, 1)
+
+
 def test_number_that_no_option_takes() -> None:
     """Pydantic would make a date of it."""
     made: Any = pydantic.create_model("Dated", value=(date | Annotated[int, at.Gt(5)], ...))
