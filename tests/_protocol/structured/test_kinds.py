@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import InitVar
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum, IntEnum
 from typing import Annotated, Any, Final, Generic, Literal, NewType, Self, TypeVar, cast
@@ -811,7 +811,8 @@ def test_numbers_beside_dates_of_pydantic(hint: Any, text: str, expected: object
 def test_digits_beside_dates_of_pydantic() -> None:
     """A text of digits, such as a year, becomes no date of 1970: it is a text where that comes first, and refused where it doesn't."""
     text: Any = pydantic.create_model("Dated", when=(str | datetime, ...))
-    literal: Any = pydantic.create_model("Dated", when=(datetime | Literal["2024"], ...))
+    year: Any = datetime | Literal["2024"]
+    literal: Any = pydantic.create_model("Dated", when=(year, ...))
     moment: Any = pydantic.create_model("Dated", when=(datetime | str, ...))
     for made in (text, literal):
         assert parse_text(made, '{"when": "2024"}').when == "2024"
@@ -819,7 +820,9 @@ def test_digits_beside_dates_of_pydantic() -> None:
         with pytest.raises(AnswerError, match=r"\$\.when: pydantic would take it for seconds"):
             parse_text(moment, f'{{"when": "{digits}"}}')
     assert parse_text(moment, '{"when": "May 2024"}').when == "May 2024"
-    assert parse_text(moment, '{"when": "2024-05-01T00:00:00"}').when == datetime(2024, 5, 1)
+    assert parse_text(moment, '{"when": "2024-05-01T00:00:00Z"}').when == datetime(
+        2024, 5, 1, tzinfo=UTC
+    )
 
 
 def test_number_that_no_option_takes() -> None:
