@@ -71,7 +71,7 @@ class ExactDecimals:
         ]
         if not forms or any(form != forms[0] for form in forms):
             return value
-        then = SchemaCheck(self._form, decimals_as_text=True)
+        then = SchemaCheck(self._form, loosely=True, decimals_as_text=True)
         for option, fit in zip(options, fits, strict=True):
             if not fit and next(then.of(option, forms[0], path), None) is None:
                 return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -38,9 +39,12 @@ that a colon ends for a duration.
 
 
 SECONDS = re.compile(r"[-+]?\d+(\.\d*)?")
-BECOMES_MOMENT = (
-    "pydantic would take it for seconds since 1970: put str before datetime in the union"
-)
+"""The seconds since 1970 that pydantic makes a date and time of."""
+
+
+@attrs.frozen
+class Mistaken(Mismatch):
+    """What fits, but which pydantic would take for something else."""
 
 
 @attrs.frozen
@@ -96,8 +100,14 @@ def item_schema(schema: Json, place: int) -> Any:
 class SchemaCheck:
     """Holds one value against the types and properties of a schema."""
 
-    def __init__(self, form: ForeignSchema, *, decimals_as_text: bool = False) -> None:
-        """`decimals_as_text`: asks what pydantic would take of a value whose decimals are strings: any string for a date, too."""
+    def __init__(
+        self, form: ForeignSchema, *, loosely: bool = False, decimals_as_text: bool = False
+    ) -> None:
+        """`loosely`: asks what pydantic takes in its strict mode, which is digits for a date and time, and 1 for a `Literal` of `true`;
+        `decimals_as_text`: of a value whose decimals are strings.
+        """
+        self._form = form
+        self._loosely = loosely
         self._decimals_as_text = decimals_as_text
         self._defs = form.checked_defs
         self._seen: dict[tuple[int, str], list[Mismatch]] = {}
@@ -112,25 +122,20 @@ class SchemaCheck:
         if options := schema.get("anyOf") or schema.get("oneOf"):
             yield from self._one_of(options, value, path)
         kind = schema.get("type")
+        choices = schema.get("enum", [schema["const"]] if "const" in schema else None)
         written = self._decimals_as_text and DECIMAL in schema and isinstance(value, str)
-        if kind is not None and not KINDS[kind][1](value) and not written:
+        loosely = self._loosely and choices is not None and "title" not in schema  # a Literal
+        if kind is not None and not KINDS[kind][1](value) and not written and not loosely:
             yield Mismatch(path, str(InvalidValue(KINDS[kind][0], value)))
             return
         is_float = kind == "number" and not {DECIMAL, RAW} & schema.keys()
         if is_float and is_number(value) and not fits_float(value):
             yield Mismatch(path, str(InvalidValue(A_FLOAT, value)))
             return
-        form, expected = FORMATS.get(schema.get("format", ""), (None, ""))
-        if (
-            form is not None
-            and RAW not in schema
-            and not self._decimals_as_text
-            and isinstance(value, str)
-            and not form.fullmatch(value)
-        ):
-            yield Mismatch(path, str(InvalidValue(expected, value)))
-        choices = schema.get("enum", [schema["const"]] if "const" in schema else None)
-        if choices is not None and not any(same(choice, value) for choice in choices):
+        if isinstance(value, str) and RAW not in schema and not self._has_format(schema, value):
+            yield Mismatch(path, str(InvalidValue(FORMATS[schema["format"]][1], value)))
+        is_choice = operator.eq if loosely else same
+        if choices is not None and not any(is_choice(choice, value) for choice in choices):
             allowed = msgspec.json.encode(choices).decode()
             yield Mismatch(path, str(InvalidValue(f"one of {allowed[1:-1]}", value)))
         if is_object(value):
@@ -146,6 +151,13 @@ class SchemaCheck:
             self._seen[key] = list(self.of(option, value, path))
         return self._seen[key]
 
+    def _has_format(self, schema: Json, text: str) -> bool:
+        """Whether a string has the format that a schema asks for, if it does."""
+        name = schema.get("format", "")
+        if name not in FORMATS or FORMATS[name][0].fullmatch(text):
+            return True
+        return self._loosely and name == "date-time" and SECONDS.fullmatch(text) is not None
+
     def _object(self, schema: Json, value: Json, path: str) -> Iterator[Mismatch]:
         for name, entry in value.items():
             form, there = property_schema(schema, name), f"{path}{step(name)}"
@@ -156,11 +168,10 @@ class SchemaCheck:
 
     def _one_of(self, options: list[Json], value: Any, path: str) -> Iterator[Mismatch]:
         found: list[list[Mismatch]] = []
-        for option in options:
+        for place, option in enumerate(options):
             mismatches = self.once(option, value, path)
-            if not mismatches:
-                if self._becomes_moment(value, option, options):
-                    yield Mismatch(path, BECOMES_MOMENT)
+            if all(isinstance(mismatch, Mistaken) for mismatch in mismatches):  # or there are none
+                yield from mismatches or self._mistaken(options[:place], option, value, path)
                 return
             found.append(mismatches)
         likely = [each for each in found if each[0].path != path]
@@ -170,16 +181,25 @@ class SchemaCheck:
             expected = " or ".join(dict.fromkeys(self._expected(option) for option in options))
             yield Mismatch(path, str(InvalidValue(expected, value)))
 
-    def _becomes_moment(self, value: Any, taken: Json, options: list[Json]) -> bool:
-        """Whether pydantic would make a date of digits that are meant as the text that `taken` describes."""
-        if self._decimals_as_text or not isinstance(value, str) or not SECONDS.fullmatch(value):
-            return False
-        if taken.get("type") != "string" or not {"enum", "const"}.isdisjoint(taken):
-            return False
-        before = options[: options.index(taken)]
-        return any(each.get("format") == "date-time" and RAW not in each for each in before)
+    def _mistaken(
+        self, before: list[Json], taken: Json, value: Any, path: str
+    ) -> Iterator[Mistaken]:
+        """What pydantic would take for one of the options `before` the one that it fits."""
+        # It prefers a Literal to a date.
+        if self._loosely or (isinstance(value, str) and not {"enum", "const"}.isdisjoint(taken)):
+            return
+        loose = SchemaCheck(self._form, loosely=True)
+        for option in before:
+            if not loose.once(option, value, path):
+                yield Mistaken(
+                    path,
+                    f"pydantic would take it for {self._expected(option)}: put that last in the union",
+                )
+                return
 
     def _expected(self, option: Json) -> str:
         form = self._defs[option["$ref"].removeprefix(DEFS)] if "$ref" in option else option
+        if form.get("format") in FORMATS:
+            return FORMATS[form["format"]][1]
         kind = form.get("type")
         return form.get("title") or (KINDS[kind][0] if kind else "something else")

@@ -817,12 +817,49 @@ def test_digits_beside_dates_of_pydantic() -> None:
     for made in (text, literal):
         assert parse_text(made, '{"when": "2024"}').when == "2024"
     for digits in ("2024", "-1.5"):
-        with pytest.raises(AnswerError, match=r"\$\.when: pydantic would take it for seconds"):
+        with pytest.raises(AnswerError, match=r"\$\.when: pydantic would take it for a date"):
             parse_text(moment, f'{{"when": "{digits}"}}')
     assert parse_text(moment, '{"when": "May 2024"}').when == "May 2024"
     assert parse_text(moment, '{"when": "2024-05-01T00:00:00Z"}').when == datetime(
         2024, 5, 1, tzinfo=UTC
     )
+
+
+class Moment(pydantic.BaseModel):
+    """Takes digits for a date."""
+
+    when: datetime
+
+
+class Remark(pydantic.BaseModel):
+    """Takes them as they are."""
+
+    when: str
+
+
+@pytest.mark.parametrize(
+    ("hint", "text", "other", "expected"),
+    [
+        (Moment | Remark, '{"when": "2024"}', '{"when": "soon"}', Remark(when="soon")),
+        (Literal[1, "a"] | bool, "true", "false", False),
+        (Literal[True] | int, "1", "2", 2),
+        (list[datetime | str] | None, '["2024"]', '["soon"]', ["soon"]),
+        (dict[str, datetime] | dict[str, str], '{"a": "2024"}', '{"a": "soon"}', {"a": "soon"}),
+    ],
+)
+def test_what_pydantic_would_mistake(hint: Any, text: str, other: str, expected: object) -> None:
+    """What fits an option, but which pydantic would take for one before, is refused; all else isn't."""
+    made: Any = pydantic.create_model("Mistaken", value=(hint, ...))
+    with pytest.raises(AnswerError, match=r"\$\.value.*: pydantic would take it for .* the union$"):
+        parse_text(made, f'{{"value": {text}}}')
+    assert parse_text(made, f'{{"value": {other}}}').value == expected
+
+
+@pytest.mark.parametrize(("hint", "expected"), [(Weekday | bool, True), (bool | Weekday, True)])
+def test_truth_beside_enumerations_of_pydantic(hint: Any, expected: object) -> None:
+    """Isn't mistaken for the member that is 1."""
+    made: Any = pydantic.create_model("Mistaken", value=(hint, ...))
+    assert parse_text(made, '{"value": true}').value is expected
 
 
 def test_number_that_no_option_takes() -> None:
