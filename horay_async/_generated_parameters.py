@@ -1005,7 +1005,12 @@ METHODS: dict[str, tuple[str, tuple[Row, ...]]] = {
                 None,
                 "What to send: an iterable, plain or asynchronous.",
             ),
-            ("ordered", "bool", "False", "Whether the results come in the order of the requests."),
+            (
+                "ordered",
+                "bool",
+                "False",
+                "Whether the results come in the order of the requests. Where the loop raises, a request that has no result by then, before others that have one, has a `HorayError` in its place.",
+            ),
             (
                 "progress",
                 "ShowProgress",

@@ -118,7 +118,8 @@ class AsyncBatch(Resource):
 
         Args:
             requests: What to send: an iterable, plain or asynchronous.
-            ordered: Whether the results come in the order of the requests.
+            ordered: Whether the results come in the order of the requests. Where the loop raises, a request that has no result
+                by then, before others that have one, has a `HorayError` in its place.
             progress: Whether to draw a bar where somebody sees it; `"always"` draws it anyway.
         """
         settings = Settings.of(**options)

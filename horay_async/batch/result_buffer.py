@@ -19,7 +19,8 @@ class ResultBuffer:
     """Results, as they come or in the order of the requests."""
 
     def __init__(self, *, ordered: bool) -> None:
-        self._ordered = ordered
+        self.ordered = ordered
+        """Whether it gives them out in the order of the requests."""
         self._due = 0  # in order, the index of the next result
         self._early: dict[int, BatchResult[Any]] = {}  # in order, those that wait for older ones
         self._ready: deque[BatchResult[Any]] = deque()
@@ -29,7 +30,7 @@ class ResultBuffer:
 
     def put(self, result: BatchResult[Any]) -> None:
         """Takes in a result."""
-        if not self._ordered:
+        if not self.ordered:
             self._ready.append(result)
             return
         self._early[result.index] = result
@@ -47,13 +48,16 @@ class ResultBuffer:
         self._ready.clear()
         return results
 
-    def release(self) -> None:
-        """Makes all results ready: in order, some of the older ones they wait for will never come."""
-        for index in sorted(self._early):
-            self._ready.append(self._early.pop(index))
+    def missing(self) -> list[int]:
+        """In order, the indexes of those that others wait for."""
+        return [
+            index
+            for index in range(self._due, max(self._early, default=0))
+            if index not in self._early
+        ]
 
     def full(self, index: int, limit: int) -> bool:
         """Whether request number `index` has to wait, where `limit` requests may be under way."""
-        if self._ordered and index - self._due > max(MIN_READY, WINDOW * limit):
+        if self.ordered and index - self._due > max(MIN_READY, WINDOW * limit):
             return True
         return len(self._ready) >= max(MIN_READY, limit)

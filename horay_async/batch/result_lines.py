@@ -27,6 +27,10 @@ _LINE_ENDS = bytes.maketrans(b"\r\n", b"  ")
 """In JSON they can only stand between tokens, where a space means the same."""
 
 
+_CONTROL = bytes({*range(0x20)} - {*b"\t\n\r"})
+"""Bytes that JSON has nowhere: those that it allows between tokens aren't among them."""
+
+
 class _Status(msgspec.Struct):
     status_code: int = 0
 
@@ -78,17 +82,28 @@ _WRITING = (UnicodeError, ValueError, TypeError, OverflowError, RecursionError)
 
 
 def read_result_line(raw: bytes) -> ResultLine:
-    """The outcome that a line of results holds. Raises `ValueError` for a line of which no id can be told, or that says
-    nothing of a result, and `RequestLineError` for a request, even one that is cut off.
+    """The outcome that a line of results holds. Raises `ValueError` for a line that is damaged, of which no id can be told, or
+    that says nothing of a result, and `RequestLineError` for a request, even one that is cut off.
 
     A line that msgspec can't decode is read by its brackets and strings; without a status it has failed.
     """
+    _check_bytes(raw)
     outcome = _read_result_line(raw)
     if outcome.is_request:
         raise RequestLineError
     if not outcome.is_result:
         raise ValueError("it has neither a `response` nor an `error` as results have")
     return outcome
+
+
+def _check_bytes(raw: bytes) -> None:
+    """Raises `ValueError` where bytes of a line are damaged, which what is skipped within it doesn't show."""
+    try:
+        str(raw, "utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(str(error)) from error
+    if len(raw.translate(None, _CONTROL)) != len(raw):
+        raise ValueError("it holds bytes that JSON doesn't have")
 
 
 def _read_result_line(raw: bytes) -> ResultLine:

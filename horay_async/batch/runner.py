@@ -24,6 +24,8 @@ BATCH_CLOSED = "the batch was left: its loop was ended early, or close() was cal
 MAX_SET_ASIDE_SECONDS = 1.0
 """Seconds for which requests are set aside while nothing else goes on."""
 
+NOT_FINISHED = "the batch ended before this request was finished"
+
 MAX_UNFINISHED = 2
 """Requests that were sent and have no result, as a multiple of how many may be under way: some wait to be retried."""
 
@@ -54,6 +56,8 @@ class BatchRunner:
         """The tasks of the requests under way."""
         self._buffer = ResultBuffer(ordered=ordered)
         """Results that the consumer hasn't taken yet."""
+        self._unfinished: dict[int, WorkItem] = {}
+        """Requests that have no result yet, by their indexes."""
         self._index = 0
         """Of the next item of the source: how many there were so far."""
         self._changed = asyncio.Event()
@@ -182,6 +186,8 @@ class BatchRunner:
         item = self._source.poll()
         if item is not PENDING and item is not ENDED:
             self._index += 1
+        if isinstance(item, WorkItem):
+            self._unfinished[item.index] = item
         return item
 
     async def _wait_to_go_on(self) -> None:
@@ -233,12 +239,15 @@ class BatchRunner:
     def _finish(self, result: BatchResult[Any]) -> None:
         if self._over:
             return
+        self._unfinished.pop(result.index, None)
         self._sender.progress.count(result.response, result.error)
         if result.error is not None and self._sender.settings.fail_fast:
             line = result.request
             in_file = isinstance(line, RequestLine) and line.number
             which = f"line {line.number}" if in_file else f"request {result.index}"
             result.error.add_note(f"{which}, custom_id {result.custom_id!r}")
+            if self._buffer.ordered:
+                self._buffer.put(result)
             self.stop(result.error)
             return
         self._buffer.put(result)
@@ -254,7 +263,10 @@ class BatchRunner:
 
     def _end(self) -> None:
         self._over = True
-        self._buffer.release()
+        # In order, each result stays beside its request: what is missing between them is told by an error.
+        for index in self._buffer.missing():
+            error = HorayError(NOT_FINISHED)
+            self._buffer.put(self._unfinished[index].result(self._loop.time(), error=error))
         self._sender.progress.end()
         if self._bar is not None:
             self._bar.stop()

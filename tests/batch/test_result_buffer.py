@@ -59,10 +59,14 @@ def test_order_holds_up_requests() -> None:
     assert buffer.full(81, 10)
 
 
-def test_results_are_released_though_older_ones_never_come() -> None:
-    """In order all the same."""
+def test_those_that_others_wait_for() -> None:
+    """Are known, in order; once they are put in, all is ready."""
     buffer = ResultBuffer(ordered=True)
-    for index in (0, 3, 2):
+    for index in (0, 5, 3):
         buffer.put(result(index))
-    buffer.release()
-    assert indexes(buffer) == [0, 2, 3]
+    assert buffer.missing() == [1, 2, 4]
+    assert indexes(buffer) == [0]
+    for index in buffer.missing():
+        buffer.put(result(index))
+    assert buffer.missing() == []
+    assert indexes(buffer) == [1, 2, 3, 4, 5]
