@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -16,6 +17,7 @@ from horay_async.models._base import Response
 from horay_async.resources._base import new_idempotency_key
 
 _encode = msgspec.json.encode
+_decode = msgspec.json.decode
 
 HEAD = b'{"id":"batch_req_'
 """What lines that were written here begin with, as OpenAI's do."""
@@ -25,10 +27,6 @@ FAILED = 400
 
 _LINE_ENDS = bytes.maketrans(b"\r\n", b"  ")
 """In JSON they can only stand between tokens, where a space means the same."""
-
-
-_CONTROL = bytes({*range(0x20)} - {*b"\t\n\r"})
-"""Bytes that JSON has nowhere: those that it allows between tokens aren't among them."""
 
 
 class _Status(msgspec.Struct):
@@ -87,23 +85,24 @@ def read_result_line(raw: bytes) -> ResultLine:
 
     A line that msgspec can't decode is read by its brackets and strings; without a status it has failed.
     """
-    _check_bytes(raw)
     outcome = _read_result_line(raw)
     if outcome.is_request:
         raise RequestLineError
     if not outcome.is_result:
         raise ValueError("it has neither a `response` nor an `error` as results have")
+    _check_json(raw)
     return outcome
 
 
-def _check_bytes(raw: bytes) -> None:
-    """Raises `ValueError` where bytes of a line are damaged, which what is skipped within it doesn't show."""
+def _check_json(raw: bytes) -> None:
+    """Raises `ValueError` for a line that is no JSON, which what is skipped within it doesn't show. Numbers that msgspec can't
+    hold, half a surrogate pair and any depth are JSON.
+    """
     try:
-        str(raw, "utf-8")
-    except UnicodeDecodeError as error:
-        raise ValueError(str(error)) from error
-    if len(raw.translate(None, _CONTROL)) != len(raw):
-        raise ValueError("it holds bytes that JSON doesn't have")
+        _decode(raw)
+    except UNREADABLE:
+        with contextlib.suppress(RecursionError):
+            json.loads(raw, parse_int=str, parse_float=str)
 
 
 def _read_result_line(raw: bytes) -> ResultLine:
