@@ -266,9 +266,11 @@ class Decoder(Generic[R]):
             raise InvalidBody("holds none of the fields that the API describes", response)
         if where := unrecognised_images(inner, self._into):
             raise InvalidBody(f"holds no image that is known, but {where}", response)
-        # One beside the choices is a remark.
-        if self._numbers and is_object(inner) and error_in({"choices": inner.get("choices")}):
-            raise ErrorInBody(response)
+        if self._numbers and is_object(inner):
+            # One beside the choices is a remark, where these are finished.
+            finished = all(getattr(item, "finish_reason", True) for item in items)
+            if error_in({"choices": inner.get("choices")} if finished else inner):
+                raise ErrorInBody(response)
         if self._numbers and (where := unrecognised_in_response(inner, self._into)):
             raise InvalidBody(f"is finished and holds nothing that is known, but {where}", response)
         if found and self._wire.content_in:

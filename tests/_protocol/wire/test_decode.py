@@ -360,6 +360,17 @@ def test_error_beside_choices_is_kept() -> None:
     assert response.to_dict()["error"] == "partly"
 
 
+@pytest.mark.parametrize("reason", [None, ""])
+@pytest.mark.parametrize("told", ["upstream died", {"message": "upstream died", "code": 502}])
+def test_error_beside_choices_that_arent_finished(reason: str | None, told: Any) -> None:
+    """Is why they aren't; what there is of them is kept."""
+    choice = {"index": 0, "text": "half a", "finish_reason": reason}
+    with pytest.raises(ErrorInBody) as caught:
+        Decoder(Completion).decode(encoded({**COMPLETION, "choices": [choice], "error": told}))
+    assert isinstance(caught.value.response, Completion)
+    assert caught.value.response.choices[0].text == "half a"
+
+
 RETYPED: list[tuple[str, Any, str, Any]] = [
     ("created", "123", "created", 123),
     ("created", 123.0, "created", 123),
