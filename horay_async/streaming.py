@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from operator import length_hint
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from horay_async._protocol.wire.decode import ErrorInBody, InvalidBody, decoder, is_error_envelope
@@ -174,10 +175,10 @@ class Readable(AsyncReadable, Generic[ItemT]):
             self._close_nowait()
 
     def _have_ready(self) -> bool:
-        """Whether items are in `_ready` that something else has read and not handed out."""
-        items = list(self._ready)
-        self._ready = iter(items)
-        return bool(items)
+        """Whether items are in `_ready` that something else has read and not handed out. They stay in the same iterator, which
+        several loops may have; that of a list tells how many are left.
+        """
+        return length_hint(self._ready) > 0
 
     async def _next_items(self) -> list[ItemT]:
         """The items that have come, waiting for at least one; none at the end."""
@@ -507,6 +508,7 @@ async def read_to_end(stream: Readable[Any]) -> None:
     """Reads what is left, for `final`. A loop that is under way, in whichever task, still gets all of it."""
     if stream._exhausted and stream._failure is None:
         return
+    begun = stream._ready  # which a loop may be handing out; what comes later is behind it
     left: list[Any] = []
     try:
         while await stream._wait_for_items():
@@ -515,7 +517,7 @@ async def read_to_end(stream: Readable[Any]) -> None:
             stream._ready = iter(())
     finally:
         if left:
-            stream._ready = iter(left)
+            stream._ready = iter([*begun, *left])
 
 
 class AsyncEventStream(AsyncReadable, Generic[EventT, ResponseT]):

@@ -971,6 +971,30 @@ async def test_final_that_fails_leaves_a_loop_what_it_reads(
         assert "".join(texts) == raised.value.partial.choices[0].message.content
 
 
+async def test_final_leaves_the_order_to_several_loops(
+    fault_server: FaultServer, connect: Connect
+) -> None:
+    """What it reads is behind what a loop has begun to hand out, for other loops as well."""
+    gate = Gate()
+    fault_server.add(sse_response(*CHAT), sse_response(b"".join(CHAT[:3]), gate, *CHAT[3:]))
+    asked: Any = {"model": "m", "messages": [{"role": "user", "content": "?"}]}
+    async with connect() as client:
+        expected = [
+            chunk async for chunk in await client.chat.completions.create(**asked, stream=True)
+        ]
+        async with client.chat.completions.stream(**asked) as events:
+            begun, other = aiter(events.chunks), aiter(events.chunks)
+            chunks = [await anext(begun)]
+            final = asyncio.create_task(events.final())
+            await asyncio.sleep(0)  # it waits for more
+            chunks += [await anext(other)]
+            gate.open()
+            await final
+            chunks += [await anext(other), await anext(begun), await anext(other)]
+            await take(begun, chunks)
+    assert chunks == expected
+
+
 async def test_final_keeps_nothing_for_nobody(fault_server: FaultServer, connect: Connect) -> None:
     """Without a loop there is nothing to hand out behind it."""
     fault_server.add(sse_response(*CHAT))
