@@ -979,12 +979,12 @@ async def test_final_leaves_the_order_to_several_loops(
     fault_server.add(sse_response(*CHAT), sse_response(b"".join(CHAT[:3]), gate, *CHAT[3:]))
     asked: Any = {"model": "m", "messages": [{"role": "user", "content": "?"}]}
     async with connect() as client:
-        expected = [
-            chunk async for chunk in await client.chat.completions.create(**asked, stream=True)
-        ]
-        async with client.chat.completions.stream(**asked) as events:
-            begun, other = aiter(events.chunks), aiter(events.chunks)
-            chunks = [await anext(begun)]
+        completions: Any = client.chat.completions
+        expected = [chunk async for chunk in await completions.create(**asked, stream=True)]
+        async with completions.stream(**asked) as events:
+            begun: Any = aiter(events.chunks)
+            other: Any = aiter(events.chunks)
+            chunks: list[Any] = [await anext(begun)]
             final = asyncio.create_task(events.final())
             await asyncio.sleep(0)  # it waits for more
             chunks += [await anext(other)]
