@@ -22,8 +22,8 @@ def outcome_of(error: HorayError, *, reached: bool, may_be_all: bool) -> Outcome
 
     1. The server is overloaded: all of the batch slows down, and the request is sent again.
     2. No connection could be made to a server that has responded before: it will come back, so that this is the same.
-    3. No connection could be made to one that has never responded, or it refuses the key, or there is no key: where that can end
-       the batch, the request is set aside.
+    3. No connection could be made to one that has never responded, or it refuses the key or its balance, or there is no key:
+       where that can end the batch, the request is set aside.
     4. Anything else is this request's own: other requests can fare better, but this one hardly. What can pass is retried by
        its policy before it comes here.
     """

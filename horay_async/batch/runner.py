@@ -201,7 +201,7 @@ class BatchRunner:
                 await self._changed.wait()
         except TimeoutError:
             if self._stands_still():
-                for work, error in self._sender.set_aside.pop_all():
+                for work, error, _ in self._sender.set_aside.pop_all():
                     self._finish(work.result(self._loop.time(), error=error))
 
     def _stands_still(self) -> bool:

@@ -47,8 +47,8 @@ class RequestSender:
 
     `concurrency` and `rate_limiter`, where they are given, are used in place of the settings' own: several batches can share
     them. A rate limiter that can't say for how many seconds it holds back requests has to call `RequestLimiter.wake` when it no
-    longer does. `ends_with` says which errors end the batch when all of its first requests meet them: then the others aren't
-    sent, to fail one after the other.
+    longer does. `ends_with` says which errors end the batch when no request gets past them (`SetAside`): then the others
+    aren't sent, to fail one after the other.
     """
 
     def __init__(
@@ -145,6 +145,7 @@ class RequestSender:
         now = self._clock()
         meta = response.meta
         self._responded(accepted=True)
+        self.set_aside.latest_success = max(self.set_aside.latest_success, began)
         latency = now - began if len(meta.attempts) == 1 else None
         self._batch_limiter.overload.succeeded(attempt_limiter.permit, now, latency=latency)
         work.record(meta.attempts, began)
@@ -187,13 +188,13 @@ class RequestSender:
             if attempt_limiter.gave_up:
                 return self.unsent(work)
         reached = self._batch_limiter.reached
-        may_be_all = self.set_aside.takes(error, reached=reached)
+        may_be_all = self.set_aside.takes(work, error, now, reached=reached)
         outcome = outcome_of(error, reached=reached, may_be_all=may_be_all)
         again = outcome != "fail"
         if outcome == "put_off":
             again = self._put_off(work, attempt_limiter.permit, cast("APIError", error), now)
         elif outcome == "set_aside":
-            self.set_aside.add(work, error)
+            self.set_aside.add(work, error, now)
         if outcome != "fail" or was_refused(error):  # it took no tokens
             self._correct(-work.tokens, now)
         return None if again else work.result(now, error=error)

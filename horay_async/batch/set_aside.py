@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
 from horay_async.batch.outcomes import is_refused_key
 from horay_async.batch.work_item import WorkItem
-from horay_async.errors import HorayError
+from horay_async.errors import HorayError, InsufficientBalanceError
 
 MIN_REFUSED = 3
-"""Requests whose key the server refuses before no more are sent, unless there are fewer: a single one may have met a server
-that was just starting.
+"""Requests that the server refuses for the key or its balance before no more are sent, unless there are fewer: a single one may
+have met a server that was just starting, or have asked for more than is left.
 """
 
 
 class Unfinished(NamedTuple):
-    """A request that was set aside, and the error that it met."""
+    """A request that was set aside, the error that it met, and when that came, in seconds on the loop's clock."""
 
     work: WorkItem
     error: HorayError
+    since: float
 
 
 class SetAside:
@@ -34,32 +36,41 @@ class SetAside:
     3. Nothing goes on without them: the source waits for their results, or in order all other results do. Then the error
        becomes their result.
 
-    `may_be_all` says which errors are such; with None there are none. What gets past an error depends on it: a refused key needs a
-    request whose key was accepted, any other error a response of the server, whatever it says.
+    `may_be_all` says which errors are such; with None there are none. What gets past an error depends on it:
+
+    | error | what gets past it |
+    |---|---|
+    | the key is refused | a request whose key was accepted, at any time: with some servers one model's key alone is refused |
+    | the balance is exhausted | a success of a request that was sent later: what was sent before has used it up |
+    | there is no key, or no connection | a response of the server, at any time, whatever it says |
     """
 
     def __init__(self, may_be_all: Callable[[HorayError], bool] | None) -> None:
         self.key_accepted: bool = False
         """Whether the server has accepted the key of one of this run's requests."""
+        self.latest_success: float = -math.inf
+        """When the latest request that succeeded was sent, in seconds on the loop's clock."""
         self._may_be_all = may_be_all
         self.unfinished: list[Unfinished] = []
         """The latest last."""
 
-    def takes(self, error: HorayError, *, reached: bool) -> bool:
-        """Whether a request that met `error` belongs here. `reached` is whether the server has ever responded."""
-        if self._may_be_all is None or self._is_passed(error, reached):
-            return False
-        return self._may_be_all(error)
+    def takes(self, work: WorkItem, error: HorayError, now: float, *, reached: bool) -> bool:
+        """Whether a request that met `error` just now belongs here. `reached` is whether the server has ever responded."""
+        passed = work.was_set_aside or self._is_passed(Unfinished(work, error, now), reached)
+        return not passed and self._may_be_all is not None and self._may_be_all(error)
 
-    def add(self, work: WorkItem, error: HorayError) -> None:
-        """Keeps a request that met `error`."""
-        self.unfinished.append(Unfinished(work, error))
+    def add(self, work: WorkItem, error: HorayError, now: float) -> None:
+        """Keeps a request that met `error` just now."""
+        self.unfinished.append(Unfinished(work, error, now))
 
     def pop_passed(self, *, reached: bool) -> list[WorkItem]:
         """Gives out those whose error another request got past: they are to be sent again."""
         waiting = self.pop_all()
-        self.unfinished = [one for one in waiting if not self._is_passed(one.error, reached)]
-        return [one.work for one in waiting if self._is_passed(one.error, reached)]
+        self.unfinished = [one for one in waiting if not self._is_passed(one, reached)]
+        passed = [one.work for one in waiting if self._is_passed(one, reached)]
+        for work in passed:
+            work.was_set_aside = True
+        return passed
 
     def pop_all(self) -> list[Unfinished]:
         """Gives out all, to become results with their errors."""
@@ -69,23 +80,26 @@ class SetAside:
     @property
     def stops_sending(self) -> bool:
         """Whether no more are to be sent until one under way gets past the error: one that can't be sent is enough for that, of
-        refused keys `MIN_REFUSED`.
+        those that were refused `MIN_REFUSED`.
         """
-        refused = sum(is_refused_key(error) for _, error in self.unfinished)
+        refused = sum(is_refused_key(one.error) for one in self.unfinished)
         return refused < len(self.unfinished) or refused >= MIN_REFUSED
 
     def error_of_all(self) -> HorayError:
         """The latest error, for a run of which no request got past it."""
-        error = self.unfinished[-1].error
-        what = (
-            f"the server refused the key of the first {len(self.unfinished)} requests"
-            if is_refused_key(error)
-            else f"none of its first {len(self.unfinished)} requests reached the server"
-        )
+        error, count = self.unfinished[-1].error, len(self.unfinished)
+        if isinstance(error, InsufficientBalanceError):
+            what = f"the balance didn't suffice for {count} request{'s' * (count > 1)}, and none sent later succeeded"
+        elif is_refused_key(error):
+            what = f"the server refused the key of the first {count} requests"
+        else:
+            what = f"none of its first {count} requests reached the server"
         error.add_note(
             f"the batch ends here: {what}. They have no results: the next run sends them"
         )
         return error
 
-    def _is_passed(self, error: HorayError, reached: bool) -> bool:
-        return self.key_accepted if is_refused_key(error) else reached
+    def _is_passed(self, one: Unfinished, reached: bool) -> bool:
+        if isinstance(one.error, InsufficientBalanceError):
+            return self.latest_success >= one.since
+        return self.key_accepted if is_refused_key(one.error) else reached

@@ -1110,10 +1110,19 @@ async def test_key_function_that_raises(stub: Stub, files: Files) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "kind"), [(401, AuthenticationError), (402, InsufficientBalanceError)]
+    ("status", "kind", "told"),
+    [
+        (401, AuthenticationError, "the server refused the key of the first {} requests"),
+        (402, InsufficientBalanceError, "the balance didn't suffice for {} requests"),
+    ],
 )
 async def test_wrong_key(
-    batch: AsyncBatch, stub: Stub, files: Files, status: int, kind: type[APIStatusError]
+    batch: AsyncBatch,
+    stub: Stub,
+    files: Files,
+    status: int,
+    kind: type[APIStatusError],
+    told: str,
 ) -> None:
     """The run ends with the server's word, and the next one, with a right key, sends the requests."""
     files.ask(*lines(100))
@@ -1121,12 +1130,65 @@ async def test_wrong_key(
     with pytest.raises(kind) as raised:
         await batch.run_file(files.requests, files.results, concurrency=4)
     sent = len(stub.requests)
-    assert f"the server refused the key of the first {sent} requests" in raised.value.__notes__[0]
+    assert told.format(sent) in raised.value.__notes__[0]
     assert 3 <= sent <= 8  # none of them waited for the others
     assert files.outcomes == {}
     stub.reply = completion
     progress = await batch.run_file(files.requests, files.results, concurrency=4)
     assert (progress.done, progress.failed) == (100, 0)
+
+
+@pytest.mark.parametrize("status", [402, 429])
+@pytest.mark.parametrize("paid", [1, 37, 98, 99])
+@pytest.mark.parametrize("concurrency", [1, 8])
+async def test_balance_that_ends_in_the_middle(
+    batch: AsyncBatch,
+    stub: Stub,
+    files: Files,
+    concurrency: int,
+    paid: int,
+    status: int,
+) -> None:
+    """The run ends: what was responded to has its line, what wasn't is sent by the next run, and none has failed."""
+    files.ask(*lines(100))
+    left = itertools.count(paid, -1)
+    error = {"error": {"message": "no", "code": "insufficient_quota"}}
+
+    def reply(body: Json) -> web.Response:
+        return completion(body) if next(left) > 0 else web.json_response(error, status=status)
+
+    stub.reply = reply
+    progress = BatchProgress()
+    with pytest.raises(InsufficientBalanceError) as raised:
+        await batch.run_file(
+            files.requests, files.results, concurrency=concurrency, progress=progress
+        )
+    assert "none sent later succeeded" in raised.value.__notes__[0]
+    assert (progress.done, progress.failed) == (paid, 0)
+    assert len(files.outcomes) == paid
+    refused = len(stub.requests) - paid
+    # Those that were under way, those in the place of the first two, and one that waited for its turn.
+    assert min(3, 100 - paid) <= refused <= concurrency + 3
+    stub.reply = completion
+    progress = await batch.run_file(files.requests, files.results)
+    assert (progress.done, progress.skipped, progress.failed) == (100 - paid, paid, 0)
+
+
+async def test_request_that_is_too_dear_for_what_is_left(
+    batch: AsyncBatch, stub: Stub, files: Files
+) -> None:
+    """Others succeed after it: it is sent once more, and then the refusal is its result."""
+    files.ask(*lines(9))
+
+    def reply(body: Json) -> web.Response:
+        dear = body["prompt"] == "prompt 4"
+        return web.json_response({"message": "no"}, status=402) if dear else completion(body)
+
+    stub.reply = reply
+    progress = await batch.run_file(files.requests, files.results, concurrency=2)
+    assert (progress.done, progress.failed) == (8, 1)
+    assert [body["prompt"] for body in stub.requests].count("prompt 4") == 2
+    assert len(files.outcomes) == 9
 
 
 @pytest.mark.parametrize("concurrency", [1, 3])

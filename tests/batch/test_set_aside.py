@@ -12,6 +12,7 @@ from horay_async import (
     BadRequestError,
     ConfigurationError,
     HorayError,
+    InsufficientBalanceError,
 )
 from horay_async.batch.outcomes import is_of_setup, is_refused_key
 from horay_async.batch.preparer import Preparer
@@ -22,12 +23,19 @@ from horay_async.options import ClientOptions
 from .conftest import line
 
 
+NOW = 10.0
+
+
 def work() -> WorkItem:
     return Preparer(ClientOptions.of("a-key-for-nothing")).prepare(line("a"), 0)
 
 
 def refused() -> HorayError:
     return AuthenticationError("no", status_code=401)
+
+
+def exhausted() -> HorayError:
+    return InsufficientBalanceError("no", status_code=402)
 
 
 def away() -> HorayError:
@@ -42,27 +50,41 @@ def filled(*errors: HorayError) -> SetAside:
     """One that holds a request for each error."""
     set_aside = SetAside(is_of_setup)
     for error in errors:
-        assert set_aside.takes(error, reached=False)
-        set_aside.add(work(), error)
+        assert set_aside.takes(one := work(), error, NOW, reached=False)
+        set_aside.add(one, error, NOW)
     return set_aside
 
 
 def test_errors_that_end_no_batch_arent_taken() -> None:
     """Which those are is said when it is made; with None there is none."""
-    assert not SetAside(None).takes(refused(), reached=False)
-    assert not SetAside(is_refused_key).takes(away(), reached=False)
+    assert not SetAside(None).takes(work(), refused(), NOW, reached=False)
+    assert not SetAside(is_refused_key).takes(work(), away(), NOW, reached=False)
     other = BadRequestError("no", status_code=400)
-    assert not SetAside(is_of_setup).takes(other, reached=False)
+    assert not SetAside(is_of_setup).takes(work(), other, NOW, reached=False)
 
 
 def test_errors_that_others_got_past_arent_taken() -> None:
     """A server that responds may refuse the key of all; one whose key was accepted shows that it isn't so."""
     set_aside = SetAside(is_of_setup)
-    assert set_aside.takes(refused(), reached=True)
-    assert not set_aside.takes(away(), reached=True)
-    assert not set_aside.takes(no_key(), reached=True)
+    assert set_aside.takes(work(), refused(), NOW, reached=True)
+    assert not set_aside.takes(work(), away(), NOW, reached=True)
+    assert not set_aside.takes(work(), no_key(), NOW, reached=True)
     set_aside.key_accepted = True
-    assert not set_aside.takes(refused(), reached=True)
+    assert not set_aside.takes(work(), refused(), NOW, reached=True)
+
+
+def test_success_of_a_later_request_gets_past_an_exhausted_balance() -> None:
+    """One that was sent before may have used it up; an accepted key says nothing of it."""
+    set_aside = filled(exhausted())
+    set_aside.key_accepted = True
+    set_aside.latest_success = NOW - 1
+    assert set_aside.pop_passed(reached=True) == []
+    assert set_aside.takes(work(), exhausted(), NOW, reached=True)
+    set_aside.latest_success = NOW
+    (passed,) = set_aside.pop_passed(reached=True)
+    # What it meets after that is its own.
+    assert not set_aside.takes(passed, exhausted(), NOW + 1, reached=True)
+    assert set_aside.takes(work(), exhausted(), NOW + 1, reached=True)
 
 
 def test_one_that_cant_be_sent_stops_sending() -> None:
@@ -103,6 +125,7 @@ def test_all_can_be_taken_out_with_their_errors() -> None:
     ("make", "told"),
     [
         (refused, "the server refused the key of the first 2 requests"),
+        (exhausted, "the balance didn't suffice for 2 requests, and none sent later succeeded"),
         (away, "none of its first 2 requests reached the server"),
     ],
 )
