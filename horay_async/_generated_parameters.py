@@ -176,9 +176,9 @@ CLASSES: dict[str, tuple[Row, ...]] = {
         ),
         (
             "tool_choice",
-            "Literal['auto', 'none', 'required'] | str | ToolChoiceDict | None",
+            "Literal['auto', 'none', 'required'] | str | ToolChoiceDict | ToolBase | None",
             "...",
-            '`"auto"`, `"none"`, `"required"`, or the one tool to use.',
+            '`"auto"`, `"none"`, `"required"`, or the one tool to use: one of `tools`, its name, or the API\'s JSON form.',
         ),
         (
             "response_format",
@@ -837,9 +837,9 @@ CLASSES: dict[str, tuple[Row, ...]] = {
         ),
         (
             "tool_choice",
-            "Literal['auto', 'none', 'required'] | str | ToolChoiceDict | None",
+            "Literal['auto', 'none', 'required'] | str | ToolChoiceDict | ToolBase | None",
             "...",
-            '`"auto"`, `"none"`, `"required"`, or the one tool to use.',
+            '`"auto"`, `"none"`, `"required"`, or the one tool to use: one of `tools`, its name, or the API\'s JSON form.',
         ),
         ("max_retries", "int", "...", "Most attempts after the first."),
         (

@@ -58,6 +58,12 @@ completion: use client.completions.create, or client.chat.completions.create
 chat_completions: use client.chat.completions.create
 embedding: use client.embeddings.create
 image: use client.images.generate
+[FaultServer]
+error: it is a function of horay_async.testing: server.add(error(...))
+chat respond: it is a function of horay_async.testing, as in server.add(chat(...)); server.reply("...") puts a text in line
+url: it is base_url
+calls: it is requests
+tool_call tool_calls call_tool: it is call_tools(("name", {...}), ...)
 [Chat]
 create: use client.chat.completions.create
 parse: use client.chat.completions.parse
@@ -114,6 +120,7 @@ current_completion_snapshot: it is snapshot
 [ToolRun]
 until_done: final() reads to the end, and returns the last response
 get_final_completion: it is final(), which returns the last response
+text: it yields events of all kinds; the pieces of the text are event.text where isinstance(event, TextDelta)
 [Event]
 delta: new text is event.text, of the types 'text', 'reasoning' and 'refusal'; new arguments of a tool call are event.arguments; isinstance(event, TextDelta) tells them apart
 snapshot: the response so far is stream.snapshot; merging takes time, so it isn't in each event

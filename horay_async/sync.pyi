@@ -494,7 +494,11 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
         prompt_cache_key: str | None = ...,
         safety_identifier: str | None = ...,
         tools: Sequence[ToolDict | ToolBase | HasTool] | None = ...,
-        tool_choice: Literal["auto", "none", "required"] | str | ToolChoiceDict | None = ...,
+        tool_choice: Literal["auto", "none", "required"]
+        | str
+        | ToolChoiceDict
+        | ToolBase
+        | None = ...,
         response_format: ResponseFormatDict | None = ...,
         max_retries: int = ...,
         idempotency_key: str = ...,
@@ -559,7 +563,8 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
                 notices misuse.
             tools: The functions that the model may ask to be called: made by `@tool`, in the API's
                 JSON form, or other software's (see `HasTool`).
-            tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use.
+            tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use: one of `tools`,
+                its name, or the API's JSON form.
             response_format: The form that the response must have, e.g. `{"type": "json_object"}`.
                 For one that comes back as an instance of a class, see `parse`.
             max_retries: Most attempts after the first.
@@ -614,7 +619,11 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
         prompt_cache_key: str | None = ...,
         safety_identifier: str | None = ...,
         tools: Sequence[ToolDict | ToolBase | HasTool] | None = ...,
-        tool_choice: Literal["auto", "none", "required"] | str | ToolChoiceDict | None = ...,
+        tool_choice: Literal["auto", "none", "required"]
+        | str
+        | ToolChoiceDict
+        | ToolBase
+        | None = ...,
         response_format: ResponseFormatDict | None = ...,
         max_retries: int = ...,
         idempotency_key: str = ...,
@@ -679,7 +688,8 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
                 notices misuse.
             tools: The functions that the model may ask to be called: made by `@tool`, in the API's
                 JSON form, or other software's (see `HasTool`).
-            tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use.
+            tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use: one of `tools`,
+                its name, or the API's JSON form.
             response_format: The form that the response must have, e.g. `{"type": "json_object"}`.
                 For one that comes back as an instance of a class, see `parse`.
             max_retries: Most attempts after the first.
@@ -734,7 +744,11 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
         prompt_cache_key: str | None = ...,
         safety_identifier: str | None = ...,
         tools: Sequence[ToolDict | ToolBase | HasTool] | None = ...,
-        tool_choice: Literal["auto", "none", "required"] | str | ToolChoiceDict | None = ...,
+        tool_choice: Literal["auto", "none", "required"]
+        | str
+        | ToolChoiceDict
+        | ToolBase
+        | None = ...,
         response_format: ResponseFormatDict | None = ...,
         max_retries: int = ...,
         idempotency_key: str = ...,
@@ -799,7 +813,8 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
                 notices misuse.
             tools: The functions that the model may ask to be called: made by `@tool`, in the API's
                 JSON form, or other software's (see `HasTool`).
-            tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use.
+            tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use: one of `tools`,
+                its name, or the API's JSON form.
             response_format: The form that the response must have, e.g. `{"type": "json_object"}`.
                 For one that comes back as an instance of a class, see `parse`.
             max_retries: Most attempts after the first.
@@ -854,7 +869,11 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
         prompt_cache_key: str | None = ...,
         safety_identifier: str | None = ...,
         tools: Sequence[ToolDict | ToolBase | HasTool] | None = ...,
-        tool_choice: Literal["auto", "none", "required"] | str | ToolChoiceDict | None = ...,
+        tool_choice: Literal["auto", "none", "required"]
+        | str
+        | ToolChoiceDict
+        | ToolBase
+        | None = ...,
         max_retries: int = ...,
         idempotency_key: str = ...,
         bulk: bool = ...,
@@ -920,7 +939,8 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
                 notices misuse.
             tools: The functions that the model may ask to be called: made by `@tool`, in the API's
                 JSON form, or other software's (see `HasTool`).
-            tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use.
+            tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use: one of `tools`,
+                its name, or the API's JSON form.
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
@@ -972,7 +992,11 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
         prompt_cache_key: str | None = ...,
         safety_identifier: str | None = ...,
         tools: Sequence[ToolDict | ToolBase | HasTool] | None = ...,
-        tool_choice: Literal["auto", "none", "required"] | str | ToolChoiceDict | None = ...,
+        tool_choice: Literal["auto", "none", "required"]
+        | str
+        | ToolChoiceDict
+        | ToolBase
+        | None = ...,
         response_format: ResponseFormatDict | None = ...,
         max_retries: int = ...,
         idempotency_key: str = ...,
@@ -1037,7 +1061,8 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
                 notices misuse.
             tools: The functions that the model may ask to be called: made by `@tool`, in the API's
                 JSON form, or other software's (see `HasTool`).
-            tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use.
+            tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use: one of `tools`,
+                its name, or the API's JSON form.
             response_format: The form that the response must have, e.g. `{"type": "json_object"}`.
                 For one that comes back as an instance of a class, see `parse`.
             max_retries: Most attempts after the first.
@@ -1092,7 +1117,11 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
         prompt_cache_key: str | None = ...,
         safety_identifier: str | None = ...,
         tools: Sequence[ToolDict | ToolBase | HasTool] | None = ...,
-        tool_choice: Literal["auto", "none", "required"] | str | ToolChoiceDict | None = ...,
+        tool_choice: Literal["auto", "none", "required"]
+        | str
+        | ToolChoiceDict
+        | ToolBase
+        | None = ...,
         max_retries: int = ...,
         idempotency_key: str = ...,
         bulk: bool = ...,
@@ -1160,7 +1189,8 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
                 notices misuse.
             tools: The functions that the model may ask to be called: made by `@tool`, in the API's
                 JSON form, or other software's (see `HasTool`).
-            tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use.
+            tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use: one of `tools`,
+                its name, or the API's JSON form.
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
@@ -1213,7 +1243,11 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
         prompt_cache_key: str | None = ...,
         safety_identifier: str | None = ...,
         tools: Sequence[ToolDict | ToolBase | HasTool] | None = ...,
-        tool_choice: Literal["auto", "none", "required"] | str | ToolChoiceDict | None = ...,
+        tool_choice: Literal["auto", "none", "required"]
+        | str
+        | ToolChoiceDict
+        | ToolBase
+        | None = ...,
         max_retries: int = ...,
         idempotency_key: str = ...,
         bulk: bool = ...,
@@ -1281,7 +1315,8 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
                 notices misuse.
             tools: The functions that the model may ask to be called: made by `@tool`, in the API's
                 JSON form, or other software's (see `HasTool`).
-            tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use.
+            tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use: one of `tools`,
+                its name, or the API's JSON form.
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
@@ -1335,7 +1370,11 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
         prompt_cache_key: str | None = ...,
         safety_identifier: str | None = ...,
         tools: Sequence[ToolDict | ToolBase | HasTool] | None = ...,
-        tool_choice: Literal["auto", "none", "required"] | str | ToolChoiceDict | None = ...,
+        tool_choice: Literal["auto", "none", "required"]
+        | str
+        | ToolChoiceDict
+        | ToolBase
+        | None = ...,
         response_format: ResponseFormatDict | None = ...,
         max_retries: int = ...,
         idempotency_key: str = ...,
@@ -1420,7 +1459,8 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
                 notices misuse.
             tools: The functions that the model may ask to be called: made by `@tool`, in the API's
                 JSON form, or other software's (see `HasTool`).
-            tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use.
+            tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use: one of `tools`,
+                its name, or the API's JSON form.
             response_format: The form that the response must have, e.g. `{"type": "json_object"}`.
                 For one that comes back as an instance of a class, see `parse`.
             max_retries: Most attempts after the first.

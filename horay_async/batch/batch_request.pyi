@@ -83,7 +83,11 @@ class BatchRequest(Generic[ResponseT_co]):
         prompt_cache_key: str | None = ...,
         safety_identifier: str | None = ...,
         tools: Sequence[ToolDict | ToolBase | HasTool] | None = ...,
-        tool_choice: Literal["auto", "none", "required"] | str | ToolChoiceDict | None = ...,
+        tool_choice: Literal["auto", "none", "required"]
+        | str
+        | ToolChoiceDict
+        | ToolBase
+        | None = ...,
         max_retries: int = ...,
         idempotency_key: str = ...,
         bulk: bool = ...,
@@ -150,7 +154,8 @@ class BatchRequest(Generic[ResponseT_co]):
                 notices misuse.
             tools: The functions that the model may ask to be called: made by `@tool`, in the API's
                 JSON form, or other software's (see `HasTool`).
-            tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use.
+            tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use: one of `tools`,
+                its name, or the API's JSON form.
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
@@ -203,7 +208,11 @@ class BatchRequest(Generic[ResponseT_co]):
         prompt_cache_key: str | None = ...,
         safety_identifier: str | None = ...,
         tools: Sequence[ToolDict | ToolBase | HasTool] | None = ...,
-        tool_choice: Literal["auto", "none", "required"] | str | ToolChoiceDict | None = ...,
+        tool_choice: Literal["auto", "none", "required"]
+        | str
+        | ToolChoiceDict
+        | ToolBase
+        | None = ...,
         response_format: ResponseFormatDict | None = ...,
         max_retries: int = ...,
         idempotency_key: str = ...,
@@ -269,7 +278,8 @@ class BatchRequest(Generic[ResponseT_co]):
                 notices misuse.
             tools: The functions that the model may ask to be called: made by `@tool`, in the API's
                 JSON form, or other software's (see `HasTool`).
-            tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use.
+            tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use: one of `tools`,
+                its name, or the API's JSON form.
             response_format: The form that the response must have, e.g. `{"type": "json_object"}`.
                 For one that comes back as an instance of a class, see `parse`.
             max_retries: Most attempts after the first.

@@ -55,8 +55,8 @@ class ConversationParams(ChatSettings, total=False):
     tools: Sequence[ToolDict | ToolBase | HasTool] | None
     """The functions that the model may ask to be called: made by `@tool`, in the API's JSON form, or other software's
     (see `HasTool`)."""
-    tool_choice: Literal["auto", "none", "required"] | str | ToolChoiceDict | None
-    """`"auto"`, `"none"`, `"required"`, or the one tool to use."""
+    tool_choice: Literal["auto", "none", "required"] | str | ToolChoiceDict | ToolBase | None
+    """`"auto"`, `"none"`, `"required"`, or the one tool to use: one of `tools`, its name, or the API's JSON form."""
 
 
 class ChatParams(ConversationParams, total=False):

@@ -16,6 +16,7 @@ from horay_async._protocol.wire.request import Operation
 from horay_async._suggestions import about_field, about_value
 from horay_async.models.chat import ChatCompletion
 from horay_async.models.chat_params import ChatParams, ConversationParams
+from horay_async.models.tools import ToolBase
 from horay_async.resources._base import Resource
 
 if TYPE_CHECKING:
@@ -34,6 +35,10 @@ T = TypeVar("T")
 CREATE: Final = Operation(
     method="POST", path="/chat/completions", params=ChatParams, response=ChatCompletion
 )
+
+
+CHOICES = frozenset({"auto", "none", "required"})
+"""What `tool_choice` may be beside a tool."""
 
 
 class AsyncChatCompletions(Resource):
@@ -218,20 +223,28 @@ def parser_of(params: dict[str, Any]) -> partial[ParsedCompletion[Any]]:
 
 
 def _adapt_tools(params: Any) -> Sequence[Any]:
-    """Puts `Tool`s in the place of other software's tools, and returns the tools."""
-    given: Sequence[Any] | None = params.get("tools")
+    """Puts `Tool`s in the place of other software's tools, and the API's form in the place of a tool's name in `tool_choice`.
+    Returns the tools.
+    """
+    given: Any = params.get("tools")
     if not given:
         return ()
-    if (
-        not isinstance(cast(Any, given), Sequence)
-        or isinstance(cast(Any, given), str | bytes)
-        or all(isinstance(each, dict) for each in given)
-    ):
-        return given
-    from horay_async.tools._framework_tools import as_tool  # noqa: PLC0415 - needed here alone
+    if not isinstance(given, Sequence) or isinstance(given, str | bytes):
+        return cast("Sequence[Any]", given)  # for which a request complains
+    tools = cast("Sequence[Any]", given)
+    if not all(isinstance(each, dict) for each in tools):
+        from horay_async.tools._framework_tools import as_tool  # noqa: PLC0415 - needed here alone
 
-    params["tools"] = made = [as_tool(each) for each in given]
-    return made
+        params["tools"] = tools = [as_tool(each) for each in tools]
+    choice: Any = params.get("tool_choice")
+    if isinstance(choice, ToolBase) or (
+        isinstance(choice, str)
+        and choice not in CHOICES
+        and choice in [_name(each) for each in tools if isinstance(each, Mapping)]
+    ):
+        name = choice if isinstance(choice, str) else _name(choice)
+        params["tool_choice"] = {"type": "function", "function": {"name": name}}
+    return tools
 
 
 def _argument_classes(tools: Sequence[Any] | None) -> dict[str, type[Any]]:

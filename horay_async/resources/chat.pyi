@@ -73,7 +73,11 @@ class AsyncChatCompletions(Resource):
         prompt_cache_key: str | None = ...,
         safety_identifier: str | None = ...,
         tools: Sequence[ToolDict | ToolBase | HasTool] | None = ...,
-        tool_choice: Literal["auto", "none", "required"] | str | ToolChoiceDict | None = ...,
+        tool_choice: Literal["auto", "none", "required"]
+        | str
+        | ToolChoiceDict
+        | ToolBase
+        | None = ...,
         response_format: ResponseFormatDict | None = ...,
         max_retries: int = ...,
         idempotency_key: str = ...,
@@ -138,7 +142,8 @@ class AsyncChatCompletions(Resource):
                 notices misuse.
             tools: The functions that the model may ask to be called: made by `@tool`, in the API's
                 JSON form, or other software's (see `HasTool`).
-            tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use.
+            tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use: one of `tools`,
+                its name, or the API's JSON form.
             response_format: The form that the response must have, e.g. `{"type": "json_object"}`.
                 For one that comes back as an instance of a class, see `parse`.
             max_retries: Most attempts after the first.
@@ -193,7 +198,11 @@ class AsyncChatCompletions(Resource):
         prompt_cache_key: str | None = ...,
         safety_identifier: str | None = ...,
         tools: Sequence[ToolDict | ToolBase | HasTool] | None = ...,
-        tool_choice: Literal["auto", "none", "required"] | str | ToolChoiceDict | None = ...,
+        tool_choice: Literal["auto", "none", "required"]
+        | str
+        | ToolChoiceDict
+        | ToolBase
+        | None = ...,
         response_format: ResponseFormatDict | None = ...,
         max_retries: int = ...,
         idempotency_key: str = ...,
@@ -258,7 +267,8 @@ class AsyncChatCompletions(Resource):
                 notices misuse.
             tools: The functions that the model may ask to be called: made by `@tool`, in the API's
                 JSON form, or other software's (see `HasTool`).
-            tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use.
+            tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use: one of `tools`,
+                its name, or the API's JSON form.
             response_format: The form that the response must have, e.g. `{"type": "json_object"}`.
                 For one that comes back as an instance of a class, see `parse`.
             max_retries: Most attempts after the first.
@@ -313,7 +323,11 @@ class AsyncChatCompletions(Resource):
         prompt_cache_key: str | None = ...,
         safety_identifier: str | None = ...,
         tools: Sequence[ToolDict | ToolBase | HasTool] | None = ...,
-        tool_choice: Literal["auto", "none", "required"] | str | ToolChoiceDict | None = ...,
+        tool_choice: Literal["auto", "none", "required"]
+        | str
+        | ToolChoiceDict
+        | ToolBase
+        | None = ...,
         response_format: ResponseFormatDict | None = ...,
         max_retries: int = ...,
         idempotency_key: str = ...,
@@ -378,7 +392,8 @@ class AsyncChatCompletions(Resource):
                 notices misuse.
             tools: The functions that the model may ask to be called: made by `@tool`, in the API's
                 JSON form, or other software's (see `HasTool`).
-            tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use.
+            tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use: one of `tools`,
+                its name, or the API's JSON form.
             response_format: The form that the response must have, e.g. `{"type": "json_object"}`.
                 For one that comes back as an instance of a class, see `parse`.
             max_retries: Most attempts after the first.
@@ -433,7 +448,11 @@ class AsyncChatCompletions(Resource):
         prompt_cache_key: str | None = ...,
         safety_identifier: str | None = ...,
         tools: Sequence[ToolDict | ToolBase | HasTool] | None = ...,
-        tool_choice: Literal["auto", "none", "required"] | str | ToolChoiceDict | None = ...,
+        tool_choice: Literal["auto", "none", "required"]
+        | str
+        | ToolChoiceDict
+        | ToolBase
+        | None = ...,
         max_retries: int = ...,
         idempotency_key: str = ...,
         bulk: bool = ...,
@@ -499,7 +518,8 @@ class AsyncChatCompletions(Resource):
                 notices misuse.
             tools: The functions that the model may ask to be called: made by `@tool`, in the API's
                 JSON form, or other software's (see `HasTool`).
-            tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use.
+            tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use: one of `tools`,
+                its name, or the API's JSON form.
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
@@ -551,7 +571,11 @@ class AsyncChatCompletions(Resource):
         prompt_cache_key: str | None = ...,
         safety_identifier: str | None = ...,
         tools: Sequence[ToolDict | ToolBase | HasTool] | None = ...,
-        tool_choice: Literal["auto", "none", "required"] | str | ToolChoiceDict | None = ...,
+        tool_choice: Literal["auto", "none", "required"]
+        | str
+        | ToolChoiceDict
+        | ToolBase
+        | None = ...,
         response_format: ResponseFormatDict | None = ...,
         max_retries: int = ...,
         idempotency_key: str = ...,
@@ -616,7 +640,8 @@ class AsyncChatCompletions(Resource):
                 notices misuse.
             tools: The functions that the model may ask to be called: made by `@tool`, in the API's
                 JSON form, or other software's (see `HasTool`).
-            tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use.
+            tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use: one of `tools`,
+                its name, or the API's JSON form.
             response_format: The form that the response must have, e.g. `{"type": "json_object"}`.
                 For one that comes back as an instance of a class, see `parse`.
             max_retries: Most attempts after the first.
@@ -671,7 +696,11 @@ class AsyncChatCompletions(Resource):
         prompt_cache_key: str | None = ...,
         safety_identifier: str | None = ...,
         tools: Sequence[ToolDict | ToolBase | HasTool] | None = ...,
-        tool_choice: Literal["auto", "none", "required"] | str | ToolChoiceDict | None = ...,
+        tool_choice: Literal["auto", "none", "required"]
+        | str
+        | ToolChoiceDict
+        | ToolBase
+        | None = ...,
         max_retries: int = ...,
         idempotency_key: str = ...,
         bulk: bool = ...,
@@ -739,7 +768,8 @@ class AsyncChatCompletions(Resource):
                 notices misuse.
             tools: The functions that the model may ask to be called: made by `@tool`, in the API's
                 JSON form, or other software's (see `HasTool`).
-            tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use.
+            tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use: one of `tools`,
+                its name, or the API's JSON form.
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
@@ -792,7 +822,11 @@ class AsyncChatCompletions(Resource):
         prompt_cache_key: str | None = ...,
         safety_identifier: str | None = ...,
         tools: Sequence[ToolDict | ToolBase | HasTool] | None = ...,
-        tool_choice: Literal["auto", "none", "required"] | str | ToolChoiceDict | None = ...,
+        tool_choice: Literal["auto", "none", "required"]
+        | str
+        | ToolChoiceDict
+        | ToolBase
+        | None = ...,
         max_retries: int = ...,
         idempotency_key: str = ...,
         bulk: bool = ...,
@@ -860,7 +894,8 @@ class AsyncChatCompletions(Resource):
                 notices misuse.
             tools: The functions that the model may ask to be called: made by `@tool`, in the API's
                 JSON form, or other software's (see `HasTool`).
-            tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use.
+            tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use: one of `tools`,
+                its name, or the API's JSON form.
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
@@ -914,7 +949,11 @@ class AsyncChatCompletions(Resource):
         prompt_cache_key: str | None = ...,
         safety_identifier: str | None = ...,
         tools: Sequence[ToolDict | ToolBase | HasTool] | None = ...,
-        tool_choice: Literal["auto", "none", "required"] | str | ToolChoiceDict | None = ...,
+        tool_choice: Literal["auto", "none", "required"]
+        | str
+        | ToolChoiceDict
+        | ToolBase
+        | None = ...,
         response_format: ResponseFormatDict | None = ...,
         max_retries: int = ...,
         idempotency_key: str = ...,
@@ -999,7 +1038,8 @@ class AsyncChatCompletions(Resource):
                 notices misuse.
             tools: The functions that the model may ask to be called: made by `@tool`, in the API's
                 JSON form, or other software's (see `HasTool`).
-            tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use.
+            tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use: one of `tools`,
+                its name, or the API's JSON form.
             response_format: The form that the response must have, e.g. `{"type": "json_object"}`.
                 For one that comes back as an instance of a class, see `parse`.
             max_retries: Most attempts after the first.

@@ -44,6 +44,7 @@ HOMES = {
     "Step": "steps",
     "TLSKind": "tls",
     "Then": "responses",
+    "ToolCall": "canned",
     "cassette_options": "cassettes",
     "chat": "canned",
     "completion": "canned",

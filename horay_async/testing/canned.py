@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from itertools import product
 from typing import Any, Literal, Unpack
 from urllib.parse import unquote
 
@@ -19,6 +21,9 @@ from horay_async.testing.responses import (
     Fault,
     MessageOptions,
     ScriptedResponse,
+    check_fault,
+    check_options,
+    check_piece,
     defaulted,
     json_response,
     respond,
@@ -29,6 +34,7 @@ from horay_async.testing.steps import Step
 __all__ = [
     "Piece",
     "Reply",
+    "ToolCall",
     "chat",
     "completion",
     "embeddings",
@@ -84,10 +90,22 @@ def chat(
 
 
 def _whole(
-    kind: Kind, texts: Sequence[str], model: str, finish_reason: str, options: MessageOptions
+    kind: Kind,
+    texts: Sequence[str],
+    model: str,
+    finish_reason: str,
+    options: MessageOptions,
+    calls: Sequence[object] = (),
 ) -> ScriptedResponse:
+    for text in texts:
+        check_piece(text, str, "texts")
+    called = {"tool_calls": calls} if calls else {}
+    messages = [
+        {"role": "assistant", "content": text or (None if calls else ""), **called}
+        for text in texts
+    ]
     choices = [
-        _choice(kind, index, finish_reason, text, message={"role": "assistant", "content": text})
+        _choice(kind, index, finish_reason, text, message=messages[index])
         for index, text in enumerate(texts)
     ]
     body = _opening(kind, model) | {"choices": choices, "usage": _usage(texts)}
@@ -95,7 +113,7 @@ def _whole(
 
 
 def stream(
-    pieces: Sequence[Piece],
+    pieces: Sequence[Piece] | str,
     *,
     kind: Kind = "chat",
     model: str = MODEL,
@@ -107,9 +125,12 @@ def stream(
 ) -> ScriptedResponse:
     """A streamed response of either kind, in chunked encoding unless `framing` says otherwise.
 
-    Each text of `pieces` is a chunk for each of `choices`. Then come chunks with `finish_reason`, unless
+    Each text of `pieces` is a chunk for each of `choices`; a string is parted into its words. Then come chunks with `finish_reason`, unless
     None; one with the usage, if wanted; and `[DONE]`, if `done`.
     """
+    if isinstance(pieces, str):
+        pieces = _words(pieces)
+    _check_pieces(pieces)
     opening = _opening(kind, model, piece=".chunk")
     numbers = range(choices)
 
@@ -205,48 +226,82 @@ def picture_url(origin: str) -> str:
     return f"{scheme}://localhost:{origin.rpartition(':')[2]}{PICTURE_PATH}"
 
 
+ToolCall = tuple[str, Mapping[str, object] | str]
+"""A call of a tool: its name, and its arguments; a string is sent as it is, JSON or not."""
+
+
 @attrs.frozen
 class Reply:
     """A text that is answered in the way it is asked for: as chat or completion, whole or streamed, in as
     many choices as `n` says. A handler for any script.
 
     `done` and `finish_reason` are those of `stream`, and count for streams alone, as do pieces that aren't
-    text.
+    text. With `calls`, the model calls these tools, in a chat.
     """
 
-    pieces: Sequence[Piece] | str
+    pieces: Sequence[Piece] | str = attrs.field()
     """What a stream's chunks are; a string is parted into its words."""
-    faults: tuple[Fault, ...] = ()
+    faults: tuple[Fault, ...] = attrs.field(default=())
     """Applied to the response once it is made."""
     done: bool = True
     """Whether a stream ends with `[DONE]`."""
     finish_reason: str | None = "stop"
     """Why it ends; None leaves it out."""
+    calls: tuple[ToolCall, ...] = attrs.field(default=(), kw_only=True)
+    """Tools that are called, behind the text; the reason for the end is `tool_calls` then."""
     options: MessageOptions = attrs.field(factory=MessageOptions)
     """How the HTTP message is put together."""
+
+    @pieces.validator
+    def _check_pieces(self, _: object, given: Any) -> None:
+        if not isinstance(given, str):
+            _check_pieces(given)
+
+    @faults.validator
+    def _check_faults(self, _: object, given: tuple[Fault, ...]) -> None:
+        for fault in given:
+            check_fault(fault)
+
+    @calls.validator
+    def _check_calls(self, _: object, given: tuple[Any, ...]) -> None:
+        for call in given:
+            if not (isinstance(call, tuple) and len(call) == 2 and isinstance(call[0], str)) or (
+                not isinstance(call[1], str | Mapping)
+            ):
+                raise TypeError(
+                    f'a call is a name and arguments, ("weather", {{"city": "Rome"}}); got {call!r}'
+                )
+
+    @options.validator
+    def _check_options(self, _: object, given: MessageOptions) -> None:
+        check_options(given)
 
     def __call__(self, request: Request) -> ScriptedResponse:
         asked = _asked(request, MODEL)
         count, model = asked.get("n"), asked["model"]
         choices = count if isinstance(count, int) else 1
         kind: Kind = "chat" if request.path.startswith("/chat") else "completion"
-        pieces = self.pieces
+        pieces = _words(self.pieces) if isinstance(self.pieces, str) else self.pieces
         options = _with_request_id(self.options, request)
+        calls = [_call(request.number, place, *call) for place, call in enumerate(self.calls)]
+        if calls and kind != "chat":
+            raise ValueError(f"tools are called in a chat alone; the request is for {request.path}")
+        reason = "tool_calls" if calls and self.finish_reason == "stop" else self.finish_reason
         if asked.get("stream") is True:
             response = stream(
-                _words(pieces) if isinstance(pieces, str) else pieces,
+                [*pieces, *_streamed_calls(calls, model, choices)],
                 kind=kind,
                 model=model,
-                finish_reason=self.finish_reason,
+                finish_reason=reason,
                 done=self.done,
                 choices=choices,
                 usage=fields_of(asked.get("stream_options")).get("include_usage") is True,
                 **options,
             )
         else:
-            make = chat if kind == "chat" else completion
             text = "".join(piece for piece in pieces if isinstance(piece, str))
-            response = make(*[text] * choices, model=model, **options)
+            whole_reason = "tool_calls" if calls else "stop"
+            response = _whole(kind, [text] * choices, model, whole_reason, options, calls)
         return response.with_faults(*self.faults)
 
 
@@ -284,6 +339,31 @@ def _embedded(request: Request, options: MessageOptions) -> ScriptedResponse:
     form: Any = asked.get("encoding_format") or "float"
     vectors = [(float(place), 0.5, -1.0) for place in range(count)]
     return embeddings(*vectors, model=asked["model"], encoding_format=form, **options)
+
+
+def _check_pieces(pieces: Iterable[object]) -> None:
+    """Raises `TypeError` for what a stream can't be made of."""
+    for piece in pieces:
+        check_piece(piece, Piece, "texts, bytes and steps such as Pause(0.1)")
+
+
+def _call(number: int, place: int, name: str, arguments: Mapping[str, object] | str) -> Any:
+    """A call of a tool, in the response to the request of this number."""
+    text = arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
+    function = {"name": name, "arguments": text}
+    return {"id": f"call-{number}-{place}", "type": "function", "function": function}
+
+
+def _streamed_calls(calls: Sequence[Any], model: str, choices: int) -> Iterator[bytes]:
+    """The chunks of calls: the first one of each has its name, and of its arguments the first half."""
+    for choice, (index, call) in product(range(choices), enumerate(calls)):
+        text = call["function"]["arguments"]
+        half = len(text) // 2
+        first = {"index": index, **call, "function": call["function"] | {"arguments": text[:half]}}
+        second = {"index": index, "function": {"arguments": text[half:]}}
+        for delta in (first, second):
+            made = _choice("chat", choice, None, "", delta={"tool_calls": [delta]})
+            yield sse(_opening("chat", model, piece=".chunk") | {"choices": [made]})
 
 
 def _asked(request: Request, model: str) -> dict[str, Any]:

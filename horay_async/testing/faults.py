@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
-from typing import Literal
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Literal, get_args
 
 import attrs
 
-from horay_async.testing.responses import ScriptedResponse, Then
-from horay_async.testing.steps import Fin, Gate, MarkExecuted, Pause, Reset, Send, Stall, Step
+from horay_async.testing.responses import AnyFault, ScriptedResponse, Then
+from horay_async.testing.steps import (
+    Fin,
+    Gate,
+    MarkExecuted,
+    Pause,
+    Reset,
+    Send,
+    Stall,
+    Step,
+)
 
 __all__ = ["CloseUnderNext", "Cut", "Delay", "Ending", "Executed", "Hang", "Split"]
 
@@ -24,15 +33,33 @@ def _end(by: Ending) -> Step:
     return Reset() if by == "rst" else Fin()
 
 
+def _check_place(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    """A number of bytes."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{attribute.name} must be a number of bytes; got {value!r}")
+
+
+def _one_of(literal: object) -> Callable[[object, attrs.Attribute[Any], object], None]:
+    """Checks that a value is one that a `Literal` has."""
+    words = get_args(literal)
+
+    def check(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+        if value not in words:
+            known = " or ".join(f'"{word}"' for word in words)
+            raise ValueError(f"{attribute.name} must be {known}; got {value!r}")
+
+    return check
+
+
 @attrs.frozen
-class Cut:
+class Cut(AnyFault):
     """Ends the connection after `at` bytes of the response; a negative number counts from its end."""
 
-    at: int
-    """Bytes to send before the cut; counted from the end if negative."""
-    by: Ending = attrs.field(default="fin", kw_only=True)
+    at: int = attrs.field(validator=_check_place)
+    """Bytes to send before the cut; counted from the end if negative, and then at least none."""
+    by: Ending = attrs.field(default="fin", kw_only=True, validator=_one_of(Ending))
     """How the connection ends: `fin` closes it, `rst` resets it."""
-    within: Within = attrs.field(default="response", kw_only=True)
+    within: Within = attrs.field(default="response", kw_only=True, validator=_one_of(Within))
     """What `at` is counted in."""
 
     def __call__(self, response: ScriptedResponse) -> ScriptedResponse:
@@ -41,12 +68,12 @@ class Cut:
 
 
 @attrs.frozen
-class Hang:
+class Hang(AnyFault):
     """Says nothing more after `at` bytes of the response, until the client leaves."""
 
-    at: int = 0
+    at: int = attrs.field(default=0, validator=_check_place)
     """Bytes to send before the silence; counted from the end if negative."""
-    within: Within = attrs.field(default="response", kw_only=True)
+    within: Within = attrs.field(default="response", kw_only=True, validator=_one_of(Within))
     """What `at` is counted in."""
 
     def __call__(self, response: ScriptedResponse) -> ScriptedResponse:
@@ -55,7 +82,7 @@ class Hang:
 
 
 @attrs.frozen
-class Split:
+class Split(AnyFault):
     """Sends the response in small pieces with `gap` seconds between them.
 
     The pieces end where `at` says; or are `every` bytes long; or there are `pieces` of them, whose ends
@@ -72,7 +99,7 @@ class Split:
     """How many pieces a `seed` makes."""
     gap: float = attrs.field(default=0.001, kw_only=True)
     """Seconds between two pieces."""
-    within: Within = attrs.field(default="response", kw_only=True)
+    within: Within = attrs.field(default="response", kw_only=True, validator=_one_of(Within))
     """What the places are counted in."""
 
     def __call__(self, response: ScriptedResponse) -> ScriptedResponse:
@@ -86,16 +113,22 @@ class Split:
             places = sorted(random.Random(self.seed).sample(inner, count))
         else:
             places = sorted(self.at)
+            _check_within(response, places, self.within)
         steps = tuple(_split(response.steps, [base, *(base + place for place in places)], self.gap))
         return attrs.evolve(response, steps=steps, name=f"{response.name} split")
 
 
 @attrs.frozen
-class Delay:
+class Delay(AnyFault):
     """Begins the response only after so many seconds, or when a gate opens."""
 
-    by: float | Gate
+    by: float | Gate = attrs.field()
     """Seconds, or the gate that is waited for."""
+
+    @by.validator
+    def _check_by(self, _: object, value: object) -> None:
+        if not isinstance(value, int | float | Gate) or isinstance(value, bool):
+            raise TypeError(f"by must be a number of seconds, or a Gate; got {value!r}")
 
     def __call__(self, response: ScriptedResponse) -> ScriptedResponse:
         wait = self.by if isinstance(self.by, Gate) else Pause(self.by)
@@ -103,7 +136,7 @@ class Delay:
 
 
 @attrs.frozen
-class Executed:
+class Executed(AnyFault):
     """Counts the request as executed before the response's first byte, whether or not one is sent."""
 
     def __call__(self, response: ScriptedResponse) -> ScriptedResponse:
@@ -111,10 +144,10 @@ class Executed:
 
 
 @attrs.frozen
-class CloseUnderNext:
+class CloseUnderNext(AnyFault):
     """Responds well and keeps the connection, but ends it the moment the next request has come on it."""
 
-    by: Ending = "fin"
+    by: Ending = attrs.field(default="fin", validator=_one_of(Ending))
     """How the connection ends: `fin` closes it, `rst` resets it."""
 
     def __call__(self, response: ScriptedResponse) -> ScriptedResponse:
@@ -122,8 +155,20 @@ class CloseUnderNext:
         return attrs.evolve(response, then=then)
 
 
+def _check_within(response: ScriptedResponse, places: Iterable[int], within: Within) -> None:
+    """Raises `ValueError` for a place beyond the response's end, or in what is repeated without end: the fault would do nothing."""
+    size = len(response.data) - (response.head_size if within == "body" else 0)
+    for place in places:
+        if place > size:
+            what = "its body" if within == "body" else "it, head included,"
+            raise ValueError(
+                f"byte {place} is beyond the end of the response {response.name!r}: {what} has {size} bytes"
+            )
+
+
 def _up_to(response: ScriptedResponse, at: int, within: Within) -> Iterator[Step]:
     """The steps up to the place, and the other steps that come before its byte."""
+    _check_within(response, (at,), within)
     base = response.head_size if within == "body" else 0
     left = base + at if at >= 0 else max(base, len(response.data) + at)
     for step in response.steps:

@@ -11,17 +11,27 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from horay_async import AsyncHoray, Horay, RetryPolicy
+    from horay_async import AsyncHoray, Horay
+    from horay_async.options import ClientParams
     from horay_async.testing.server import FaultServer
 
 __all__ = ["blocking_horay_client", "horay_client", "horay_env", "horay_server"]
 
 
-def quick() -> RetryPolicy:
-    """Retries as by default, but without the waits that a real server needs and a test doesn't."""
-    from horay_async import RetryPolicy  # noqa: PLC0415 - see above
+WAIT = 10.0
+"""Seconds after which a client gives up that waits for a response, or for more of it: a real model may take minutes, and a test that
+hangs is to say so.
+"""
 
-    return RetryPolicy(initial_backoff=0.01, max_backoff=0.05)
+
+def quick() -> ClientParams:
+    """Settings of a client: retries and timeouts as by default, but without the waits that a real server needs and a test doesn't."""
+    from horay_async import RetryPolicy, Timeouts  # noqa: PLC0415 - see above
+
+    return {
+        "retry": RetryPolicy(initial_backoff=0.01, max_backoff=0.05),
+        "timeout": Timeouts(first_byte=WAIT, idle=WAIT),
+    }
 
 
 @pytest.fixture
@@ -38,13 +48,13 @@ def horay_server() -> Iterator[FaultServer]:
 
 @pytest.fixture
 def horay_client(horay_server: FaultServer) -> Iterator[AsyncHoray]:
-    """An `AsyncHoray` of `horay_server`, whose retries hardly wait. Closed after the test."""
+    """An `AsyncHoray` of `horay_server`, whose retries hardly wait, and which waits for a response for 10 seconds at most. Closed after the test."""
     import asyncio  # noqa: PLC0415 - see above
     import threading  # noqa: PLC0415 - see above
 
     from horay_async import AsyncHoray  # noqa: PLC0415 - see above
 
-    client = AsyncHoray(horay_server.api_key, base_url=horay_server.base_url, retry=quick())
+    client = AsyncHoray(horay_server.api_key, base_url=horay_server.base_url, **quick())
     yield client
     # The test's event loop is gone by now, or is one that can't be had here. The client closes each
     # pool on the loop it belongs to; asking for it takes a loop, and a thread without one.
@@ -55,10 +65,10 @@ def horay_client(horay_server: FaultServer) -> Iterator[AsyncHoray]:
 
 @pytest.fixture
 def blocking_horay_client(horay_server: FaultServer) -> Iterator[Horay]:
-    """A `Horay` of `horay_server`, whose retries hardly wait. Closed after the test."""
+    """A `Horay` of `horay_server`, whose retries hardly wait, and which waits for a response for 10 seconds at most. Closed after the test."""
     from horay_async import Horay  # noqa: PLC0415 - see above
 
-    with Horay(horay_server.api_key, base_url=horay_server.base_url, retry=quick()) as client:
+    with Horay(horay_server.api_key, base_url=horay_server.base_url, **quick()) as client:
         yield client
 
 

@@ -7,10 +7,12 @@ import re
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from http import HTTPStatus
-from typing import Any, Literal, TypedDict, Unpack
+from types import UnionType
+from typing import Any, Literal, TypedDict, TypeVar, Unpack
 
 import attrs
 
+from horay_async._suggestions import unknown_option
 from horay_async.testing.steps import Repeat, Send, Step
 
 __all__ = ["Coding", "Fault", "MessageOptions", "ScriptedResponse", "Then"]
@@ -60,12 +62,26 @@ class ScriptedResponse:
         """The same response with faults, applied from left to right."""
         response = self
         for fault in faults:
-            response = fault(response)
+            response = check_fault(fault)(response)
         return response
+
+
+class AnyFault:
+    """What the faults of this package have in common: it tells them from handlers, which are functions of one argument as well."""
+
+    __slots__ = ()
 
 
 Fault = Callable[[ScriptedResponse], ScriptedResponse]
 """Makes a faulty response of a good one; `horay_async.testing` has `Cut`, `Split`, `Hang`, `Delay` ..."""
+
+
+def check_fault(fault: Fault) -> Fault:
+    """A fault; raises `TypeError` for what can't be one."""
+    if not callable(fault) or isinstance(fault, type | ScriptedResponse):
+        made = f", such as {fault.__name__}(...)" if isinstance(fault, type) else ""
+        raise TypeError(f"a fault must be one of Cut, Split, Hang, Delay ...{made}; got {fault!r}")
+    return fault
 
 
 class MessageOptions(TypedDict, total=False):
@@ -96,12 +112,20 @@ class MessageOptions(TypedDict, total=False):
     """As in `ScriptedResponse`."""
 
 
+def check_options(options: MessageOptions) -> None:
+    """Raises `TypeError` for an option that there isn't."""
+    known = MessageOptions.__annotations__.keys()
+    if strange := options.keys() - known:
+        raise unknown_option("response option", min(strange), known)
+
+
 def respond(
     body: bytes | str | Sequence[bytes | Step] = b"",
     status: int = 200,
     **options: Unpack[MessageOptions],
 ) -> ScriptedResponse:
     """An HTTP/1.1 response. A body of several pieces is sent piece by piece, with other steps between."""
+    check_options(options)
     framing = options.get("framing", "length")
     if isinstance(body, str):
         body = body.encode()
@@ -180,9 +204,26 @@ def raw(
 def _steps(pieces: Iterable[bytes | Step]) -> Iterable[Step]:
     for piece in pieces:
         if not isinstance(piece, bytes):
-            yield piece
+            yield check_piece(piece, Step, "bytes and steps such as Pause(0.1)")
         elif piece:
             yield Send(piece)
+
+
+P = TypeVar("P")
+
+
+def check_piece(piece: P, allowed: UnionType, named: str) -> P:
+    """A part of a response; raises `TypeError` for what is none."""
+    if not isinstance(piece, allowed):
+        raise TypeError(f"a response is made of {named}; got {piece!r}{about_fault(piece)}")
+    return piece
+
+
+def about_fault(value: object) -> str:
+    """What to write instead of a fault in a wrong place; nothing where `value` is none."""
+    name = type(value).__name__
+    place = f'add(chat("...").with_faults({name}(...))), or reply("...", {name}(...))'
+    return f": faults are given behind a response, {place}" if isinstance(value, AnyFault) else ""
 
 
 def _chunk(piece: bytes | Step) -> bytes | Step:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import iscoroutine, iscoroutinefunction
 
 import attrs
 
 from horay_async.testing._server_connection import ConnectFault
 from horay_async.testing.canned import Reply, default
 from horay_async.testing.records import Request
-from horay_async.testing.responses import ScriptedResponse
+from horay_async.testing.responses import AnyFault, ScriptedResponse, about_fault
 
 __all__ = ["Handler", "Scripted"]
 
@@ -71,4 +72,23 @@ def made(scripted: Scripted, request: Request) -> ScriptedResponse:
     """The response that `scripted` is, or gives for `request`."""
     while not isinstance(scripted, ScriptedResponse):
         scripted = Reply(scripted) if isinstance(scripted, str) else scripted(request)
+        check_scripted(scripted, "a handler must return")
     return scripted
+
+
+def check_scripted(scripted: object, must: str) -> None:
+    """Raises `TypeError` for what is neither a response nor a text nor a handler; the message begins with `must`."""
+    problem = about_fault(scripted)
+    if isinstance(scripted, list | tuple):
+        problem = ": write a * before a list of responses, add(*responses)"
+    elif iscoroutine(scripted) or iscoroutinefunction(scripted):
+        problem = ": a handler is a plain function, since it is called on the server's thread"
+        if iscoroutine(scripted):
+            scripted.close()
+    elif isinstance(scripted, ScriptedResponse | str) or (
+        callable(scripted) and not isinstance(scripted, type | AnyFault)
+    ):
+        return
+    raise TypeError(
+        f"{must} a response, a text, or a handler of requests; got {scripted!r}{problem}"
+    )

@@ -11,15 +11,16 @@ import weakref
 from collections.abc import Sequence
 from concurrent.futures import Future
 from functools import partial
-from typing import Self, Unpack
+from typing import TYPE_CHECKING, Self, Unpack
 
+from horay_async._suggestions import no_attribute
 from horay_async.testing._connection import BASE_PATH, RequestHandler
 from horay_async.testing._server_connection import ConnectFault, ConnectionGone, ServerConnection
-from horay_async.testing.canned import Piece, Reply, picture_url
+from horay_async.testing.canned import Piece, Reply, ToolCall, picture_url
 from horay_async.testing.recorder import Recorder
 from horay_async.testing.records import Connection
 from horay_async.testing.responses import Fault, MessageOptions
-from horay_async.testing.script import Planned, Script, Scripted
+from horay_async.testing.script import Planned, Script, Scripted, check_scripted
 from horay_async.testing.tls import TLSKind, certificates
 
 __all__ = ["FaultServer"]
@@ -69,6 +70,9 @@ class FaultServer(Recorder):
         self._stop: Future[None] = Future()
         self._pid = os.getpid()
 
+    if not TYPE_CHECKING:
+        __getattr__ = no_attribute
+
     # Where it is.
 
     @property
@@ -98,7 +102,7 @@ class FaultServer(Recorder):
 
     def stream(
         self,
-        pieces: Sequence[Piece],
+        pieces: Sequence[Piece] | str,
         *faults: Fault,
         done: bool = True,
         finish_reason: str | None = "stop",
@@ -111,16 +115,25 @@ class FaultServer(Recorder):
             Reply(pieces, faults=faults, done=done, finish_reason=finish_reason, options=options)
         )
 
+    def call_tools(self, *calls: ToolCall, **options: Unpack[MessageOptions]) -> None:
+        """Puts calls of tools in line, for the next request of a chat, streamed or whole: `call_tools(("weather", {"city": "Rome"}))`."""
+        self.add(Reply("", calls=calls, options=options))
+
     def add(self, *responses: Scripted, method: str | None = None, path: str | None = None) -> None:
         """Puts responses in line, each for one request: of this method and path, where they are given, and of
         any else. The path is one below the base URL, such as `"/models"`.
         """
+        _check_path(path)
+        for response in responses:
+            check_scripted(response, "add takes")
         self._script.line.extend(Planned(response, method, path) for response in responses)
 
     def always(
         self, response: Scripted, *, method: str | None = None, path: str | None = None
     ) -> None:
         """Responds to all requests so that find nothing in line; later rules come before earlier ones."""
+        _check_path(path)
+        check_scripted(response, "always takes")
         self._script.rules.insert(0, Planned(response, method, path))
 
     def on_connect(self, fault: ConnectFault, *, times: int = 1) -> None:
@@ -133,6 +146,10 @@ class FaultServer(Recorder):
         return len(self._script.line)
 
     # Its life.
+
+    def __repr__(self) -> str:
+        where = self._origin or "not started"
+        return f"<FaultServer {where}: {len(self.requests)} requests, {self.waiting} responses in line>"
 
     def __enter__(self) -> Self:
         if self._thread is not None:
@@ -223,6 +240,13 @@ class FaultServer(Recorder):
             wire.connection_lost(error)  # the client broke off the TLS handshake
         finally:
             wire.abort()
+
+
+def _check_path(path: str | None) -> None:
+    """Raises `ValueError` for a path that no request can have."""
+    if path is not None and (not path.startswith("/") or path.startswith(f"{BASE_PATH}/")):
+        below = "/" + path.removeprefix(f"{BASE_PATH}/").lstrip("/")
+        raise ValueError(f"path is counted from the base URL: write {below!r}, not {path!r}")
 
 
 _sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()

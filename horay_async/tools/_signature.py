@@ -52,11 +52,15 @@ def signature_of(function: Callable[..., Any], name: str) -> Signature:
     parameters = inspect.signature(function).parameters
     for described in docs.arguments.keys() - parameters.keys():
         meant = did_you_mean(described, parameters.keys() - docs.arguments.keys()).rstrip()
-        warnings.warn(
+        text = (
             f"the docstring of the tool {name} describes {described!r}, which is none of its parameters"
-            f"{meant and f': {meant}'}",
-            stacklevel=2,
+            f"{meant and f': {meant}'}"
         )
+        code = getattr(inspect.unwrap(function), "__code__", None)
+        if code is None:
+            warnings.warn(text, stacklevel=2)
+        else:  # where it is to be mended, not where the tool is first used
+            warnings.warn_explicit(text, UserWarning, code.co_filename, code.co_firstlineno)
     fields: list[tuple[str, Any, Any]] = []
     nulled: dict[str, Any] = {}
     """Parameters whose null stands for their default: in a strict schema everything has to be there."""

@@ -53,6 +53,9 @@ class Tool(ToolBase, Generic[P, R]):
         name: str | None = None,
         description: str | None = None,
     ) -> None:
+        if not callable(function):
+            hint = f": @tool(name={function!r})" if isinstance(function, str) else ""
+            raise TypeError(f"a tool is made of a function, not of {function!r}{hint}")
         # Without the function's attributes: of a class they are its fields, which would hide what a tool has.
         update_wrapper(self, function, updated=())
         self.function = function

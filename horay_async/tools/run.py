@@ -289,7 +289,9 @@ class AsyncToolRun(Readable[ToolRunEvent]):
         counts = [usage.total_tokens for usage in self._usages if usage is not None]
         reason: Literal["rounds", "tokens"] = "tokens"
         if self._round == self._settings.max_rounds:
-            problem, reason = f"the model still asks for tools after {self._round} rounds", "rounds"
+            rounds = "1 round" if self._round == 1 else f"{self._round} rounds"
+            problem = f"the model still asks for tools after {rounds}, which is all that max_rounds allows"
+            reason = "rounds"
         elif most is None:
             return
         elif len(counts) < len(self._usages) or not are_believable(*counts):

@@ -22,7 +22,6 @@ from horay_async.options import ClientOptions
 
 from .conftest import line
 
-
 NOW = 10.0
 
 
@@ -50,7 +49,8 @@ def filled(*errors: HorayError) -> SetAside:
     """One that holds a request for each error."""
     set_aside = SetAside(is_of_setup)
     for error in errors:
-        assert set_aside.takes(one := work(), error, NOW, reached=False)
+        one = work()
+        assert set_aside.takes(one, error, NOW, reached=False)
         set_aside.add(one, error, NOW)
     return set_aside
 

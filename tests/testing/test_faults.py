@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+
 import pytest
 
 from horay_async.testing import (
@@ -14,6 +17,7 @@ from horay_async.testing import (
     Gate,
     Hang,
     Pause,
+    Repeat,
     ScriptedResponse,
     Send,
     Split,
@@ -40,7 +44,9 @@ def test_cut(server: FaultServer, raw_client: RawClient, at: int, by: Ending) ->
 
 
 @pytest.mark.parametrize("by", ["fin", "rst"])
-@pytest.mark.parametrize(("at", "rest"), [(0, b""), (4, b"Berl"), (-1, b"Berli"), (99, b"Berlin")])
+@pytest.mark.parametrize(
+    ("at", "rest"), [(0, b""), (4, b"Berl"), (-1, b"Berli"), (-99, b""), (6, b"Berlin")]
+)
 def test_cut_within_the_body(
     server: FaultServer, raw_client: RawClient, at: int, rest: bytes, by: Ending
 ) -> None:
@@ -217,3 +223,28 @@ def test_faults_name_the_response(server: FaultServer, raw_client: RawClient) ->
     response = server.requests[0].response
     assert response is not None
     assert response.name == "chat split cut"
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda: Cut("3"), "at must be a number of bytes; got '3'"),  # type: ignore[arg-type]  # as untyped code may
+        (lambda: Cut(True), "at must be a number of bytes; got True"),
+        (lambda: Cut(3, by="reset"), 'by must be "fin" or "rst"; got \'reset\''),  # type: ignore[arg-type]  # the same
+        (lambda: CloseUnderNext("reset"), 'by must be "fin" or "rst"'),  # type: ignore[arg-type]  # the same
+        (lambda: Hang(3, within="head"), 'within must be "response" or "body"'),  # type: ignore[arg-type]  # the same
+        (lambda: Delay("3"), "by must be a number of seconds, or a Gate"),  # type: ignore[arg-type]  # the same
+        (lambda: BERLIN.with_faults(Cut), "a fault must be one of Cut"),
+        (
+            lambda: BERLIN.with_faults(Cut(1000)),
+            "byte 1000 is beyond the end of the response '200'",
+        ),
+        (lambda: respond([b"Ber", Repeat(b"lin")]).with_faults(Cut(200)), "byte 200 is beyond"),
+        (lambda: BERLIN.with_faults(Hang(7, within="body")), "its body has 6 bytes"),
+        (lambda: BERLIN.with_faults(Split([1, 7], within="body")), "its body has 6 bytes"),
+    ],
+)
+def test_faults_that_would_do_nothing(make: Callable[[], object], told: str) -> None:
+    """They raise when they are made, or given to a response: a test with one would prove nothing."""
+    with pytest.raises((TypeError, ValueError), match=re.escape(told)):
+        make()

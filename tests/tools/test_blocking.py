@@ -81,7 +81,7 @@ def test_bounds(fault_server: FaultServer, connect_blocking: ConnectBlocking) ->
     fault_server.always(calling(("weather", {"city": "Rome"})))
     with connect_blocking() as client:
         completions = client.chat.completions
-        with pytest.raises(AnswerError, match="after 1 rounds"):
+        with pytest.raises(AnswerError, match="after 1 round, which is all that max_rounds allows"):
             completions.run_tools(
                 model="m", messages=QUESTION, tools=[weather], max_rounds=1
             ).final()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from collections.abc import Callable
-from functools import partial
+from functools import partial, wraps
 from typing import Annotated, Any, Literal
 
 import attrs
@@ -263,3 +263,35 @@ def test_parsed_arguments_have_defaults(text: str) -> None:
     arguments = parse_text(forecast.signature.arguments, text)
     assert vars(arguments) == {"city": "Oslo", "days": 1, "unit": None, "wind": False}
     assert forecast.signature.bound(arguments) == (["Oslo", 1, None], {"wind": False})
+
+
+def test_docstring_that_is_warned_of_is_found() -> None:
+    """The warning says where the function is, not where the tool is used."""
+
+    def weather_of(city: str) -> str:
+        """The weather.
+
+        Args:
+            town: Its name.
+        """
+        return city
+
+    @wraps(weather_of)
+    def wrapped(city: str) -> str:
+        return weather_of(city)
+
+    for function in (weather_of, wrapped):
+        with pytest.warns(UserWarning, match="which is none of its parameters") as told:
+            len(tool(function))
+        assert told[0].filename == __file__
+        assert told[0].lineno == weather_of.__code__.co_firstlineno
+
+
+def test_tool_of_no_function() -> None:
+    """It raises where it is made; a name belongs behind `name`."""
+    with pytest.raises(
+        TypeError, match=r"a tool is made of a function, not of 'x': @tool\(name='x'\)"
+    ):
+        tool("x")  # type: ignore[call-overload]  # as untyped code may
+    with pytest.raises(TypeError, match=r"a tool is made of a function, not of 3$"):
+        tool(3)  # type: ignore[call-overload]  # as untyped code may

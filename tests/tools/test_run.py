@@ -679,19 +679,39 @@ async def test_only_tools_in_json_form(fault_server: FaultServer, connect: Conne
         ("required", "auto"),
         ("none", "none"),
         ({"type": "function", "function": {"name": "weather"}}, "auto"),
+        ("weather", "auto"),
+        (weather, "auto"),
+        ("any", "auto"),
     ],
 )
 async def test_forced_choice(
     fault_server: FaultServer, connect: Connect, choice: Any, later: str
 ) -> None:
-    """A choice that forces a call holds for the first round, or the model could never respond."""
+    """A choice that forces a call holds for the first round, or the model could never respond. A tool, or its name, is sent in the
+    API's form.
+    """
     fault_server.add(calling(("weather", {"city": "Rome"})), saying("Sunny."))
     async with connect() as client:
         await client.chat.completions.run_tools(
             model="m", messages=QUESTION, tools=[weather], tool_choice=choice
         ).final()
     sent = [request.json()["tool_choice"] for request in fault_server.requests]
+    if choice in ("weather", weather):
+        choice = {"type": "function", "function": {"name": "weather"}}
     assert sent == [choice, later]
+
+
+@pytest.mark.parametrize("name", ["auto", "weather"])
+async def test_name_of_a_tool_as_tool_choice(
+    fault_server: FaultServer, connect: Connect, name: str
+) -> None:
+    """Tools in the API's form have names, too. A word of the API is never a tool's name."""
+    form: Any = {"type": "function", "function": {"name": name}}
+    async with connect() as client:
+        await client.chat.completions.create(
+            model="m", messages=QUESTION, tools=[form], tool_choice=name
+        )
+    assert fault_server.requests[0].json()["tool_choice"] == ("auto" if name == "auto" else form)
 
 
 @pytest.mark.parametrize(
