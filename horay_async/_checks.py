@@ -30,7 +30,7 @@ LARGEST = sys.float_info.max
 """The largest number that isn't infinite."""
 
 
-def _is_number(value: object) -> TypeGuard[float]:
+def is_number(value: object) -> TypeGuard[float]:
     """Whether a value is a number that there is a float for: an integer can be larger."""
     if not isinstance(value, int | float) or isinstance(value, bool):
         return False
@@ -58,26 +58,26 @@ def wrong(name: str, expected: str, value: object) -> ConfigurationError:
 
 def check_seconds(instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
     """A timeout: a number of seconds above 0, or None."""
-    if value is not None and not (_is_number(value) and value > 0):
+    if value is not None and not (is_number(value) and value > 0):
         expected = "a number of seconds above 0, or None: no limit"
         raise wrong(f"timeout {attribute.name!r}", expected, value)
 
 
 def check_keepalive(instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
     """The silence of a connection: a number of seconds that every system takes, or None."""
-    if value is not None and not (_is_number(value) and 1 <= value <= 32767):
+    if value is not None and not (is_number(value) and 1 <= value <= 32767):
         raise wrong(attribute.name, "a number of seconds from 1 to 32767, or None", value)
 
 
 def check_wait(instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
     """A pause: a number of seconds, 0 or above."""
-    if not (_is_number(value) and value >= 0):
+    if not (is_number(value) and value >= 0):
         raise wrong(attribute.name, "a number of seconds, 0 or above", value)
 
 
 def check_delay(policy: object, value: Any) -> None:
     """What a policy of a user's own returns: a number of seconds, 0 or above; asyncio's timers stop at others."""
-    if not (_is_number(value) and value >= 0):
+    if not (is_number(value) and value >= 0):
         raise ConfigurationError(
             f"{type(policy).__name__}.delay() must return a number of seconds, 0 or above, or None to give up; "
             f"it returned {_shown(value)}"
@@ -97,7 +97,7 @@ def check_count(instance: object, attribute: attrs.Attribute[Any], value: object
 
 def check_positive(instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
     """A number above 0; or None where that is the default, and no limit."""
-    if value is not attribute.default and not (_is_number(value) and value > 0):
+    if value is not attribute.default and not (is_number(value) and value > 0):
         raise wrong(attribute.name, f"a number above 0{_or_none(attribute)}", value)
 
 

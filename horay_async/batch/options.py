@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import Literal, TypedDict, Unpack
 
 import attrs
 
-from horay_async._checks import check_concurrency, check_positive
+from horay_async._checks import check_concurrency, check_positive, is_number, wrong
 from horay_async._suggestions import BATCH_OPTIONS, unknown_option
-from horay_async.errors import ConfigurationError
 
 
 class BatchOptions(TypedDict, total=False):
@@ -40,10 +38,8 @@ class BatchOptions(TypedDict, total=False):
 
 def check_interval(seconds: float) -> float:
     """The `sync_interval` of `run_file`; raises `ConfigurationError` for one that can't work."""
-    if isinstance(seconds, bool) or not 0 <= seconds < math.inf:
-        raise ConfigurationError(
-            f"sync_interval must be a number of seconds, 0 or above; got {seconds!r}"
-        )
+    if not (is_number(seconds) and seconds >= 0):
+        raise wrong("sync_interval", "a number of seconds, 0 or above", seconds)
     return seconds
 
 

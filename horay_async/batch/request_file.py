@@ -94,7 +94,7 @@ class RequestFile:
             raise self._no_requests(named, bad)
         if self.unfinished_line is not None:
             LOG.warning(
-                "%s: the last line, %d, is unfinished, and left to the next start",
+                "%s: the last line, %d, is unfinished: it isn't sent now, but by the next start",
                 self._path,
                 self.unfinished_line,
             )

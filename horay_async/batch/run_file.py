@@ -56,7 +56,7 @@ async def run_file(
         source.log_mistakes(total)
         if result_file.unreadable:
             LOG.warning(
-                "%s, line %d%s: can't be read: left there, and what it was for counts as not sent",
+                "%s, line %d%s: can't be read: it stays there, and its request is sent again",
                 results,
                 result_file.unreadable[0],
                 f" and {more:,} more" if (more := len(result_file.unreadable) - 1) else "",

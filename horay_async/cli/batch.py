@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import os
 import sys
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Final
@@ -19,8 +22,8 @@ from horay_async.cli.output import note, warnings_noted, write_json
 from horay_async.cli.session import open_client
 
 TOTALS: Final = (
-    *("total", "skipped", "skipped_failed", "done", "failed", "refused"),
-    *("prompt_tokens", "completion_tokens", "seconds"),
+    *("total", "skipped", "skipped_failed", "done", "failed", "invalid", "refused"),
+    *("unfinished_line", "unreadable", "prompt_tokens", "completion_tokens", "seconds"),
 )
 """The totals that `--json` prints, by their names in the client."""
 
@@ -29,6 +32,23 @@ def _concurrency(given: str) -> str:
     if given != "auto" and not (given.isdecimal() and int(given) > 0):
         raise typer.BadParameter('it must be "auto" or a whole number above 0')
     return given
+
+
+def _rate(given: float | None) -> float | None:
+    if given is not None and not 0 < given < math.inf:
+        raise typer.BadParameter("it must be a number above 0")
+    return given
+
+
+def _check_apart(results: Path) -> None:
+    """Raises where a standard stream goes to the file of results, as with `2>OUT`: what is written there would go over them."""
+    for descriptor, name in ((1, "standard output"), (2, "standard error")):
+        with suppress(OSError):  # a closed stream, or no such file
+            if os.path.samestat(os.fstat(descriptor), results.stat()) and results.is_file():
+                raise typer.BadParameter(
+                    f"{results} is where {name} goes: give the results a file of their own",
+                    param_hint="OUT",
+                )
 
 
 @expand_groups
@@ -59,8 +79,10 @@ def batch(
             help="Most requests at once; auto finds what the server can take.",
         ),
     ] = "auto",
-    rpm: Annotated[float | None, typer.Option(help="Most requests a minute.")] = None,
-    tpm: Annotated[float | None, typer.Option(help="Most tokens a minute.")] = None,
+    rpm: Annotated[
+        float | None, typer.Option(callback=_rate, help="Most requests a minute.")
+    ] = None,
+    tpm: Annotated[float | None, typer.Option(callback=_rate, help="Most tokens a minute.")] = None,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Send again what failed in earlier runs.")
     ] = False,
@@ -83,6 +105,7 @@ def batch(
     if results == STDIN:
         # What is done is read from there at the next start.
         raise typer.BadParameter("it must be a file, not -", param_hint="OUT")
+    _check_apart(results)
     from horay_async.batch.errors import BatchFileError  # noqa: PLC0415 - loads all of batches
     from horay_async.cli.progress import show_progress  # noqa: PLC0415 - loads rich
 

@@ -62,6 +62,31 @@ def test_options(horay: Horay, requests: Path, results: Path, fault_server: Faul
     assert len(fault_server.connections) == 1
 
 
+@pytest.mark.parametrize("given", ["0", "-1", "nan", "inf"])
+@pytest.mark.parametrize("option", ["--rpm", "--tpm"])
+def test_rate_that_cant_be(
+    horay: Horay, requests: Path, results: Path, fault_server: FaultServer, option: str, given: str
+) -> None:
+    """It is said in the words of the command line."""
+    result = horay("batch", str(requests), str(results), option, given)
+    assert result.exit_code == ExitCode.USAGE
+    assert "it must be a number above 0" in result.stderr
+    assert not fault_server.requests
+
+
+def test_totals_of_what_isnt_sent(horay: Horay, requests: Path, results: Path) -> None:
+    """They say why the exit status isn't 0: a line that can't be sent, and one that isn't finished."""
+    bad = json.dumps({"custom_id": "r-3", "url": "/v1/nothing"})
+    with requests.open("a", encoding="utf-8") as file:
+        file.write(f'{bad}\n{{"custom_id": "r-4", "bo')
+    result = horay("batch", str(requests), str(results), "--json")
+    assert result.exit_code == ExitCode.PARTLY
+    told: dict[str, Any] = json.loads(result.stdout)
+    assert (told["failed"], told["invalid"], told["unfinished_line"]) == (1, 1, 5)
+    assert told["unreadable"] == []
+    assert "the last line, 5, is unfinished: it isn't sent now" in result.stderr
+
+
 def test_going_on(horay: Horay, requests: Path, results: Path, fault_server: FaultServer) -> None:
     """What is done isn't done again, and counts as answered."""
     horay("batch", str(requests), str(results))
@@ -360,7 +385,7 @@ def test_local_model(requests: Path, results: Path) -> None:
 
 
 if sys.platform != "win32":
-    from .process import PATIENCE, Terminal, start
+    from .process import PATIENCE, Terminal, in_shell, start
 
     def test_standard_input(requests: Path, results: Path, fault_server: FaultServer) -> None:
         """`-` is what comes through a pipe; the same command goes on."""
@@ -382,6 +407,24 @@ if sys.platform != "win32":
         assert process.returncode != ExitCode.DONE
         assert err.startswith("horay: standard input, line 1: not a JSON object")
         assert 'a request is {"custom_id": "a", "method": "POST",' in " ".join(err.split())
+
+    @pytest.mark.parametrize(
+        ("redirected", "name"), [(">", "standard output"), ("2>", "standard error")]
+    )
+    def test_results_where_a_standard_stream_goes(
+        requests: Path, results: Path, fault_server: FaultServer, redirected: str, name: str
+    ) -> None:
+        """What is written there would go over them: nothing is sent."""
+        environment = {
+            "HORAY_API_KEY": fault_server.api_key,
+            "HORAY_BASE_URL": fault_server.base_url,
+        }
+        command = f"batch '{requests}' '{results}' --json {redirected} '{results}'"
+        status, err = in_shell(command, environment)
+        assert status == ExitCode.USAGE
+        told = " ".join((err + results.read_text(encoding="utf-8")).split())
+        assert f"is where {name} goes: give the results a file of their own" in told
+        assert not fault_server.requests
 
     def test_interrupt(requests: Path, results: Path, fault_server: FaultServer) -> None:
         """Ctrl-C stops it cleanly and tells what failed and how to go on; then only what is missing is sent."""

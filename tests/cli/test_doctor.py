@@ -344,6 +344,7 @@ def test_clock_a_little_off(fault_server: FaultServer) -> None:
     result = bare_horay("doctor")
     assert result.exit_code == ExitCode.DONE
     assert "warning  clock" in result.stdout
+    assert result.stdout.endswith("\nNothing is wrong, but for the warnings.\n")
 
 
 def test_clock_behind_an_expired_certificate(

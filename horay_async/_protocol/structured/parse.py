@@ -70,7 +70,8 @@ def _decoded(text: str) -> Any:
                 return found
     except RecursionError as error:
         raise ValueError("is nested too deep") from error
-    raise ValueError(f"is no JSON: {problem}" if text.strip() else "is empty") from problem
+    told = str(problem).removeprefix("JSON is malformed: ")
+    raise ValueError(f"is no JSON: {told}" if text.strip() else "is empty") from problem
 
 
 def _check_rest(found: Any, rest: str) -> None:

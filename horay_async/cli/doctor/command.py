@@ -73,7 +73,9 @@ def doctor(
     if as_json:
         write_json({"healthy": not faults, "findings": [asdict(finding) for finding in findings]})
     else:
-        print(f"\nWhat is wrong: {', '.join(faults)}." if faults else "\nAll is well.")
+        warned = any(found.state == "warning" for found in findings)
+        well = "Nothing is wrong, but for the warnings." if warned else "All is well."
+        print(f"\nWhat is wrong: {', '.join(faults)}." if faults else f"\n{well}")
     if faults:
         raise typer.Exit(ExitCode.PARTLY)
 
