@@ -237,13 +237,10 @@ def _adapt_tools(params: Any) -> Sequence[Any]:
 
         params["tools"] = tools = [as_tool(each) for each in tools]
     choice: Any = params.get("tool_choice")
-    if isinstance(choice, ToolBase) or (
-        isinstance(choice, str)
-        and choice not in CHOICES
-        and choice in [_name(each) for each in tools if isinstance(each, Mapping)]
-    ):
-        name = choice if isinstance(choice, str) else _name(choice)
-        params["tool_choice"] = {"type": "function", "function": {"name": name}}
+    if isinstance(choice, ToolBase):
+        choice = _name(choice)
+    if isinstance(choice, str) and choice not in CHOICES and choice in map(_name, tools):
+        params["tool_choice"] = {"type": "function", "function": {"name": choice}}
     return tools
 
 
@@ -280,8 +277,11 @@ def _by_name(given: Sequence[Any]) -> dict[str, Tool[..., Any]]:
     return found
 
 
-def _name(tool: Mapping[str, Any]) -> str:
-    """The name of a tool in the API's JSON form."""
+def _name(tool: Any) -> str:
+    """The name of a tool in the API's JSON form; of anything else none."""
+    if not isinstance(tool, Mapping):
+        return ""
+    tool = cast("Mapping[str, Any]", tool)
     form: Any = tool.get(str(tool.get("type")))
     return str((form if is_object(form) else tool).get("name"))
 

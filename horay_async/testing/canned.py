@@ -230,6 +230,31 @@ ToolCall = tuple[str, Mapping[str, object] | str]
 """A call of a tool: its name, and its arguments; a string is sent as it is, JSON or not."""
 
 
+def _are_pieces(_: object, attribute: attrs.Attribute[Any], given: Sequence[Piece] | str) -> None:
+    if not isinstance(given, str):
+        _check_pieces(given)
+
+
+def _are_faults(_: object, attribute: attrs.Attribute[Any], given: tuple[Fault, ...]) -> None:
+    for fault in given:
+        check_fault(fault)
+
+
+def _are_calls(_: object, attribute: attrs.Attribute[Any], given: tuple[Any, ...]) -> None:
+    for call in given:
+        match call:
+            case (str(), str() | Mapping()):
+                pass
+            case _:
+                raise TypeError(
+                    f'a call is a name and arguments, ("weather", {{"city": "Rome"}}); got {call!r}'
+                )
+
+
+def _are_options(_: object, attribute: attrs.Attribute[Any], given: MessageOptions) -> None:
+    check_options(given)
+
+
 @attrs.frozen
 class Reply:
     """A text that is answered in the way it is asked for: as chat or completion, whole or streamed, in as
@@ -239,42 +264,18 @@ class Reply:
     text. With `calls`, the model calls these tools, in a chat.
     """
 
-    pieces: Sequence[Piece] | str = attrs.field()
+    pieces: Sequence[Piece] | str = attrs.field(validator=_are_pieces)
     """What a stream's chunks are; a string is parted into its words."""
-    faults: tuple[Fault, ...] = attrs.field(default=())
+    faults: tuple[Fault, ...] = attrs.field(default=(), validator=_are_faults)
     """Applied to the response once it is made."""
     done: bool = True
     """Whether a stream ends with `[DONE]`."""
     finish_reason: str | None = "stop"
     """Why it ends; None leaves it out."""
-    calls: tuple[ToolCall, ...] = attrs.field(default=(), kw_only=True)
+    calls: tuple[ToolCall, ...] = attrs.field(default=(), kw_only=True, validator=_are_calls)
     """Tools that are called, behind the text; the reason for the end is `tool_calls` then."""
-    options: MessageOptions = attrs.field(factory=MessageOptions)
+    options: MessageOptions = attrs.field(factory=MessageOptions, validator=_are_options)
     """How the HTTP message is put together."""
-
-    @pieces.validator
-    def _check_pieces(self, _: object, given: Any) -> None:
-        if not isinstance(given, str):
-            _check_pieces(given)
-
-    @faults.validator
-    def _check_faults(self, _: object, given: tuple[Fault, ...]) -> None:
-        for fault in given:
-            check_fault(fault)
-
-    @calls.validator
-    def _check_calls(self, _: object, given: tuple[Any, ...]) -> None:
-        for call in given:
-            if not (isinstance(call, tuple) and len(call) == 2 and isinstance(call[0], str)) or (
-                not isinstance(call[1], str | Mapping)
-            ):
-                raise TypeError(
-                    f'a call is a name and arguments, ("weather", {{"city": "Rome"}}); got {call!r}'
-                )
-
-    @options.validator
-    def _check_options(self, _: object, given: MessageOptions) -> None:
-        check_options(given)
 
     def __call__(self, request: Request) -> ScriptedResponse:
         asked = _asked(request, MODEL)

@@ -39,13 +39,19 @@ def _check_place(_: object, attribute: attrs.Attribute[Any], value: object) -> N
         raise TypeError(f"{attribute.name} must be a number of bytes; got {value!r}")
 
 
+def _check_wait(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    """Seconds, or a gate."""
+    if not isinstance(value, int | float | Gate) or isinstance(value, bool):
+        raise TypeError(f"{attribute.name} must be a number of seconds, or a Gate; got {value!r}")
+
+
 def _one_of(literal: object) -> Callable[[object, attrs.Attribute[Any], object], None]:
     """Checks that a value is one that a `Literal` has."""
-    words = get_args(literal)
+    allowed = get_args(literal)
 
     def check(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
-        if value not in words:
-            known = " or ".join(f'"{word}"' for word in words)
+        if value not in allowed:
+            known = " or ".join(f'"{word}"' for word in allowed)
             raise ValueError(f"{attribute.name} must be {known}; got {value!r}")
 
     return check
@@ -122,13 +128,8 @@ class Split(AnyFault):
 class Delay(AnyFault):
     """Begins the response only after so many seconds, or when a gate opens."""
 
-    by: float | Gate = attrs.field()
+    by: float | Gate = attrs.field(validator=_check_wait)
     """Seconds, or the gate that is waited for."""
-
-    @by.validator
-    def _check_by(self, _: object, value: object) -> None:
-        if not isinstance(value, int | float | Gate) or isinstance(value, bool):
-            raise TypeError(f"by must be a number of seconds, or a Gate; got {value!r}")
 
     def __call__(self, response: ScriptedResponse) -> ScriptedResponse:
         wait = self.by if isinstance(self.by, Gate) else Pause(self.by)

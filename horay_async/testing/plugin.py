@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from horay_async import AsyncHoray, Horay
-    from horay_async.options import ClientParams
+    from horay_async import AsyncHoray, Horay, RetryPolicy, Timeouts
     from horay_async.testing.server import FaultServer
 
 __all__ = ["blocking_horay_client", "horay_client", "horay_env", "horay_server"]
@@ -24,14 +23,18 @@ hangs is to say so.
 """
 
 
-def quick() -> ClientParams:
-    """Settings of a client: retries and timeouts as by default, but without the waits that a real server needs and a test doesn't."""
-    from horay_async import RetryPolicy, Timeouts  # noqa: PLC0415 - see above
+def quick() -> RetryPolicy:
+    """Retries as by default, but without the waits that a real server needs and a test doesn't."""
+    from horay_async import RetryPolicy  # noqa: PLC0415 - see above
 
-    return {
-        "retry": RetryPolicy(initial_backoff=0.01, max_backoff=0.05),
-        "timeout": Timeouts(first_byte=WAIT, idle=WAIT),
-    }
+    return RetryPolicy(initial_backoff=0.01, max_backoff=0.05)
+
+
+def short() -> Timeouts:
+    """Timeouts as by default, but for waiting no longer than a test should."""
+    from horay_async import Timeouts  # noqa: PLC0415 - see above
+
+    return Timeouts(first_byte=WAIT, idle=WAIT)
 
 
 @pytest.fixture
@@ -54,7 +57,9 @@ def horay_client(horay_server: FaultServer) -> Iterator[AsyncHoray]:
 
     from horay_async import AsyncHoray  # noqa: PLC0415 - see above
 
-    client = AsyncHoray(horay_server.api_key, base_url=horay_server.base_url, **quick())
+    client = AsyncHoray(
+        horay_server.api_key, base_url=horay_server.base_url, retry=quick(), timeout=short()
+    )
     yield client
     # The test's event loop is gone by now, or is one that can't be had here. The client closes each
     # pool on the loop it belongs to; asking for it takes a loop, and a thread without one.
@@ -68,7 +73,9 @@ def blocking_horay_client(horay_server: FaultServer) -> Iterator[Horay]:
     """A `Horay` of `horay_server`, whose retries hardly wait, and which waits for a response for 10 seconds at most. Closed after the test."""
     from horay_async import Horay  # noqa: PLC0415 - see above
 
-    with Horay(horay_server.api_key, base_url=horay_server.base_url, **quick()) as client:
+    with Horay(
+        horay_server.api_key, base_url=horay_server.base_url, retry=quick(), timeout=short()
+    ) as client:
         yield client
 
 

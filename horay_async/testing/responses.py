@@ -7,8 +7,7 @@ import re
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from http import HTTPStatus
-from types import UnionType
-from typing import Any, Literal, TypedDict, TypeVar, Unpack
+from typing import Any, Literal, TypedDict, Unpack
 
 import attrs
 
@@ -76,7 +75,7 @@ Fault = Callable[[ScriptedResponse], ScriptedResponse]
 """Makes a faulty response of a good one; `horay_async.testing` has `Cut`, `Split`, `Hang`, `Delay` ..."""
 
 
-def check_fault(fault: Fault) -> Fault:
+def check_fault(fault: Any) -> Any:
     """A fault; raises `TypeError` for what can't be one."""
     if not callable(fault) or isinstance(fault, type | ScriptedResponse):
         made = f", such as {fault.__name__}(...)" if isinstance(fault, type) else ""
@@ -209,10 +208,7 @@ def _steps(pieces: Iterable[bytes | Step]) -> Iterable[Step]:
             yield Send(piece)
 
 
-P = TypeVar("P")
-
-
-def check_piece(piece: P, allowed: UnionType, named: str) -> P:
+def check_piece(piece: Any, allowed: Any, named: str) -> Any:
     """A part of a response; raises `TypeError` for what is none."""
     if not isinstance(piece, allowed):
         raise TypeError(f"a response is made of {named}; got {piece!r}{about_fault(piece)}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import update_wrapper
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast, overload
 
 from horay_async._first_use import MadeOnce
 from horay_async.models.tools import ToolBase
@@ -53,7 +53,7 @@ class Tool(ToolBase, Generic[P, R]):
         name: str | None = None,
         description: str | None = None,
     ) -> None:
-        if not callable(function):
+        if not callable(cast("object", function)):
             hint = f": @tool(name={function!r})" if isinstance(function, str) else ""
             raise TypeError(f"a tool is made of a function, not of {function!r}{hint}")
         # Without the function's attributes: of a class they are its fields, which would hide what a tool has.

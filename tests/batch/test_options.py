@@ -57,6 +57,7 @@ def test_interval() -> None:
     """Nought is an interval, less isn't."""
     assert check_interval(0) == 0
     assert check_interval(2.5) == 2.5
+    wrong: Any
     for wrong in (-1, float("inf"), float("nan"), True, None, "5"):
         with pytest.raises(ConfigurationError, match="sync_interval"):
             check_interval(wrong)

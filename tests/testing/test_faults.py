@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
+import horay_async.testing
 from horay_async.testing import (
     CloseUnderNext,
     Cut,
@@ -32,6 +34,8 @@ from .conftest import Connect
 from .rawclient import RawClient
 
 BERLIN = respond("Berlin")
+testing: Any = horay_async.testing
+"""As untyped code has it."""
 
 
 @pytest.mark.parametrize("by", ["fin", "rst"])
@@ -228,13 +232,13 @@ def test_faults_name_the_response(server: FaultServer, raw_client: RawClient) ->
 @pytest.mark.parametrize(
     ("make", "told"),
     [
-        (lambda: Cut("3"), "at must be a number of bytes; got '3'"),  # type: ignore[arg-type]  # as untyped code may
-        (lambda: Cut(True), "at must be a number of bytes; got True"),
-        (lambda: Cut(3, by="reset"), 'by must be "fin" or "rst"; got \'reset\''),  # type: ignore[arg-type]  # the same
-        (lambda: CloseUnderNext("reset"), 'by must be "fin" or "rst"'),  # type: ignore[arg-type]  # the same
-        (lambda: Hang(3, within="head"), 'within must be "response" or "body"'),  # type: ignore[arg-type]  # the same
-        (lambda: Delay("3"), "by must be a number of seconds, or a Gate"),  # type: ignore[arg-type]  # the same
-        (lambda: BERLIN.with_faults(Cut), "a fault must be one of Cut"),
+        (lambda: testing.Cut("3"), "at must be a number of bytes; got '3'"),
+        (lambda: testing.Cut(True), "at must be a number of bytes; got True"),
+        (lambda: testing.Cut(3, by="reset"), 'by must be "fin" or "rst"; got \'reset\''),
+        (lambda: testing.CloseUnderNext("reset"), 'by must be "fin" or "rst"'),
+        (lambda: testing.Hang(3, within="head"), 'within must be "response" or "body"'),
+        (lambda: testing.Delay("3"), "by must be a number of seconds, or a Gate"),
+        (lambda: BERLIN.with_faults(testing.Cut), "a fault must be one of Cut"),
         (
             lambda: BERLIN.with_faults(Cut(1000)),
             "byte 1000 is beyond the end of the response '200'",

@@ -6,10 +6,11 @@ import json
 import re
 from asyncio import sleep
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+import horay_async.testing
 from horay_async import Horay
 from horay_async.testing import (
     Cut,
@@ -19,7 +20,6 @@ from horay_async.testing import (
     Scripted,
     ToolCall,
     chat,
-    raw,
     respond,
     stream,
 )
@@ -96,67 +96,75 @@ def test_replies_are_handlers(server: FaultServer, raw_client: RawClient) -> Non
     assert b"Berlin" in body(raw_client)
 
 
+testing: Any = horay_async.testing
+"""As untyped code has it."""
+
+
 async def handler(_: Request) -> Scripted:
     """What can't be called on the server's thread."""
     return "Berlin"
 
 
-@pytest.mark.parametrize(
-    ("put", "told"),
-    [
-        (
-            lambda server: server.add([chat("a")]),
-            "add takes a response, a text, or a handler of requests; got [",
-        ),
-        (
-            lambda server: server.add([chat("a")]),
-            ": write a * before a list of responses, add(*responses)",
-        ),
-        (lambda server: server.add(3), "got 3"),
-        (lambda server: server.add(None), "got None"),
-        (lambda server: server.add(Reply), "got <class"),
-        (
-            lambda server: server.add(Cut(3)),
-            'faults are given behind a response, add(chat("...").with_faults(Cut(...)))',
-        ),
-        (lambda server: server.add("a", Cut(3)), 'or reply("...", Cut(...))'),
-        (lambda server: server.always(handler), "always takes a response"),
-        (
-            lambda server: server.always(handler),
-            ": a handler is a plain function, since it is called on the server's thread",
-        ),
-        (
-            lambda server: server.add("a", path="/v1/models"),
-            "path is counted from the base URL: write '/models', not '/v1/models'",
-        ),
-        (lambda server: server.always("a", path="models"), "write '/models', not 'models'"),
-        (
-            lambda server: server.reply("a", "b"),
-            "a fault must be one of Cut, Split, Hang, Delay ...; got 'b'",
-        ),
-        (lambda server: server.reply("a", Cut), "such as Cut(...)"),
-        (lambda server: server.reply("a", staus=201), "unknown response option 'staus'"),
-        (lambda server: server.reply(["a", Cut(3)]), "faults are given behind a response"),
-        (
-            lambda server: server.stream(["a", 3]),
-            "a response is made of texts, bytes and steps such as Pause(0.1); got 3",
-        ),
-        (lambda server: server.stream(["a"], choices=2), "unknown response option 'choices'"),
-        (
-            lambda server: server.call_tools("weather"),
-            'a call is a name and arguments, ("weather", {"city": "Rome"})',
-        ),
-        (lambda server: server.call_tools(("weather", 3)), "got ('weather', 3)"),
-        (lambda _: chat("a", staus=201), "unknown response option 'staus'; the options are coding"),
-        (lambda _: chat(["a"]), "a response is made of texts; got ['a']"),
-        (lambda _: stream(["a", {}]), "got {}"),
-        (
-            lambda _: respond([b"a", "b"]),
-            "a response is made of bytes and steps such as Pause(0.1); got 'b'",
-        ),
-        (lambda _: raw(Cut(3)), "faults are given behind a response"),
-    ],
-)
+WRONG: list[tuple[Callable[[Any], object], str]] = [
+    (
+        lambda server: server.add([chat("a")]),
+        "add takes a response, a text, or a handler of requests; got [",
+    ),
+    (
+        lambda server: server.add([chat("a")]),
+        ": write a * before a list of responses, add(*responses)",
+    ),
+    (lambda server: server.add(3), "got 3"),
+    (lambda server: server.add(None), "got None"),
+    (lambda server: server.add(Reply), "got <class"),
+    (
+        lambda server: server.add(Cut(3)),
+        'faults are given behind a response, add(chat("...").with_faults(Cut(...)))',
+    ),
+    (lambda server: server.add("a", Cut(3)), 'or reply("...", Cut(...))'),
+    (lambda server: server.always(handler), "always takes a response"),
+    (
+        lambda server: server.always(handler),
+        ": a handler is a plain function, since it is called on the server's thread",
+    ),
+    (
+        lambda server: server.add("a", path="/v1/models"),
+        "path is counted from the base URL: write '/models', not '/v1/models'",
+    ),
+    (lambda server: server.always("a", path="models"), "write '/models', not 'models'"),
+    (
+        lambda server: server.reply("a", "b"),
+        "a fault must be one of Cut, Split, Hang, Delay ...; got 'b'",
+    ),
+    (lambda server: server.reply("a", Cut), "such as Cut(...)"),
+    (lambda server: server.reply("a", staus=201), "unknown response option 'staus'"),
+    (lambda server: server.reply(["a", Cut(3)]), "faults are given behind a response"),
+    (
+        lambda server: server.stream(["a", 3]),
+        "a response is made of texts, bytes and steps such as Pause(0.1); got 3",
+    ),
+    (lambda server: server.stream(["a"], choices=2), "unknown response option 'choices'"),
+    (
+        lambda server: server.call_tools("weather"),
+        'a call is a name and arguments, ("weather", {"city": "Rome"})',
+    ),
+    (lambda server: server.call_tools(("weather", 3)), "got ('weather', 3)"),
+    (
+        lambda _: testing.chat("a", staus=201),
+        "unknown response option 'staus'; the options are coding",
+    ),
+    (lambda _: testing.chat(["a"]), "a response is made of texts; got ['a']"),
+    (lambda _: testing.stream(["a", {}]), "got {}"),
+    (
+        lambda _: testing.respond([b"a", "b"]),
+        "a response is made of bytes and steps such as Pause(0.1); got 'b'",
+    ),
+    (lambda _: testing.raw(Cut(3)), "faults are given behind a response"),
+]
+"""What is given to a server, and what it says."""
+
+
+@pytest.mark.parametrize(("put", "told"), WRONG)
 def test_what_cant_be_sent(server: FaultServer, put: Callable[[Any], object], told: str) -> None:
     """It raises where it is given, and nothing is put in line: a test would pass without it."""
     with pytest.raises((TypeError, ValueError), match=re.escape(told)):
@@ -164,16 +172,17 @@ def test_what_cant_be_sent(server: FaultServer, put: Callable[[Any], object], to
     assert server.waiting == 0
 
 
-@pytest.mark.parametrize(
-    ("given", "told"),
-    [
-        (
-            lambda _: None,
-            "a handler must return a response, a text, or a handler of requests; got None",
-        ),
-        (lambda _: sleep(0), "a handler is a plain function"),
-    ],
-)
+NO_RESPONSES: list[tuple[Callable[[Any], object], str]] = [
+    (
+        lambda _: None,
+        "a handler must return a response, a text, or a handler of requests; got None",
+    ),
+    (lambda _: sleep(0), "a handler is a plain function"),
+]
+"""Handlers of a kind, and what is said of them."""
+
+
+@pytest.mark.parametrize(("given", "told"), NO_RESPONSES)
 def test_handlers_that_return_something_else(given: Any, told: str) -> None:
     """It is raised where the server ends."""
     server = FaultServer().__enter__()
@@ -189,7 +198,8 @@ def test_calls_of_tools(horay_server: FaultServer, blocking_horay_client: Horay)
     calls: list[ToolCall] = [("weather", {"city": "Köln"}), ("time", "{broken")]
     for streamed in (False, True):
         horay_server.call_tools(*calls)
-        completions = blocking_horay_client.chat.completions
+        completions: Any = blocking_horay_client.chat.completions
+        response: Any
         asked: Any = {"model": "m", "messages": [{"role": "user", "content": "?"}], "n": 2}
         if streamed:
             with completions.stream(**asked) as events:
@@ -199,7 +209,7 @@ def test_calls_of_tools(horay_server: FaultServer, blocking_horay_client: Horay)
         assert len(response.choices) == 2
         for choice in response.choices:
             assert choice.finish_reason == "tool_calls"
-            first, second = choice.message.tool_calls or ()
+            first, second = cast("list[Any]", choice.message.tool_calls)
             assert (first.function.name, json.loads(first.function.arguments)) == calls[0]
             assert (second.function.name, second.function.arguments) == calls[1]
             assert first.id != second.id
@@ -227,7 +237,7 @@ def test_repr(server: FaultServer) -> None:
     assert repr(FaultServer()).startswith("<FaultServer not started")
 
 
-def test_what_others_would_call(server: FaultServer) -> None:
+def test_what_others_would_call(server: Any) -> None:
     """A response is made by a function."""
     with pytest.raises(AttributeError, match=re.escape("server.add(error(...))")):
-        _ = server.error  # type: ignore[attr-defined]  # there is none
+        _ = server.error

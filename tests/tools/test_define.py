@@ -289,9 +289,10 @@ def test_docstring_that_is_warned_of_is_found() -> None:
 
 def test_tool_of_no_function() -> None:
     """It raises where it is made; a name belongs behind `name`."""
+    untyped: Any = tool
     with pytest.raises(
         TypeError, match=r"a tool is made of a function, not of 'x': @tool\(name='x'\)"
     ):
-        tool("x")  # type: ignore[call-overload]  # as untyped code may
+        untyped("x")
     with pytest.raises(TypeError, match=r"a tool is made of a function, not of 3$"):
-        tool(3)  # type: ignore[call-overload]  # as untyped code may
+        untyped(3)
