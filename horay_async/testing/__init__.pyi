@@ -5,7 +5,6 @@
 from horay_async.testing._server_connection import ConnectFault as ConnectFault
 from horay_async.testing.canned import Piece as Piece
 from horay_async.testing.canned import Reply as Reply
-from horay_async.testing.canned import ToolCall as ToolCall
 from horay_async.testing.canned import chat as chat
 from horay_async.testing.canned import completion as completion
 from horay_async.testing.canned import embeddings as embeddings
@@ -98,7 +97,6 @@ __all__ = [
     "Step",
     "TLSKind",
     "Then",
-    "ToolCall",
     "cassette_options",
     "chat",
     "completion",

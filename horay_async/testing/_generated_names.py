@@ -44,7 +44,6 @@ HOMES = {
     "Step": "steps",
     "TLSKind": "tls",
     "Then": "responses",
-    "ToolCall": "canned",
     "cassette_options": "cassettes",
     "chat": "canned",
     "completion": "canned",

@@ -34,7 +34,6 @@ from horay_async.testing.steps import Step
 __all__ = [
     "Piece",
     "Reply",
-    "ToolCall",
     "chat",
     "completion",
     "embeddings",
@@ -226,7 +225,7 @@ def picture_url(origin: str) -> str:
     return f"{scheme}://localhost:{origin.rpartition(':')[2]}{PICTURE_PATH}"
 
 
-ToolCall = tuple[str, Mapping[str, object] | str]
+ScriptedCall = tuple[str, Mapping[str, object] | str]
 """A call of a tool: its name, and its arguments; a string is sent as it is, JSON or not."""
 
 
@@ -272,7 +271,7 @@ class Reply:
     """Whether a stream ends with `[DONE]`."""
     finish_reason: str | None = "stop"
     """Why it ends; None leaves it out."""
-    calls: tuple[ToolCall, ...] = attrs.field(default=(), kw_only=True, validator=_are_calls)
+    calls: tuple[ScriptedCall, ...] = attrs.field(default=(), kw_only=True, validator=_are_calls)
     """Tools that are called, behind the text; the reason for the end is `tool_calls` then."""
     options: MessageOptions = attrs.field(factory=MessageOptions, validator=_are_options)
     """How the HTTP message is put together."""

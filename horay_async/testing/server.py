@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Self, Unpack
 from horay_async._suggestions import no_attribute
 from horay_async.testing._connection import BASE_PATH, RequestHandler
 from horay_async.testing._server_connection import ConnectFault, ConnectionGone, ServerConnection
-from horay_async.testing.canned import Piece, Reply, ToolCall, picture_url
+from horay_async.testing.canned import Piece, Reply, ScriptedCall, picture_url
 from horay_async.testing.recorder import Recorder
 from horay_async.testing.records import Connection
 from horay_async.testing.responses import Fault, MessageOptions
@@ -115,7 +115,7 @@ class FaultServer(Recorder):
             Reply(pieces, faults=faults, done=done, finish_reason=finish_reason, options=options)
         )
 
-    def call_tools(self, *calls: ToolCall, **options: Unpack[MessageOptions]) -> None:
+    def call_tools(self, *calls: ScriptedCall, **options: Unpack[MessageOptions]) -> None:
         """Puts calls of tools in line, for the next request of a chat, streamed or whole: `call_tools(("weather", {"city": "Rome"}))`."""
         self.add(Reply("", calls=calls, options=options))
 

@@ -18,7 +18,6 @@ from horay_async.testing import (
     Reply,
     Request,
     Scripted,
-    ToolCall,
     chat,
     respond,
     stream,
@@ -195,7 +194,7 @@ def test_handlers_that_return_something_else(given: Any, told: str) -> None:
 
 def test_calls_of_tools(horay_server: FaultServer, blocking_horay_client: Horay) -> None:
     """They come in the way they are asked for: streamed or whole, in as many choices; a string goes as it is."""
-    calls: list[ToolCall] = [("weather", {"city": "Köln"}), ("time", "{broken")]
+    calls: list[tuple[str, Any]] = [("weather", {"city": "Köln"}), ("time", "{broken")]
     for streamed in (False, True):
         horay_server.call_tools(*calls)
         completions: Any = blocking_horay_client.chat.completions
