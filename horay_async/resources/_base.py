@@ -43,6 +43,9 @@ ACCEPTED_TYPES = JSON_TYPES | {"", "text/plain"}
 MEDIA_OF_FILES = ("audio/", "font/", "image/", "video/")
 """How media types begin that nobody gives JSON by mistake."""
 
+DECODED = frozenset({"identity", "gzip", "deflate", "br", "zstd"})
+"""Values of `Content-Encoding` that aiohttp decodes, or raises for where a library for it is missing."""
+
 
 class Resource:
     """A group of operations."""
@@ -195,6 +198,9 @@ async def decode_response(
                 raise drift_error
         return made
     if failure is None:
+        coding = meta.headers.get("Content-Encoding", "identity")
+        if not over and coding.lower() not in DECODED:
+            problem = f"has a Content-Encoding that isn't decoded here, {coding!r}"
         is_text = not over and not media.startswith(MEDIA_OF_FILES)
         whole_body = is_text and not hasattr(partial, "_raw")
         failure = bad_response(problem, body, context=response.context, whole_body=whole_body)

@@ -315,6 +315,7 @@ def ours(*names: str, body: bytes = b"{}") -> bytes:
     return b"".join(OURS % (name.encode(), body) for name in names)
 
 
+@pytest.mark.usefixtures("no_collection")
 @pytest.mark.parametrize(
     "body",
     [rb'"\ud83d"', b"[" * 50_000 + b"]" * 50_000, b"1" * 5000],

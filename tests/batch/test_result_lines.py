@@ -111,6 +111,7 @@ def test_half_a_surrogate_pair_is_written_as_what_stands_for_it(raw: bytes, writ
     assert not outcome(line).failed
 
 
+@pytest.mark.usefixtures("no_collection")
 def test_deep_response_is_written_as_it_is() -> None:
     """It was paid for; where msgspec can't read its line, the careful way can."""
     response: Response = JSONDecoder().decode(b"{}")
@@ -130,6 +131,7 @@ def deep(depth: int) -> Any:
     return value
 
 
+@pytest.mark.usefixtures("no_collection")
 @pytest.mark.parametrize("body", [{"x": "\ud83d"}, {"x": deep(300_000)}])
 def test_failure_that_cant_be_written_as_it_came(body: dict[str, Any]) -> None:
     """Is written in the usual form; text of a header that isn't Unicode is made so."""
@@ -220,6 +222,7 @@ def test_id_that_isnt_unicode_is_no_crash() -> None:
     )
 
 
+@pytest.mark.usefixtures("no_collection")
 def test_failure_whose_parts_cant_be_written() -> None:
     """Is written as one of its class."""
     line = failed(RateLimitError("too much", status_code=429, code=deep(300_000)))

@@ -483,6 +483,7 @@ async def test_whatever_a_line_holds_is_one_result(
     assert (progress.skipped, progress.skipped_failed, progress.failed) == (25, 5, 0)
 
 
+@pytest.mark.usefixtures("no_collection")
 @pytest.mark.parametrize(
     "response",
     [
@@ -933,7 +934,7 @@ async def test_line_of_the_results_that_cant_be_read(
     files.results.write_bytes(b"\n".join((first, second[:-9], third, b"")))
     progress = await batch.run_file(files.requests, files.results)
     assert (progress.unreadable, progress.skipped, progress.done) == ((2,), 2, 1)
-    assert "out.jsonl, line 2: can't be read: left there" in caplog.text
+    assert "out.jsonl, line 2: can't be read: it stays there, and its request is sent again" in caplog.text
 
 
 @pytest.mark.parametrize("interval", [0, 0.001])

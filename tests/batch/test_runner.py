@@ -1001,6 +1001,7 @@ async def test_numbers_of_a_request_that_cant_be_true_steer_nothing(
     assert len(results) == 2
 
 
+@pytest.mark.usefixtures("no_collection")
 async def test_response_nested_to_the_edge_of_the_stack(
     stub: Stub, batch: AsyncBatch, monkeypatch: pytest.MonkeyPatch
 ) -> None:

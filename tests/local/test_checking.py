@@ -37,6 +37,7 @@ def test_fits(schema: Json, text: str) -> None:
     raise_mismatch(check("field", schema), text)
 
 
+@pytest.mark.usefixtures("no_collection")
 @pytest.mark.parametrize(
     ("schema", "text", "words"),
     [

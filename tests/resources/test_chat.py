@@ -254,6 +254,7 @@ async def test_messages(fault_server: FaultServer, connect: Connect) -> None:
     ]
 
 
+@pytest.mark.usefixtures("no_collection")
 async def test_messages_nested_too_deep(connect: Connect) -> None:
     """A message that holds itself is told as what it is."""
     message: Any = {"role": "user"}

@@ -147,6 +147,20 @@ async def test_deflate_that_ends_early(fault_server: FaultServer, connect: Conne
     assert failure.execution == "executed"  # as where the head comes first
 
 
+@pytest.mark.parametrize("coding", ["x-gzip", "gzip, gzip", "snappy"])
+async def test_coding_that_isnt_decoded(
+    fault_server: FaultServer, connect: Connect, coding: str
+) -> None:
+    """It is said what the body isn't read for, rather than that it isn't JSON; one that is JSON all the same is."""
+    body = b'{"choices": [{"index": 0, "text": "Berlin"}]}'
+    headers = {"Content-Encoding": coding}
+    fault_server.add(respond(gzip.compress(body), headers=headers), respond(body, headers=headers))
+    async with connect() as client:
+        failure = await refused(complete(client))
+        assert f"has a Content-Encoding that isn't decoded here, {coding!r}" in failure.message
+        assert (await complete(client)).choices[0].text == "Berlin"
+
+
 @pytest.mark.internals(True)
 @pytest.mark.parametrize(
     ("coding", "says"),
@@ -341,6 +355,7 @@ async def test_garbage_between_chunks_without_the_parser(
     assert raised.value.execution == "executed"
 
 
+@pytest.mark.usefixtures("no_collection")
 @pytest.mark.parametrize(
     ("body", "media", "says"),
     [
@@ -410,6 +425,7 @@ async def test_more_behind_the_response(
     assert failure.partial.choices[0].text == "paid"
 
 
+@pytest.mark.usefixtures("no_collection")
 @pytest.mark.parametrize("body", [b"{" * 100_000, b'{"choices": [' + b"9" * 5000 + b", NaN]}"])
 async def test_what_is_not_even_nearly_json(
     body: bytes, fault_server: FaultServer, connect: Connect
@@ -462,6 +478,7 @@ async def test_responses_without_a_body(fault_server: FaultServer, connect: Conn
     assert len(fault_server.connections) == 1
 
 
+@pytest.mark.usefixtures("no_collection")
 @pytest.mark.parametrize(
     ("response", "says"),
     [

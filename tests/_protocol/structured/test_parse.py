@@ -197,6 +197,7 @@ def test_fences_within_the_json() -> None:
     assert parse_text(Named, text).name == "see ```\ncode\n```"
 
 
+@pytest.mark.usefixtures("no_collection")
 @pytest.mark.parametrize("text", ["```\n" + "[" * 100_000 + "\n```", "```\n{\n```", "```\n", "```"])
 def test_broken_blocks(text: str) -> None:
     """What is no JSON within a block is a mismatch like any other."""
@@ -361,6 +362,7 @@ def test_several_mismatches() -> None:
     assert error.execution == "executed"
 
 
+@pytest.mark.usefixtures("no_collection")
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -380,6 +382,7 @@ def test_no_json(text: str, message: str) -> None:
     assert f"the response doesn't fit Invoice: {message}" in str(caught.value)
 
 
+@pytest.mark.usefixtures("no_collection")
 def test_deep_nesting() -> None:
     """JSON that is fine, but deeper than a class can be made, is a mismatch."""
     depth = 300

@@ -379,6 +379,7 @@ def test_chunk_in_an_envelope() -> None:
     assert texts(reader.feed(wrapped + wrapped)) == "aa"
 
 
+@pytest.mark.usefixtures("no_collection")
 @pytest.mark.parametrize(
     ("data", "problem"),
     [

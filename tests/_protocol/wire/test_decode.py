@@ -185,6 +185,7 @@ def test_failures_are_told(into: type[Response], body: Any) -> None:
         Decoder(into).decode(encoded(body))
 
 
+@pytest.mark.usefixtures("no_collection")
 @pytest.mark.parametrize("into", [Completion, ChatCompletion, ModelList, ImageResponse, UserInfo])
 @pytest.mark.parametrize(
     ("body", "problem"),

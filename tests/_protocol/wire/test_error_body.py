@@ -68,6 +68,7 @@ def test_json(body: Any, message: str | None) -> None:
     assert words.body == body
 
 
+@pytest.mark.usefixtures("no_collection")
 @pytest.mark.parametrize(
     ("body", "message"),
     [
@@ -137,6 +138,7 @@ def test_depth_never_crashes(depth: int) -> None:
         assert len(message) <= SHOWN
 
 
+@pytest.mark.usefixtures("no_collection")
 def test_too_deep_to_show() -> None:
     """An explanation that can't be shown as JSON says so: reading one takes a little less stack."""
     nest: list[Any] = []
