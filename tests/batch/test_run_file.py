@@ -934,7 +934,10 @@ async def test_line_of_the_results_that_cant_be_read(
     files.results.write_bytes(b"\n".join((first, second[:-9], third, b"")))
     progress = await batch.run_file(files.requests, files.results)
     assert (progress.unreadable, progress.skipped, progress.done) == ((2,), 2, 1)
-    assert "out.jsonl, line 2: can't be read: it stays there, and its request is sent again" in caplog.text
+    assert (
+        "out.jsonl, line 2: can't be read: it stays there, and its request is sent again"
+        in caplog.text
+    )
 
 
 @pytest.mark.parametrize("interval", [0, 0.001])
