@@ -78,6 +78,7 @@ create: it is generate(model=..., prompt=..., image_size=...)
 edit create_variation: {REQUEST}
 [Models]
 delete: {REQUEST}
+get: it is retrieve("name")
 [ChatCompletion]
 json dict: {JSON}
 text content output_text: it is choices[0].message.content
