@@ -142,30 +142,39 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
     # content alone, becomes the template if its text can be seen in it.
 
     def _read(self, datas: list[bytes]) -> list[C]:
+        # 1. One event, of the template.
         if len(datas) == 1 and (chunks := self._from_template(datas[0])) is not None:
             return chunks
         if min(datas) < OBJECT:
             datas = self._until_done(datas)
         chunks = self._decoded(datas, b"\n".join(datas))
+        # 2. Several events, all of the template.
         if self._texts is not None:
             self._add_texts(chunks, self._texts)
             return chunks
+        # 3. Others, all as described.
         self._others_came = True
-        if any(drift_of(chunk) is not NO_DIFFERENCES for chunk in chunks):
-            chunks = self._merge_one_by_one(chunks)
-        else:
+        if all(drift_of(chunk) is NO_DIFFERENCES for chunk in chunks):
             self._add(chunks)
-        found = drift_of(chunks[-1]) if chunks else None
-        if found is not None and not (found.normalized or found.adds):
-            last = chunks[-1]
-            if self._template.take(
-                last._raw,  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - as it was sent
-                "".join(self.merged.texts_in([last])),
-                masked(found, self._context) if found else found,
-            ):
-                self._fast_texts = self.merged.only_text_of(last)
-                self._others_came = False
+        # 4. Others, of which some aren't: each can be the last one that is read.
+        else:
+            chunks = self._merge_one_by_one(chunks)
+        if chunks:
+            self._take_template(chunks[-1])
         return chunks
+
+    def _take_template(self, chunk: C) -> None:
+        """Makes a chunk that was just merged the template, if those like it need no second look."""
+        found = drift_of(chunk)
+        if found.normalized or found.adds:
+            return
+        if self._template.take(
+            chunk._raw,  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - as it was sent
+            "".join(self.merged.texts_in([chunk])),
+            masked(found, self._context) if found else found,
+        ):
+            self._fast_texts = self.merged.only_text_of(chunk)
+            self._others_came = False
 
     def _from_template(self, data: bytes) -> list[C] | None:
         """The chunk that `data` is, where it is one of the template; None where that isn't sure."""
