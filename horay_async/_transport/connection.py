@@ -135,7 +135,8 @@ class ConnectionProtocol(asyncio.Protocol):
         if awaits_head(self.inner):
             if self.unparsed is None:
                 self.unparsed = bytearray()
-            self.unparsed += data
+            # aiohttp's parser skips empty lines before a head, however many come.
+            self.unparsed += data if self.unparsed else data.lstrip(b"\r\n")
         elif self.unparsed is not None:
             self.unparsed = None
 

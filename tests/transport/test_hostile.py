@@ -614,6 +614,27 @@ async def test_endless_responses_are_left(
         assert await client.models.list()
 
 
+@pytest.mark.parametrize("line", [b"\r\n", b"\n"])
+@pytest.mark.parametrize("first", [b"", b"HTTP/1.1 102 Processing\r\n\r\n"])
+async def test_empty_lines_before_a_head_arent_kept(
+    fault_server: FaultServer, connect: Connect, line: bytes, first: bytes
+) -> None:
+    """They are skipped (RFC 9112, section 2.2), however many there are."""
+    body = b'{"choices": [{"index": 0, "text": "Berlin"}]}'
+    lines = [line * 2**19] * 32
+    fault_server.add(raw(first, *lines, respond(body).data), method="POST")
+    async with connect() as client:
+        await client.models.list()
+        tracemalloc.start()
+        try:
+            response: Any = await complete(client)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert response.choices[0].text == "Berlin"
+    assert peak < 8 * MEBI
+
+
 async def test_endless_explanation_of_a_failure(
     fault_server: FaultServer, connect: Connect
 ) -> None:
