@@ -22,6 +22,10 @@ def is_regular(path: Path) -> bool:
         return True
 
 
+DELETED = " (deleted)"
+"""How Linux ends the name of a deleted file that is open, where `/proc` leads to it (proc(5))."""
+
+
 def resolved(path: Path) -> Path:
     """The file that a path leads to through symbolic links, whether it exists or not.
 
@@ -32,8 +36,10 @@ def resolved(path: Path) -> Path:
         reason = os.strerror(kind) if path.is_dir() else "Not a regular file"
         raise OSError(kind, reason, str(path))
     real = path.resolve()
-    if path.exists() and not (real.exists() and real.samefile(path)):
-        # As of one that was deleted.
+    # Two looks at one file differ where another one takes its place between them: so only names that may be false are compared.
+    if path.exists() and not (
+        real.exists() and (not real.name.endswith(DELETED) or real.samefile(path))
+    ):
         raise OSError(errno.ENOENT, "Its name can't be told", str(path))
     return real
 

@@ -127,10 +127,12 @@ def read_content(
 def parse_path(given: str) -> Path:
     """The path in an argument. Only `-` itself becomes `Path("-")`, which stands for standard input or output; of
     `./-`, which names a file, `Path` would make the same. Raises `typer.BadParameter` for an empty one, of which it
-    would make the folder.
+    would make the folder, and for one that ends in a slash.
     """
     if not given:
         raise typer.BadParameter("it must name a file; it is empty")
+    if given.endswith("/"):  # which `Path` drops
+        raise typer.BadParameter(f"it must name a file; {given} names a folder")
     path = Path(given)
     return path.absolute() if path == STDIN and given != "-" else path
 

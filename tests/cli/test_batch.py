@@ -316,6 +316,14 @@ def test_results_need_a_file(horay: Horay, requests: Path, fault_server: FaultSe
     assert not fault_server.requests
 
 
+def test_name_of_a_folder(horay: Horay, requests: Path, results: Path) -> None:
+    """One that ends in a slash isn't the name of a file, whether or not there is such a folder."""
+    result = horay("batch", str(requests), f"{results}/")
+    assert result.exit_code == ExitCode.USAGE
+    assert "names a folder" in result.stderr
+    assert not results.exists()
+
+
 @pytest.mark.parametrize("arguments", [["", "out"], ["in", ""]])
 def test_empty_name(horay: Horay, arguments: list[str]) -> None:
     """Isn't taken for the folder."""
