@@ -20,6 +20,12 @@ BUFFER = 2**20
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What the decoding of a line can raise."""
 
+
+def reason(error: Exception) -> str:
+    """Why a line is one of those that can't be decoded."""
+    return "it is nested too deep" if isinstance(error, RecursionError) else str(error)
+
+
 _TOKEN = re.compile(
     rb"""[ \t\r\n]*+ ( "[^"\\]*+(?:\\.[^"\\]*+)*+" | [{}\[\]:,] | [^ \t\r\n{}\[\]:,"]++ )""",
     re.VERBOSE | re.DOTALL,

@@ -250,8 +250,9 @@ def test_line_with_an_id_is_a_request(path: Path, fields: bytes, form: bytes) ->
     assert requests.index() == 3
     found = list(requests.unfinished())
     assert [item.custom_id for item in found] == ["a", "b", "c"]
-    with pytest.raises(InvalidRequestError):
+    with pytest.raises(InvalidRequestError) as raised:
         Preparer(OPTIONS).prepare(found[1], 1)
+    assert "recursion" not in str(raised.value)
 
 
 @pytest.mark.parametrize("rest", BROKEN.values(), ids=BROKEN)
