@@ -26,11 +26,12 @@ async def call_user_code(function: Callable[[], Any], *, to_its_end: bool = Fals
     Raises what it raises, but `UserCodeEnded` for what isn't an `Exception`; `KeyboardInterrupt` passes from
     a coroutine in the main thread, where it is the user's. Cancelling this cancels a coroutine; a thread
     can't be stopped, and is left to itself. With `to_its_end`, a coroutine that is cancelled, and brings a result or an error
-    of its own all the same, is waited for however long that takes, and this returns or raises that.
+    of its own all the same, is waited for however long that takes, and this returns or raises that; so it does where a function
+    has ended by the time of the cancellation.
     """
     if inspect.iscoroutinefunction(function):
         return await _in_task(function(), to_its_end=to_its_end)
-    value = await _in_thread(function)
+    value = await _in_thread(function, to_its_end=to_its_end)
     return await _in_task(value, to_its_end=to_its_end) if inspect.isawaitable(value) else value
 
 
@@ -44,7 +45,8 @@ async def _in_task(awaitable: Awaitable[Any], *, to_its_end: bool) -> Any:
             # Once is enough: a second cancellation would end what it does about the first one.
             with suppress(asyncio.CancelledError):
                 await asyncio.wait({task})
-        await wait_for_cleanup({task})
+        if not task.done():
+            await wait_for_cleanup({task})
         if task.done() and not task.cancelled():
             task.exception()  # was looked at: asyncio would report it else
         if not to_its_end or task.cancelled():
@@ -72,8 +74,23 @@ async def _guarded(awaitable: Awaitable[Any]) -> Any:
         raise UserCodeEnded(f"it raised {type(error).__name__}") from error
 
 
-async def _in_thread(function: Callable[[], Any]) -> Any:
-    value, error = await in_thread(function, name="horay-tool")
+async def _in_thread(function: Callable[[], Any], *, to_its_end: bool) -> Any:
+    outcomes: list[tuple[Any, BaseException | None]] = []
+    """What the function has returned or raised, from when it has: the loop hears of it later."""
+
+    def run() -> None:
+        try:
+            outcomes.append((function(), None))
+        except BaseException as error:  # noqa: BLE001 - raised below
+            outcomes.append((None, error))
+
+    try:
+        await in_thread(run, name="horay-tool")
+    except asyncio.CancelledError:
+        # A coroutine that it has returned isn't begun any more.
+        if not to_its_end or not outcomes or inspect.isawaitable(outcomes[0][0]):
+            raise
+    value, error = outcomes.pop()
     if error is None:
         return value
     if isinstance(error, StopIteration):  # which a coroutine can't raise

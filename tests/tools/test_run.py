@@ -33,7 +33,7 @@ from horay_async.models.events import (
     ToolCallStarted,
     ToolResult,
 )
-from horay_async.models.messages import SystemMessage, UserMessage
+from horay_async.models.messages import SystemMessage, ToolMessage, UserMessage
 from horay_async.testing import FaultServer, Gate, Stall, error, respond, sse
 from horay_async.tools.define import Tool, tool
 from horay_async.tools.run import AsyncToolRun
@@ -899,3 +899,79 @@ async def test_stopped_while_approve_is_asked(fault_server: FaultServer, connect
             await ended
     assert [message.role for message in run.messages] == ["user", "assistant"]
     assert not begun.is_set()
+
+
+@pytest.mark.parametrize("turns", range(4))
+@pytest.mark.parametrize("threaded", [False, True])
+@pytest.mark.parametrize("how", ["close", "cancel"])
+async def test_tool_that_has_ended_as_the_run_is_stopped(
+    fault_server: FaultServer, connect: Connect, how: str, threaded: bool, turns: int
+) -> None:
+    """What it has done is told, however few turns of the loop later the run ends."""
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def book() -> str:
+        loop.call_soon_threadsafe(ended.set)
+        return "booked, number 17"
+
+    async def book_soon() -> str:
+        return book()
+
+    fault_server.add(calling(("book", {})))
+    async with connect() as client:
+        run = client.chat.completions.run_tools(
+            model="m",
+            messages=QUESTION,
+            tools=[Tool(book if threaded else book_soon, name="book", description="Books.")],
+        )
+        reader = asyncio.create_task(run.final())
+        await ended.wait()
+        for thread in threading.enumerate():
+            if thread.name == "horay-tool":
+                thread.join()  # while the loop stands still
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        if how == "cancel":
+            reader.cancel()
+        else:
+            await run.close()
+        await asyncio.wait([reader])
+        assert run.messages[2] == ToolMessage("booked, number 17", tool_call_id="id0")
+        await run.close()
+
+
+async def test_coroutine_of_a_function_that_has_ended_as_the_run_is_stopped(
+    fault_server: FaultServer, connect: Connect
+) -> None:
+    """It isn't begun any more."""
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    begun: list[str] = []
+
+    async def later() -> str:
+        begun.append("later")
+        return "booked"
+
+    made = later()
+
+    def book() -> Any:
+        loop.call_soon_threadsafe(ended.set)
+        return made
+
+    fault_server.add(calling(("book", {})))
+    async with connect() as client:
+        run = client.chat.completions.run_tools(
+            model="m", messages=QUESTION, tools=[Tool(book, description="Books.")]
+        )
+        reader = asyncio.create_task(run.final())
+        await ended.wait()
+        for thread in threading.enumerate():
+            if thread.name == "horay-tool":
+                thread.join()
+        await run.close()
+        await asyncio.wait([reader])
+        [told] = run.messages[2:]
+        assert "what it has done by then isn't known" in told.content
+    made.close()
+    assert not begun
