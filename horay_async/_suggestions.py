@@ -447,6 +447,9 @@ def naming_options(cls: C) -> C:
             make(self, *values, **options)
         except TypeError as error:
             strange = next((name for name in options if name not in known), None)
+            if strange is None and values and cls.__attrs_attrs__[0].kw_only:
+                problem = f"{cls.__name__} takes options by their names: {', '.join(known)}"
+                raise TypeError(f"{problem}; got {values[0]!r} without one") from None
             if strange is None:
                 raise
             habits = OPTIONS.get(cls.__name__, CLIENT_OPTIONS)

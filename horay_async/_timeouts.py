@@ -10,7 +10,7 @@ from horay_async._suggestions import naming_options
 
 
 @naming_options
-@attrs.frozen(eq=False, repr=False)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class Timeouts(FrozenRecord):
     """Five timeouts, in seconds; None is no limit.
 
@@ -31,4 +31,4 @@ class Timeouts(FrozenRecord):
     """Between two pieces of content, and from the head to the first one; comments and empty events that keep a connection
     alive don't count as content."""
     total: float | None = attrs.field(default=None, validator=check_seconds)
-    """A deadline over all attempts and backoffs."""
+    """A deadline over all attempts and backoffs. Where the event loop was busy as it passed, what had come by then is read."""

@@ -94,11 +94,11 @@ def test_schemas_have_what_is_written() -> None:
 
 def test_objects_are_as_before() -> None:
     """They show the same docstring, and are pickled."""
-    assert Timeouts(1.0).__doc__ == Timeouts.__doc__
-    assert pickle.loads(pickle.dumps(Timeouts(1.0))) == Timeouts(1.0)
+    assert Timeouts(total=1.0).__doc__ == Timeouts.__doc__
+    assert pickle.loads(pickle.dumps(Timeouts(total=1.0))) == Timeouts(total=1.0)
 
 
 def test_without_docstrings() -> None:
     """With `-OO` there are none, and no class misses one."""
-    code = "import horay_async as h; h.Timeouts(1.0); assert h.Timeouts.__doc__ is None; h.ChatCompletion()"
+    code = "import horay_async as h; h.Timeouts(total=1.0); assert h.Timeouts.__doc__ is None; h.ChatCompletion()"
     printed_by("-OO", "-c", code)

@@ -346,7 +346,7 @@ class Call:
         sent = pending.sent if pool.owned else None
         clean = self._sender.masking(request)
         if pending.expired or (pending.interrupt is not None and pending.interrupt.expired()):
-            clock: Clock = "first_byte" if pending.expired else "total"
+            clock: Clock = pending.expired or "total"
             execution: Execution = "not_sent" if sent is False else "unknown"
             failure: HorayError = timed_out(clock, request, execution)
         else:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import select
 import socket
 from contextvars import ContextVar, Token
@@ -27,6 +28,7 @@ from horay_async._transport.deadline_timer import DeadlineTimer
 from horay_async._transport.failures import NoResponse
 from horay_async._transport.loops import registry_of
 from horay_async._transport.tcp_keepalive import make_socket
+from horay_async.errors import Clock
 
 
 class Reader:
@@ -236,8 +238,8 @@ class PendingRequest:
     request: Request
     _timer: DeadlineTimer
     interrupt: asyncio.Timeout | None
-    """What the deadline of the call ends the wait by; and the timeout for the first byte, where no connection is known that could be
-    broken off: in a caller's own session."""
+    """What the deadline of the call ends the wait by until the request is dispatched; and both timeouts after it, where no connection
+    is known that could be broken off: in a caller's own session."""
     connection: ConnectionProtocol | None = None
     """Where the request is being written, from its dispatch on; None in a caller's own session."""
     dispatched_at: float | None = None
@@ -246,10 +248,14 @@ class PendingRequest:
     """Whether it was dispatched, or one that a redirect led from."""
     number: int = 0
     """Which of the connection's requests it is."""
-    expired: bool = False
-    """Whether the timeout for the first byte has passed."""
+    deadline: float | None = None
+    """The call's, where `interrupt` doesn't look after it: on the loop's clock."""
+    expired: Clock | None = None
+    """The timeout that has passed."""
+    late: bool = False
+    """Whether the deadline passed before the head was seen: what had come by then is read all the same."""
     _unread: UnreadData | None = None
-    """Set when that has passed."""
+    """Set when a timeout has passed."""
 
     def before_connecting(self) -> None:
         """Raises where the request was sent before: aiohttp sends a GET once more by itself where its connection brought
@@ -264,18 +270,31 @@ class PendingRequest:
         self.number = 0 if connection is None else connection.requests
         self.sent = True
         self.dispatched_at = now = self._timer.loop.time()
-        first_byte = self.request.timeouts.first_byte
-        if first_byte is not None:
-            self._timer.add(self, now=now, due=now + first_byte)
+        if self.interrupt is not None and connection is not None:
+            # A response that has come by the deadline is to be read, which an interrupted task can't.
+            self.deadline = self.interrupt.when()
+            self._interrupt_at(None)
+        due = self._due()
+        if due < math.inf:
+            self._timer.add(self, now=now, due=due)
+
+    def _due(self) -> float:
+        """When the first of the timeouts passes."""
+        first_byte = self.request.timeouts.first_byte or math.inf
+        deadline = math.inf if self.deadline is None else self.deadline
+        return min(deadline, (self.dispatched_at or 0.0) + first_byte)
 
     def redirected(self) -> None:
         """The response's head has come, and points elsewhere: the request is sent there."""
         self.end()
-        self.connection = self.dispatched_at = None
+        if self.deadline is not None:
+            self._interrupt_at(self.deadline)
+        self.connection = self.dispatched_at = self.deadline = None
 
     def check_deadline(self, now: float) -> None:
-        """The timeout has passed: unless the response is there already, the wait ends."""
+        """A timeout has passed: unless the response is there already, the wait ends."""
         self._unread = UnreadData()
+        self.late = self._due() == self.deadline
         self._timer.loop.call_soon(self._check_again)
 
     def _check_again(self) -> None:
@@ -284,13 +303,17 @@ class PendingRequest:
         if self._unread.remains(self.connection):
             self._timer.loop.call_soon(self._check_again)
             return
-        self.expired = True
+        self.expired = "total" if self.late else "first_byte"
         if self.connection is not None:
             self.abort()  # wakes who waits for the head
-        elif self.interrupt is not None:
-            # The deadline may end the wait in this very moment.
+        else:
+            self._interrupt_at(self._timer.loop.time())
+
+    def _interrupt_at(self, when: float | None) -> None:
+        """Has the task interrupted then, or not at all, unless it is being interrupted in this very moment."""
+        if self.interrupt is not None:
             with contextlib.suppress(RuntimeError):
-                self.interrupt.reschedule(self._timer.loop.time())
+                self.interrupt.reschedule(when)
 
     def end(self) -> None:
         """The response's head has come, or none will."""

@@ -90,8 +90,8 @@ class RawResponse(Reader):
         # What the connection was lost by, where its loss closed it.
         self._lost: BaseException | None = None
         self._connection: ConnectionProtocol | None = None  # while the body isn't whole
-        # While the idle timeout has passed, and data may still be there.
-        self._unread: UnreadData | None = None
+        # While a timeout has passed, and data may still be there.
+        self._unread: UnreadData | None = UnreadData() if pending.late else None
         connection = pending.connection
         if connection is None:
             # Of a caller's own session; what it does with the connection afterwards is its business.
@@ -229,9 +229,10 @@ class RawResponse(Reader):
     def _check_total(self) -> None:
         """Drops what is buffered once the deadline has passed: what is there already can take long to decode, too.
 
-        The idle timeout is another matter: what has come in time counts, however late it is read.
+        Not while what had come by then is being read (`UnreadData`). The idle timeout is another matter: what has come in time
+        counts, however late it is read.
         """
-        if self._deadline is None or self.loop.time() < self._deadline:
+        if self._deadline is None or self.loop.time() < self._deadline or self._unread is not None:
             return
         self.buffered.clear()
         self._expire("total")
@@ -364,16 +365,24 @@ class RawResponse(Reader):
 
     def check_deadline(self, now: float) -> float | None:
         """Closes the connection if a timeout has passed by `now`; returns when to look again."""
-        if self._deadline is not None and now >= self._deadline:
-            self._expire("total")
-        elif self._is_idle(now):
-            if self._unread is None:
-                self._unread = UnreadData()
-            self.loop.call_soon(self._check_again)
-        else:
+        clock = self._passed(now)
+        if clock is None:
             self._unread = None
             return self._due(now)
+        # The deadline is for the caller's own time, too.
+        if clock == "total" and self.waiting_since is None and self._unread is None:
+            self._expire("total")
+            return None
+        if self._unread is None:
+            self._unread = UnreadData()
+        self.loop.call_soon(self._check_again)
         return None
+
+    def _passed(self, now: float) -> Clock | None:
+        """The timeout that has passed by `now`."""
+        if self._deadline is not None and now >= self._deadline:
+            return "total"
+        return "idle" if self._is_idle(now) else None
 
     def _is_idle(self, now: float) -> bool:
         """Whether somebody has waited for content for longer than allowed."""
@@ -381,12 +390,14 @@ class RawResponse(Reader):
         return idle is not None and since is not None and now >= since + idle
 
     def _check_again(self) -> None:
-        """The idle timeout has passed: only once all that lies in the socket is read, it counts."""
+        """A timeout has passed: only once all that lies in the socket is read, it counts."""
         if self.finished or self._unread is None:
             return
         now = self.loop.time()
-        if self._is_idle(now) and not self._unread.remains(self._connection):
-            self._expire("idle")
+        clock = self._passed(now)
+        if clock is not None and not self._unread.remains(self._connection):
+            self._unread = None
+            self._expire(clock)
             return
         due = self.check_deadline(now)
         if due is not None:

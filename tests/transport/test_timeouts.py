@@ -36,6 +36,8 @@ from horay_async.testing import (
     stream,
 )
 
+from .scripted import STREAM, ScriptedServer, chunk, scripted, whole
+
 if TYPE_CHECKING:
     from tests.conftest import Connect, ConnectBlocking
 
@@ -398,6 +400,62 @@ async def test_total_frees_the_connection_of_a_slow_caller(
     assert clock == "total"
 
 
+@pytest.mark.parametrize("size", [10, 3 * MAX_PIECE_BYTES])
+@pytest.mark.parametrize("left", [0, 1])
+async def test_total_after_a_busy_loop(jump: Jump, size: int, left: int) -> None:
+    """A response that lies in the socket by then is read, as it is with the other timeouts; one that isn't whole isn't waited for."""
+    body = b'{"choices": [{"index": 0, "text": "%b"}]}' % (b"x" * size)
+    sent = whole(body)
+
+    def script(server: ScriptedServer, wire: socket.socket) -> None:
+        server.read_request(wire)
+        server.wait()
+        wire.sendall(sent[: len(sent) - left])
+        server.done()
+        server.hold()
+
+    with scripted(script) as server:
+        async with AsyncHoray("key", base_url=server.base_url, max_retries=0, timeout=20) as client:
+            call = asyncio.ensure_future(client.completions.create(model="m", prompt="p"))
+            await asyncio.to_thread(server.requested.wait, 20)
+            server.do_now()
+            jump(30)
+            if left:
+                clock, failure = await trips(call)
+                assert (clock, failure.execution) == ("total", "executed")
+            else:
+                assert (await call).choices[0].text == "x" * size
+
+
+@pytest.mark.parametrize("whole_stream", [True, False])
+async def test_total_of_a_stream_after_a_busy_loop(jump: Jump, whole_stream: bool) -> None:
+    """So is what has come of a stream that somebody waits for."""
+    rest = [PIECE] * 3000 + [b"data: [DONE]\n\n"] * whole_stream
+
+    def script(server: ScriptedServer, wire: socket.socket) -> None:
+        server.read_request(wire)
+        wire.sendall(STREAM + chunk(PIECE))
+        server.wait()
+        wire.sendall(chunk(b"".join(rest)) + chunk(b"") * whole_stream)
+        server.done()
+        server.hold()
+
+    with scripted(script) as server:
+        async with AsyncHoray("key", base_url=server.base_url, max_retries=0, timeout=20) as client:
+            chunks = await open_stream(client)
+            await anext(chunks)
+            reading = asyncio.ensure_future(read(chunks))
+            await asyncio.sleep(0)
+            server.do_now()
+            jump(30)
+            if whole_stream:
+                await reading
+            else:
+                clock, _ = await trips(reading)
+                assert clock == "total"
+            assert chunks._merged().choices[0].message.content == "x" * 3001
+
+
 async def test_total_over_all_attempts(
     fault_server: FaultServer, connect: Connect, jump: Jump
 ) -> None:
@@ -455,7 +513,9 @@ async def test_number_is_the_deadline_of_a_call(
 async def test_late_response_is_in_time(fault_server: FaultServer, connect: Connect) -> None:
     """A timeout that hasn't passed leaves no trace, and the timeline says where the time went."""
     fault_server.reply("Berlin", Delay(0.03))
-    async with connect(timeout=Timeouts(5, 5, 5, 5, 5)) as client:
+    async with connect(
+        timeout=Timeouts(queue=5, connect=5, first_byte=5, idle=5, total=5)
+    ) as client:
         meta = (await client.completions.create(model="m", prompt="p")).meta
     assert meta.total is not None
     assert meta.total >= meta.first_byte >= 0.03
