@@ -62,14 +62,14 @@ def test_help() -> None:
     signature = text.replace("\n |      ", " ").replace(
         "( ", "("
     )  # newer Pythons give each parameter a line
-    assert "Timeouts(queue: float | None = None, connect: float | None = 15.0" in signature
+    assert "Timeouts(*, queue: float | None = None, connect: float | None =" in signature
     assert "\n |      connect: DNS, TCP, TLS and proxy." in text
 
 
 def test_defaults_are_what_they_are() -> None:
     """A signature fits the calls that the class takes."""
     signature = inspect.signature(Timeouts)
-    assert signature.bind(1.0, total=2.0).arguments == {"queue": 1.0, "total": 2.0}
+    assert signature.bind(queue=1.0, total=2.0).arguments == {"queue": 1.0, "total": 2.0}
     assert {
         name: parameter.default for name, parameter in signature.parameters.items()
     } == attrs.asdict(Timeouts())

@@ -127,6 +127,15 @@ MAX_CAUSES = 8
 """Errors that are gone through from one to its cause: aiohttp wraps one twice."""
 
 
+def is_of_another_loop(session: aiohttp.ClientSession) -> bool:
+    """Whether a session can't be used on the running loop.
+
+    The public way warns; without either, a request on a wrong loop is sent, and its response can't be received.
+    """
+    here = asyncio.get_running_loop()
+    return ENABLED and getattr(session, "_loop", here) is not here
+
+
 def failure_of(protocol: object) -> BaseException | None:
     """What aiohttp's protocol failed with; the public way doesn't know."""
     return cast(Any, protocol).exception() if ENABLED else None

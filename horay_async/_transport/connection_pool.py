@@ -26,7 +26,7 @@ from weakref import WeakSet, WeakValueDictionary
 import aiohttp
 
 from horay_async._protocol.wire.size_limits import MAX_HEADER_BYTES, MAX_HEADERS
-from horay_async._transport.aiohttp_internals import DirectSender
+from horay_async._transport.aiohttp_internals import DirectSender, is_of_another_loop
 from horay_async._transport.connection import Connector
 from horay_async._transport.connection_slots import CLIENT_CLOSED, ConnectionSlots
 from horay_async._transport.deadline_timer import DeadlineTimer
@@ -61,6 +61,13 @@ MAX_LIMITS = 64
 """Limits whose slots are kept though nobody holds one: copies of a client seldom differ in `max_connections`."""
 
 
+OTHER_LOOP = (
+    "the session belongs to another event loop than the one that runs here: use its client there, "
+    "or make a client for each loop with a session of its own"
+)
+"""What is wrong with a caller's own session."""
+
+
 class SlotsByLimit(EvictingDict[int, ConnectionSlots]):
     """The slots for each limit, made when it is first asked for; none lets more in than there can be files.
 
@@ -77,6 +84,15 @@ class SlotsByLimit(EvictingDict[int, ConnectionSlots]):
         if limit <= allowed:
             return self.setdefault(limit, ConnectionSlots(limit))
         return self.setdefault(limit, ConnectionSlots(int(allowed), on_full=log_waiting))
+
+    def end_waits_soon(self) -> None:
+        """Ends the waits for all slots, from any thread."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            self._loop.call_soon_threadsafe(self._end_waits)
+
+    def _end_waits(self) -> None:
+        for slots in self.values():
+            slots.end_waits()
 
 
 class PoolKey(NamedTuple):
@@ -103,6 +119,8 @@ class ConnectionPool:
 
     def __init__(self, key: PoolKey, group: _PoolsOfLoop) -> None:
         session = key.session
+        if session is not None and is_of_another_loop(session):
+            raise ConfigurationError(OTHER_LOOP)
         self.loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
         self.owned: bool = session is None
         """Whether the session was made here, and so is closed here."""
@@ -347,6 +365,8 @@ class ConnectionPools:
         for loop, waits in self._waits.items():
             with contextlib.suppress(RuntimeError):  # it is closed
                 loop.call_soon_threadsafe(_end_all, waits)
+        for known in list(self._loops.values()):
+            known.slots.end_waits_soon()
         self._pools.clear()
         for pool in self.live_pools():
             if pool.loop is here:

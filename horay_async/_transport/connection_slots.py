@@ -7,6 +7,8 @@ import contextlib
 from collections import deque
 from collections.abc import Callable
 
+from horay_async.errors import ConfigurationError
+
 CLIENT_CLOSED = "the client is closed: make a new one"
 """What those are told who still wait to send, or begin to."""
 
@@ -37,7 +39,7 @@ class ConnectionSlots:
         return False
 
     async def acquire(self) -> None:
-        """Waits for a slot and acquires it."""
+        """Waits for a slot and acquires it. Raises `ConfigurationError` when the client is closed meanwhile."""
         if self.acquire_nowait():
             return
         if (on_full := self._on_full) is not None:
@@ -51,7 +53,7 @@ class ConnectionSlots:
             if turn.cancelled():
                 with contextlib.suppress(ValueError):  # passed over by now, as it was cancelled
                     self._waiters.remove(turn)
-            else:  # handed over in the same moment: pass it on
+            elif turn.exception() is None:  # handed over in the same moment: pass it on
                 self.release()
             raise
 
@@ -63,3 +65,10 @@ class ConnectionSlots:
                 turn.set_result(None)
                 return
         self._free += 1
+
+    def end_waits(self) -> None:
+        """Has those who wait raise, since the client is closed: who holds a slot may do so for as long as it likes."""
+        while self._waiters:
+            turn = self._waiters.popleft()
+            if not turn.done():
+                turn.set_exception(ConfigurationError(CLIENT_CLOSED))

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from horay_async import ConfigurationError
 from horay_async._transport.connection_slots import ConnectionSlots
 
 pytestmark = pytest.mark.anyio
@@ -63,5 +64,28 @@ async def test_waiter_that_gives_up(when: str) -> None:
         slots.release()
     await second
     assert first.cancelled()
+    slots.release()
+    assert slots.in_use == 0
+
+
+@pytest.mark.parametrize("gives_up", [False, True])
+async def test_waits_that_end(gives_up: bool) -> None:
+    """Whoever waits is told that the client is closed, and has no slot; also where it is cancelled in that moment."""
+    slots = ConnectionSlots(1)
+    await slots.acquire()
+    first, second = await waiting(slots, 2)
+    if gives_up:
+        second.cancel()
+    slots.end_waits()
+    if gives_up:
+        first.cancel()
+    await asyncio.wait([first, second])
+    if gives_up:
+        assert first.cancelled()
+        assert second.cancelled()
+    else:
+        assert isinstance(first.exception(), ConfigurationError)
+        assert isinstance(second.exception(), ConfigurationError)
+    assert slots.in_use == 1
     slots.release()
     assert slots.in_use == 0

@@ -148,6 +148,27 @@ async def test_closing_under_a_waiter(fault_server: FaultServer, connect: Connec
             await call
 
 
+@pytest.mark.parametrize("read", [0, 1])
+async def test_closing_under_a_stream_and_a_waiter(
+    fault_server: FaultServer, connect: Connect, read: int
+) -> None:
+    """What waits for a connection ends, though nobody reads or closes the stream that has it."""
+    fault_server.add(stream(["a", Stall()]))
+    client = connect(max_connections=1)
+    chunks = await client.completions.create(model="m", prompt="p", stream=True)
+    for _ in range(read):
+        await anext(chunks)
+    calls = [asyncio.ensure_future(complete(client)) for _ in range(3)]
+    await asyncio.sleep(0)
+    calls[0].cancel()
+    await client.close()
+    for call in calls[1:]:
+        with pytest.raises(ConfigurationError, match="closed"):
+            await call
+    assert len(fault_server.requests) == 1
+    await chunks.close()
+
+
 async def test_closing_under_a_stream(fault_server: FaultServer, connect: Connect) -> None:
     """A stream that is under way then was cut, and says so with what had come."""
     fault_server.add(stream(["a", Stall()]))
@@ -262,6 +283,21 @@ async def test_own_session_is_used_and_never_closed(
             pass
     assert len(fault_server.connections) == 1
     assert [request.headers.get("X-Own") for request in fault_server.requests] == ["1"] * 3
+
+
+@pytest.mark.internals(True)
+async def test_own_session_on_another_loop(fault_server: FaultServer, connect: Connect) -> None:
+    """It can't be used there, and nothing is sent: the response couldn't be received."""
+
+    def elsewhere(client: AsyncHoray) -> None:
+        with pytest.raises(ConfigurationError, match="the session belongs to another event loop"):
+            asyncio.run(complete(client))
+
+    async with aiohttp.ClientSession() as session, connect(session=session) as client:
+        await complete(client)
+        await asyncio.to_thread(elsewhere, client)
+        await complete(client)
+    assert len(fault_server.requests) == 2
 
 
 async def test_forgotten_client_of_an_own_session(
