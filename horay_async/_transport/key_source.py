@@ -21,6 +21,10 @@ MARGIN = 30.0
 """Seconds before its end at which a key isn't used any more, or a tenth of its time where that is less: a request takes a
 while to reach the server, and clocks differ."""
 
+PATIENCE = 300.0
+"""Seconds after which a plain function that hasn't returned is called once more, since its thread can't be ended: it may wait for
+what never comes. Someone who has to log in is faster.
+"""
 
 WAITS_FOR_ITSELF = (
     "the function for the API key makes a call that asks it for the key, and would wait for itself: use a client of its own "
@@ -61,8 +65,9 @@ class KeyOfLoop:
         # Asks the function; None where nobody waits for it.
         self._task: asyncio.Task[Secret | BaseException] | None = None
         self._waiting = 0  # calls that wait for the task
-        # What a plain function returns, or raises; kept until it does, however many stopped waiting.
+        # What a plain function returns, or raises; kept until it does, however many stopped waiting. And when it was called.
         self._thread: asyncio.Future[tuple[Any, BaseException | None]] | None = None
+        self._called = -math.inf
 
     def current(self) -> Secret | None:
         """The key in use; None where one has to be asked for."""
@@ -112,9 +117,6 @@ class KeyOfLoop:
     async def _provide(self) -> Secret | BaseException:
         """The function's key, or what it raised: each who waits raises an error of its own."""
         _asking.set((*_asking.get(), asyncio.current_task()))
-        time = asyncio.get_running_loop().time
-        asked = time()
-        self.asks += 1
         try:
             provided, raised = await self._returned()
             if raised is not None:
@@ -126,22 +128,36 @@ class KeyOfLoop:
         except Exception as error:  # noqa: BLE001 - the caller's function can raise anything
             return error
         self._key = key
-        self._expires = asked + seconds - min(MARGIN, seconds / 10)
+        self._expires = self._called + seconds - min(MARGIN, seconds / 10)
         return key
 
     async def _returned(self) -> tuple[object, BaseException | None]:
         """What the function returned, or what it raised in a thread: there, an exception that would end this loop is just a failure."""
         function: Any = self._provided.function
         if _is_async(function):
+            self._note_call()
             return await function(), None
-        if self._thread is None:
-            self._thread = in_thread(function, name="horay-api-key")
-        thread = self._thread
-        result, error = await asyncio.shield(thread)
+        if (thread := self._thread) is not None and thread.done() and thread.result()[1]:
+            self._thread = None  # it failed when nobody waited any more: it may not now
+        while True:
+            if self._thread is None:
+                self._note_call()
+                self._thread = in_thread(function, name="horay-api-key")
+            thread = self._thread
+            left = self._called + PATIENCE - asyncio.get_running_loop().time()
+            if (await asyncio.wait({thread}, timeout=max(0.0, left)))[0]:
+                break
+            self._thread = None
+        result, error = thread.result()
         self._thread = None
         if inspect.isawaitable(result):
             result = await cast("Awaitable[object]", result)
         return result, error
+
+    def _note_call(self) -> None:
+        """The function is being called."""
+        self.asks += 1
+        self._called = asyncio.get_running_loop().time()
 
 
 def _is_async(function: Callable[..., Any]) -> bool:

@@ -295,6 +295,50 @@ async def test_function_that_takes_its_time(rotating: Rotating) -> None:
         assert calls == 1
 
 
+async def test_function_that_hangs(rotating: Rotating, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is called once more after a while: what it waited for may be lost, and its thread can't be ended."""
+    monkeypatch.setattr("horay_async._transport.key_source.PATIENCE", 0.05)
+    over, calls = threading.Event(), 0
+
+    def lost() -> str:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            assert over.wait(30)
+            return "a-key-that-is-old"
+        return rotating.valid
+
+    async with client_of(rotating, lost) as client:
+        await complete(client)
+        over.set()
+        await complete(client)
+    assert calls == 2
+
+
+@pytest.mark.parametrize("fails", [True, False])
+async def test_function_that_ends_when_nobody_waits(rotating: Rotating, fails: bool) -> None:
+    """Its key is used; that it failed then says nothing of now."""
+    go, calls = threading.Event(), 0
+
+    def late() -> str:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            assert go.wait(30)
+            if fails:
+                raise OSError("the vault is away")
+        return rotating.valid
+
+    async with client_of(rotating, late) as client:
+        with pytest.raises(APITimeoutError):
+            await client.completions.create(model="m", prompt="p", timeout=0.05)
+        go.set()
+        [thread] = [each for each in threading.enumerate() if each.name == "horay-api-key"]
+        await asyncio.to_thread(thread.join)
+        await complete(client)
+    assert calls == (2 if fails else 1)
+
+
 async def test_nobody_waits_for_a_coroutine_function(rotating: Rotating) -> None:
     """Then it is cancelled too: nothing is left over."""
     ended = asyncio.Event()
