@@ -26,11 +26,11 @@ from horay_async._transport.aiohttp_internals import HTTPResponse
 from horay_async._transport.connection import PendingRequest
 from horay_async._transport.connection_pool import ConnectionPool, pool_key
 from horay_async._transport.failures import chain, map_exception, timed_out
-from horay_async._transport.headers import CommonHeaders, RequestHeaders
+from horay_async._transport.headers import EVENT_STREAM, CommonHeaders, RequestHeaders
 from horay_async._transport.log import LOG
 from horay_async._transport.loops import running_loop
 from horay_async._transport.response import RawResponse
-from horay_async._transport.sender import EVENT_STREAM, JSON, Sender
+from horay_async._transport.sender import JSON, Sender
 from horay_async._transport.wait_for_connection import Reservation, within_deadline
 from horay_async.errors import (
     APIError,

@@ -6,6 +6,9 @@ from typing import NamedTuple
 
 from multidict import CIMultiDict
 
+EVENT_STREAM = "text/event-stream"
+"""The media type of Server-Sent Events."""
+
 ACCEPT_ENCODING = "accept-encoding"
 """The header that is added where a request is sent, and that others may set all the same."""
 

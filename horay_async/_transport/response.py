@@ -30,6 +30,7 @@ from horay_async._transport.connection import (
 )
 from horay_async._transport.connection_pool import ConnectionPool
 from horay_async._transport.failures import chain, map_read_exception, timed_out
+from horay_async._transport.headers import EVENT_STREAM
 from horay_async._transport.loops import call_on
 from horay_async._transport.wait_for_connection import Reservation
 from horay_async.errors import APIError, Clock, Execution
@@ -145,9 +146,14 @@ class RawResponse(Reader):
             if not self.buffered and content.at_eof():
                 self._finish()
                 break
+            # A stream that nobody asked for: its comments are no progress, and it may never be closed.
+            if self.content_type == EVENT_STREAM and b"data: [DONE]" in piece:
+                self.close()
+                break
             now = self.loop.time()
+            is_comment = self.content_type == EVENT_STREAM and piece.lstrip().startswith(b":")
             blank = blank and piece.isspace()
-            if not piece.isspace() or (blank and now < begins_by):
+            if not (piece.isspace() or is_comment) or (blank and now < begins_by):
                 self.waiting_since = now
         return pieces[0] if len(pieces) == 1 else b"".join(pieces), False
 

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from horay_async._transport.key_source import KeySource
 
 JSON = "application/json"
-EVENT_STREAM = "text/event-stream"
 
 USER_AGENT = (
     f"horay-async/{__version__} python/{platform.python_version()} aiohttp/{aiohttp.__version__}"

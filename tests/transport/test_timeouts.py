@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from horay_async import (
+    APIResponseError,
     APIStatusError,
     APITimeoutError,
     AsyncHoray,
@@ -251,6 +252,24 @@ async def test_nothing_but_blanks(fault_server: FaultServer, connect: Connect) -
     async with connect(retries=0, timeout=Timeouts(idle=SOON, first_byte=SOON)) as client:
         clock, failure = await trips(client.completions.create(model="m", prompt="p"))
     assert (clock, failure.execution) == ("idle", "executed")
+
+
+@pytest.mark.parametrize("done", [True, False])
+async def test_comments_of_a_stream_that_nobody_asked_for(
+    fault_server: FaultServer, connect: Connect, done: bool
+) -> None:
+    """They are no progress; and behind `[DONE]` nothing is waited for."""
+    pieces = [PIECE, b"data: [DONE]\n\n"] if done else []
+    pings = [*pieces, Repeat(b": ping\n\n", gap=0.01)]
+    fault_server.add(respond(pings, content_type="text/event-stream", framing="chunked"))
+    async with connect(timeout=Timeouts(idle=30 if done else SOON)) as client:
+        with pytest.raises(APIResponseError if done else APITimeoutError) as raised:
+            await client.chat.completions.create(
+                model="m", messages=[{"role": "user", "content": "?"}]
+            )
+        if done:
+            assert raised.value.partial.choices[0].message.content == "x"
+        assert await client.models.list()
 
 
 async def test_idle_before_the_first_chunk_is_retried(

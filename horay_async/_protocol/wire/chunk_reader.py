@@ -298,7 +298,7 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
         """Counts how `chunk` drifts, and remembers the first field with something unknown in it."""
         error = self._drift.note(found, chunk, context=self._context)
         self._drift_error = self._drift_error or error
-        if any(kind == "unknown" for _, kind in found):
+        if any(kind == "unknown" or path.endswith(".content") for path, kind in found):
             sent = _sent(chunk)
             if self._unrecognised is None:
                 self._unrecognised = unrecognised_in_chunk(sent, type(chunk))

@@ -51,7 +51,7 @@ def split(content: Any, *, whole: bool) -> JSON:
     """The fields of a message that a list of parts, or a single one, makes; none where there is nothing in it. Other objects are the
     text itself, which a gateway has parsed, JSON mode's; but not in a stream, where `whole` is False.
     """
-    if whole and _is_data(content):
+    if whole and is_data(content):
         return {"content": json.dumps(content, ensure_ascii=False, separators=(",", ":"))}
     texts: dict[str, list[str]] = {"content": [], "reasoning_content": [], "refusal": []}
     kept: list[JSON] = []
@@ -96,7 +96,7 @@ def text_of(value: Any) -> str:
     return ""
 
 
-def _is_data(content: Any) -> bool:
+def is_data(content: Any) -> bool:
     """Whether there are objects, and none could be a part."""
     if is_object(content) and content.get("type") is not None:
         return str(content["type"]) not in TYPES

@@ -22,7 +22,7 @@ from typing import Any, cast
 import attrs
 
 from horay_async._json import is_array, is_object
-from horay_async._protocol.wire.content_parts import KEPT, split, text_of
+from horay_async._protocol.wire.content_parts import KEPT, is_data, split, text_of
 from horay_async.models._base import Response
 from horay_async.models._base64 import SCHEMES, data_url
 
@@ -160,7 +160,7 @@ def _unrecognised(choice: JSON, place: str) -> str | None:
         if not value or not isinstance(value, str | list | dict) or name in WITHOUT_CONTENT:
             continue
         read_elsewhere = name in ("logprobs", "text") or (
-            place != "text" and (name in TEXTS or _is_content(name, value))
+            place != "text" and ((name in TEXTS and not is_data(value)) or _is_content(name, value))
         )
         if not read_elsewhere:
             return repr(name[:100])

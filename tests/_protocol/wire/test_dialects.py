@@ -246,6 +246,19 @@ def test_calls_that_cannot_be_read(calls: Any) -> None:
         decoder(ChatCompletion).decode(json.dumps({"choices": [choice]}).encode())
 
 
+@pytest.mark.parametrize("content", [{"city": "Rome"}, [{"city": "Rome"}]])
+def test_streamed_content_that_is_data(content: Any) -> None:
+    """It may be any part of what a gateway has parsed: a stream that holds nothing else is refused, and not an empty text."""
+    source = reader_of(ChatCompletionChunk)
+    choice = {"index": 0, "delta": {"role": "assistant", "content": content}}
+    source.feed(f"data: {json.dumps({'choices': [choice]})}\n\n".encode())
+    end = {"index": 0, "delta": {}, "finish_reason": "stop"}
+    source.feed(f"data: {json.dumps({'choices': [end]})}\n\ndata: [DONE]\n\n".encode())
+    failure = source.take_failure()
+    assert isinstance(failure, APIResponseError)
+    assert "holds nothing that is known, but 'content'" in failure.message
+
+
 def test_text_completion_that_ends_with_a_whole_message() -> None:
     """It is told from one more piece by beginning with all of them."""
     source = reader_of(CompletionChunk)
