@@ -163,8 +163,10 @@ def _save_new(client: horay_async.Horay, picture: horay_async.GeneratedImage, pa
 
 def _tell_place(picture: horay_async.GeneratedImage) -> None:
     """Tells where a picture can be had that isn't saved."""
-    if picture.url[:5].lower() != "data:":
+    if picture.url[:4].lower() == "http":
         note(f"the picture is made, and can be had for a while at {picture.url}")
+        return
+    if not picture.url:
         return
     try:
         with NamedTemporaryFile(
@@ -174,7 +176,7 @@ def _tell_place(picture: horay_async.GeneratedImage) -> None:
     except OSError as error:
         note(f"the picture is made, and what the server sent can't be kept: {error.strerror}")
     else:
-        note(f"the picture is made; what the server sent, a data: URL, is kept in {kept.name}")
+        note(f"the picture is made; what the server sent is kept in {kept.name}")
 
 
 def _name(prompt: str, url: str) -> Path:

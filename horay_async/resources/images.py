@@ -12,7 +12,7 @@ from horay_async._argument_errors import by_position
 from horay_async._protocol.wire.errors import bad_response
 from horay_async._protocol.wire.request import Operation, download
 from horay_async._protocol.wire.size_limits import MAX_IMAGE_BYTES
-from horay_async.errors import ConfigurationError
+from horay_async.errors import APIResponseError, ConfigurationError
 from horay_async.models._base64 import decode_base64
 from horay_async.models.images import GeneratedImage, ImageParams, ImageResponse
 from horay_async.models.options import CallOptions
@@ -70,10 +70,17 @@ class AsyncImages(Resource):
         target = Path(path)
         import asyncio  # noqa: PLC0415 - when it is called it is loaded, and `import horay_async` does without
 
-        if url[:5].lower() == "data:":
-            await asyncio.to_thread(lambda: _write(_decoded(url), target))
-            return target
-        call = self._transport.call(download(url, self._transport.options, options))
+        try:
+            if url[:5].lower() == "data:":
+                await asyncio.to_thread(lambda: _write(_decoded(url), target))
+                return target
+            request = download(url, self._transport.options, options)
+        except ConfigurationError as error:
+            if isinstance(image, str):
+                raise
+            problem = f"the response has a picture that can't be used: {error}"
+            raise APIResponseError(problem, execution="executed") from error
+        call = self._transport.call(request)
 
         async def receive(response: RawResponse) -> bytes:
             body, over = await response.read(MAX_IMAGE_BYTES)

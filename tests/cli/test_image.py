@@ -159,7 +159,7 @@ def test_picture_in_the_response_that_cannot_be_saved(
     monkeypatch.setattr("tempfile.tempdir", str(folder))
     fault_server.add(image(url, fault_server.picture_url))
     result = horay("image", "x")
-    assert result.exit_code == ExitCode.USAGE
+    assert result.exit_code == ExitCode.BROKEN
     (kept,) = folder.glob("horay-*.txt")
     assert kept.read_text() == url
     assert str(kept) in result.stderr

@@ -405,6 +405,12 @@ async def test_pictures_in_other_forms(
         fault_server.add(json_response({"images": [{"b64_json": "aGk="}]}))
         (image,) = (await client.images.generate(**GENERATE)).images
         assert image.url == "data:application/octet-stream;base64,aGk="
+        for bad in (image, GeneratedImage(url=""), GeneratedImage(url="file:///picture.png")):
+            with pytest.raises(
+                APIResponseError, match="has a picture that can't be used"
+            ) as raised:
+                await client.images.save(bad, tmp_path / "x.png")
+            assert raised.value.execution == "executed"
         for url in ("data:image/png;base64,!", "data:image/png,x", "data:text/plain;base64,aGk="):
             with pytest.raises(ConfigurationError, match="holds no picture"):
                 await client.images.save(url, tmp_path / "x.png")
