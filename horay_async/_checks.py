@@ -120,7 +120,9 @@ def check_statuses(value: Iterable[int]) -> frozenset[int]:
             return frozenset(statuses)
     except TypeError:
         pass  # not even a list
-    raise ConfigurationError(f"the statuses of a retry policy must be integers; got {value!r}")
+    raise ConfigurationError(
+        f"the statuses of a retry policy must be a set of integers, such as {{429, 503}}; got {value!r}"
+    )
 
 
 def check_key(value: object, *, name: str = "the API key") -> str:

@@ -200,6 +200,9 @@ class RequestFile:
                 yield number, text, line
 
 
+_TABLE = re.compile(rb"[\w\"][^{}\[\]:]*[,;\t]")
+"""How the first line of a table begins, as in CSV."""
+
 _SEVERAL_LINES = re.compile(rb"(\[)\s*(?:\{|$)|\{\s*$")
 """The first line of JSON that isn't one object a line."""
 
@@ -209,7 +212,9 @@ def _other_form(first: bytes) -> str | None:
     if first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "this is UTF-16, which Windows PowerShell's `>` writes: save it as UTF-8"
     if (form := _SEVERAL_LINES.match(first)) is None:
-        return None
+        if _TABLE.match(first) is None:
+            return None
+        return f"this looks like a table (CSV), not JSON: make each row a line such as {EXAMPLE}"
     what, jq = ("a JSON array", ".[]") if form[1] else ("JSON on several lines", ".")
     return f"this is {what}: write one object a line (`jq -c '{jq}'` does that)"
 

@@ -229,8 +229,8 @@ class ResultFile:
 
     def _not_a_result_error(self, number: int, error: Exception) -> BatchFileError:
         return BatchFileError(
-            f"{self._path}, line {number}: not a line of a batch's results: {error}; to leave that file as "
-            "it is, write to another one",
+            f"{self._path}, line {number}: not a line of a batch's results: {error}; take that line out to go "
+            "on with the rest, or write to another file",
             path=str(self._path),
             line=number,
         )

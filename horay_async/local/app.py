@@ -199,15 +199,17 @@ class Service:
                     response = response or await _open_stream(request)
                     for choice in builder.choices(index, event):
                         await response.write(_sse(builder.chunk(choice)))
+                response = response or await _open_stream(request)
+                if call.include_usage:
+                    await response.write(_sse(builder.usage_chunk()))
+                await response.write(b"data: [DONE]\n\n")
             except ApiProblem as problem:
                 if response is None:
                     raise
                 await response.write(_sse(problem.body()))
-                return response
-            response = response or await _open_stream(request)
-            if call.include_usage:
-                await response.write(_sse(builder.usage_chunk()))
-            await response.write(b"data: [DONE]\n\n")
+            except ConnectionResetError:  # the client has left
+                if response is None:
+                    raise
             return response
 
     async def images(self, request: web.Request) -> web.Response:

@@ -41,8 +41,11 @@ def _check_place(_: object, attribute: attrs.Attribute[Any], value: object) -> N
 
 def _check_wait(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
     """Seconds, or a gate."""
-    if not isinstance(value, int | float | Gate) or isinstance(value, bool):
-        raise TypeError(f"{attribute.name} must be a number of seconds, or a Gate; got {value!r}")
+    is_seconds = isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
+    if not (is_seconds or isinstance(value, Gate)):
+        raise TypeError(
+            f"{attribute.name} must be a number of seconds, 0 or above, or a Gate; got {value!r}"
+        )
 
 
 def _one_of(literal: object) -> Callable[[object, attrs.Attribute[Any], object], None]:

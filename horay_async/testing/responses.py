@@ -7,7 +7,7 @@ import re
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from http import HTTPStatus
-from typing import Any, Literal, TypedDict, Unpack
+from typing import Any, Literal, TypedDict, Unpack, cast
 
 import attrs
 
@@ -125,6 +125,8 @@ def respond(
 ) -> ScriptedResponse:
     """An HTTP/1.1 response. A body of several pieces is sent piece by piece, with other steps between."""
     check_options(options)
+    if not isinstance(cast("object", status), int):
+        raise TypeError(f"status must be a number such as 503; got {status!r}")
     framing = options.get("framing", "length")
     if isinstance(body, str):
         body = body.encode()

@@ -35,7 +35,7 @@ class Planned:
 
     def fits(self, method: str, path: str) -> bool:
         """Whether it is for such a request."""
-        if self.method not in (None, method):
+        if self.method is not None and self.method.upper() != method:
             return False
         if self.path is None:
             return not isinstance(self.scripted, str | Reply) or path in TEXT_PATHS

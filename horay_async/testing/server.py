@@ -11,7 +11,7 @@ import weakref
 from collections.abc import Sequence
 from concurrent.futures import Future
 from functools import partial
-from typing import TYPE_CHECKING, Self, Unpack
+from typing import TYPE_CHECKING, Self, Unpack, get_args
 
 from horay_async._suggestions import no_attribute
 from horay_async.testing._connection import BASE_PATH, RequestHandler
@@ -138,6 +138,10 @@ class FaultServer(Recorder):
 
     def on_connect(self, fault: ConnectFault, *, times: int = 1) -> None:
         """Turns away the next connections."""
+        if fault not in get_args(ConnectFault):
+            raise ValueError(
+                f"fault must be one of {', '.join(get_args(ConnectFault))}; got {fault!r}"
+            )
         self._script.connect_faults.extend(fault for _ in range(times))
 
     @property

@@ -68,7 +68,11 @@ def signature_of(function: Callable[..., Any], name: str) -> Signature:
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             raise TypeError(f"the tool {name} can't take {parameter}: name each parameter")
         if parameter.name not in hints:
-            raise TypeError(f"the tool {name} needs a type hint for its parameter {parameter.name}")
+            bound = ": make a tool of the method of an object, tool(thing.method)"
+            raise TypeError(
+                f"the tool {name} needs a type hint for its parameter {parameter.name}"
+                f"{bound if parameter.name == 'self' else ''}"
+            )
         hint: Any = hints[parameter.name]
         default: dict[str, Any] = {}
         if parameter.default is not parameter.empty:

@@ -139,6 +139,14 @@ def test_other_form_of_json(path: Path, text: str, told: str) -> None:
     assert caught.value.line == 2
 
 
+@pytest.mark.parametrize("first", ["id,prompt", '"id";"prompt"', "id\tprompt"])
+def test_table(path: Path, first: str) -> None:
+    """So is a file of rows."""
+    write(path, first, "\n", "1,Hi", "\n")
+    with pytest.raises(BatchFileError, match="looks like a table"):
+        RequestFile(path, IdTable()).index()
+
+
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be"])
 def test_utf_16(path: Path, encoding: str) -> None:
     """A file that Windows PowerShell wrote is named as what it is."""

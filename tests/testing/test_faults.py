@@ -237,7 +237,8 @@ def test_faults_name_the_response(server: FaultServer, raw_client: RawClient) ->
         (lambda: testing.Cut(3, by="reset"), 'by must be "fin" or "rst"; got \'reset\''),
         (lambda: testing.CloseUnderNext("reset"), 'by must be "fin" or "rst"'),
         (lambda: testing.Hang(3, within="head"), 'within must be "response" or "body"'),
-        (lambda: testing.Delay("3"), "by must be a number of seconds, or a Gate"),
+        (lambda: testing.Delay("3"), "by must be a number of seconds, 0 or above, or a Gate"),
+        (lambda: Delay(-1), "by must be a number of seconds, 0 or above, or a Gate"),
         (lambda: BERLIN.with_faults(testing.Cut), "a fault must be one of Cut"),
         (
             lambda: BERLIN.with_faults(Cut(1000)),

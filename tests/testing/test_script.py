@@ -44,7 +44,7 @@ def test_in_line(server: FaultServer, raw_client: RawClient) -> None:
 
 def test_for_a_method_and_a_path(server: FaultServer, raw_client: RawClient) -> None:
     """A response waits for the request it is meant for; others pass it."""
-    server.add(respond("get"), method="GET")
+    server.add(respond("get"), method="get")
     server.add(respond("user"), path="/user/info")
     server.add(respond("any"))
     assert body(raw_client) == b"any"
@@ -151,6 +151,11 @@ WRONG: list[tuple[Callable[[Any], object], str]] = [
     (
         lambda _: testing.chat("a", staus=201),
         "unknown response option 'staus'; the options are coding",
+    ),
+    (lambda _: testing.error("429"), "status must be a number such as 503; got '429'"),
+    (
+        lambda server: server.on_connect("refuse"),
+        "fault must be one of reset, fin, stall, old_tls; got 'refuse'",
     ),
     (lambda _: testing.chat(["a"]), "a response is made of texts; got ['a']"),
     (lambda _: testing.stream(["a", {}]), "got {}"),

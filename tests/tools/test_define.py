@@ -237,6 +237,14 @@ def unresolved(x: int) -> None:
 unresolved.__annotations__["x"] = "Nowhere"
 
 
+class Looker:
+    """Has a method, which is a tool where it is an object's."""
+
+    def look(self, what: str) -> str:
+        """Looks."""
+        return what
+
+
 def bytewise(x: bytes) -> None:
     """Takes what JSON can't hold."""
 
@@ -246,6 +254,10 @@ def bytewise(x: bytes) -> None:
     [
         (anything, r"the tool anything can't take \*\*_: 'int': name each parameter"),
         (unhinted, "the tool unhinted needs a type hint for its parameter x"),
+        (
+            Looker.look,
+            r"the tool look needs a type hint for its parameter self: make a tool of the method of an object, tool\(thing",
+        ),
         (unresolved, "a type hint of the tool unresolved can't be resolved: .*Nowhere"),
         (bytewise, r"^bytewise\.x: <class 'bytes'> has no JSON schema"),
     ],

@@ -260,7 +260,7 @@ async def test_comments_of_a_stream_that_nobody_asked_for(
 ) -> None:
     """They are no progress; and behind `[DONE]` nothing is waited for."""
     pieces = [PIECE, b"data: [DONE]\n\n"] if done else []
-    pings = [*pieces, Repeat(b": ping\n\n", gap=0.01)]
+    pings: list[Any] = [*pieces, Repeat(b": ping\n\n", gap=0.01)]
     fault_server.add(respond(pings, content_type="text/event-stream", framing="chunked"))
     async with connect(timeout=Timeouts(idle=30 if done else SOON)) as client:
         with pytest.raises(APIResponseError if done else APITimeoutError) as raised:

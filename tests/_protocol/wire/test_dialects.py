@@ -252,7 +252,7 @@ def test_streamed_content_that_is_data(content: Any) -> None:
     source = reader_of(ChatCompletionChunk)
     choice = {"index": 0, "delta": {"role": "assistant", "content": content}}
     source.feed(f"data: {json.dumps({'choices': [choice]})}\n\n".encode())
-    end = {"index": 0, "delta": {}, "finish_reason": "stop"}
+    end: Any = {"index": 0, "delta": {}, "finish_reason": "stop"}
     source.feed(f"data: {json.dumps({'choices': [end]})}\n\ndata: [DONE]\n\n".encode())
     failure = source.take_failure()
     assert isinstance(failure, APIResponseError)
