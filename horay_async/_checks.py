@@ -85,7 +85,7 @@ def check_delay(policy: object, value: Any) -> None:
 
 
 def _is_whole(value: object, lowest: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= lowest
+    return isinstance(value, int) and not isinstance(value, bool) and lowest <= value <= LARGEST
 
 
 def check_count(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:

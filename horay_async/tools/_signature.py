@@ -49,7 +49,12 @@ def signature_of(function: Callable[..., Any], name: str) -> Signature:
     docs = parse_docstring(inspect.getdoc(function) or "")
     # First: from Python 3.14 on, `signature` evaluates the hints as well, and explains no failure.
     hints = _hints(function, name)
-    parameters = inspect.signature(function).parameters
+    try:
+        parameters = inspect.signature(function).parameters
+    except ValueError as error:  # of what is written in C
+        raise TypeError(
+            f"the tool {name} has no signature: make a tool of a function with type hints that calls it"
+        ) from error
     for described in docs.arguments.keys() - parameters.keys():
         meant = did_you_mean(described, parameters.keys() - docs.arguments.keys()).rstrip()
         text = (

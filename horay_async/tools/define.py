@@ -167,7 +167,7 @@ def tool(
 
     Its parameters' type hints become the schema, its docstring the descriptions: the text up to the first
     section is the tool's, entries under `Args:` (or in Sphinx's or NumPy's form) are the parameters'. A
-    parameter with a default may be null, and then has its default. Coroutine functions are awaited, plain
+    parameter with a default may be null, and then has its default, unless null is a value of its own, as of `int | None`. Coroutine functions are awaited, plain
     ones run in a thread. An attrs class, a dataclass or a pydantic model does as well: it is made of the
     arguments.
     """

@@ -258,6 +258,7 @@ def bytewise(x: bytes) -> None:
             Looker.look,
             r"the tool look needs a type hint for its parameter self: make a tool of the method of an object, tool\(thing",
         ),
+        (int, "the tool int has no signature: make a tool of a function with type hints"),
         (unresolved, "a type hint of the tool unresolved can't be resolved: .*Nowhere"),
         (bytewise, r"^bytewise\.x: <class 'bytes'> has no JSON schema"),
     ],
