@@ -297,6 +297,10 @@ class RequestLimiter:
         del self._queues[key]
         return None
 
+    def seconds_to_reset(self, tokens: float, now: float) -> float:
+        """Seconds until the server's windows, as its headers tell them, admit a request of so many tokens."""
+        return self._windows.wait(tokens, now)
+
     def _shared_wait(self, tokens: float, now: float) -> float:
         """Seconds until the client's own limits, and the server's windows, admit a request."""
         if self.overload.in_flight >= self._concurrency.limit:

@@ -109,6 +109,7 @@ class RequestSender:
         wait_limit = WaitLimit(self._began, since, settings.give_up_after)
         if since < self._batch_limiter.not_before <= wait_limit.until:
             self._note_pause()
+        self._note_window(work.tokens)
         if not await self._batch_limiter.acquire(request, wait_limit):
             return None
         attempt_limiter = work.request.limiter = BatchAttemptLimiter(
@@ -152,6 +153,7 @@ class RequestSender:
         meta.attempts = tuple(work.attempts)
         if (used := self._batch_limiter.limiter.learn(work.size, response)) is not None:
             self._correct(used - work.tokens, now)
+        self._note_window(work.tokens)
         if work.parse is not None:
             try:
                 response = work.parse(response, clean=self._transport.clean)
@@ -235,11 +237,23 @@ class RequestSender:
     def _note_pause(self) -> None:
         """Learns that the server has asked to wait, another batch perhaps."""
         until, error = self._batch_limiter.not_before, self._batch_limiter.last_error
-        seconds = until - self._clock()
-        if seconds < TOLD_AFTER or error is None:
+        if error is not None:
+            asked = getattr(error, "retry_after", None) or 0
+            self._tell_pause(
+                until - self._clock(), error.message.removesuffix(asked_to_wait(asked))
+            )
+
+    def _note_window(self, tokens: float) -> None:
+        """Learns whether the server's headers say that it takes no more requests like this one before a time."""
+        seconds = self._batch_limiter.limiter.seconds_to_reset(tokens, self._clock())
+        self._tell_pause(seconds, "its headers say that what is left until then doesn't suffice")
+
+    def _tell_pause(self, seconds: float, reason: str) -> None:
+        """Has the progress, and once the log, say that nothing is sent for so many seconds; not of short ones."""
+        if seconds < TOLD_AFTER:
             return
-        asked = getattr(error, "retry_after", None) or 0
-        self.progress.set_pause(seconds, error.message.removesuffix(asked_to_wait(asked)))
+        self.progress.set_pause(seconds, reason)
+        until = self._clock() + seconds
         if until - self._pause_logged >= TOLD_AFTER:
             self._pause_logged = until
             LOG.warning("%s", self.progress.pause)

@@ -276,6 +276,36 @@ async def test_asked_wait_is_told(
     assert run.progress.pause is None
 
 
+@pytest.mark.parametrize("concurrency", [1, 4])
+async def test_wait_for_a_reset_is_told(
+    stub: Stub,
+    batch: AsyncBatch,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    concurrency: int,
+) -> None:
+    """So is one that the headers of a success ask for."""
+    monkeypatch.setattr(sender, "TOLD_AFTER", 0.5)
+    left = {"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "1s"}
+
+    def reply(body: Json) -> web.Response:
+        response = completion(body)
+        if len(stub.requests) == 1:
+            response.headers.update(left)
+        return response
+
+    stub.reply = reply
+    run = batch.run(lines(8), concurrency=concurrency)
+    running = asyncio.create_task(results_of(run))
+    await until(lambda: run.progress.pause)
+    seen = run.progress.pause
+    assert all(result.error is None for result in await running)
+    told = r"the server asks to wait until \d\d:\d\d:\d\d \(its headers say that what is left .*\)"
+    assert re.fullmatch(told, str(seen))
+    assert [re.fullmatch(told, each) is not None for each in caplog.messages] == [True]
+    assert run.progress.pause is None
+
+
 @pytest.mark.parametrize("status", [429, 503])
 async def test_refused_requests_are_sent_again(stub: Stub, batch: AsyncBatch, status: int) -> None:
     """However often, with the same key, and no retries of the policy used up."""
