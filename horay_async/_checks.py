@@ -129,6 +129,10 @@ def check_key(value: object, *, name: str = "the API key") -> str:
     """An API key that can stand in a header; `name` is what errors call it."""
     if not isinstance(value, str):
         raise ConfigurationError(f"{name} must be a string, not {type(value).__name__}")
+    if value[:7].lower() == "bearer ":
+        raise ConfigurationError(
+            f"{name} begins with 'Bearer ', which is added to it: leave that out"
+        )
     if not value.isascii() or not value.isprintable() or " " in value:
         raise ConfigurationError(
             f"{name} holds a line break, a space or another character that can't stand in a "
@@ -187,7 +191,9 @@ def check_proxy(value: Any) -> str | None:
     """The URL of a proxy, or None."""
     url: str | None = _plain_url(value)
     if url is not None and http_url(url) is None:
-        raise ConfigurationError("proxy must be a URL such as 'http://proxy.example:3128'")
+        raise ConfigurationError(
+            "proxy must be a URL such as 'http://proxy.example:3128', of an HTTP proxy, not of SOCKS"
+        )
     return url
 
 

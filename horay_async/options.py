@@ -271,8 +271,9 @@ class ClientOptions(FrozenRecord):
             is_loopback(parts.hostname or "") and (proxy is None or is_loopback(proxy))
         )
         if insecure and not self.allow_insecure_http:
+            through = f" through the proxy {proxy}" if is_loopback(parts.hostname or "") else ""
             raise ConfigurationError(
-                f"base_url {self.base_url!r} would send the API key over plain HTTP: use https://, or "
+                f"base_url {self.base_url!r} would send the API key over plain HTTP{through}: use https://, or "
                 "pass allow_insecure_http=True where the network is trusted"
             )
 

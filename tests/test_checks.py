@@ -10,7 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from horay_async import Limits, RetryPolicy, Timeouts
-from horay_async._checks import CONNECTION_FIELDS, check_headers, http_url, is_loopback
+from horay_async._checks import (
+    CONNECTION_FIELDS,
+    check_headers,
+    check_key,
+    check_proxy,
+    http_url,
+    is_loopback,
+)
 from horay_async.errors import ConfigurationError
 
 
@@ -152,3 +159,16 @@ def test_headers_twice() -> None:
     """Names of headers have no case: which of two was meant is anybody's guess."""
     with pytest.raises(ConfigurationError, match="extra_headers holds 'x-a' twice"):
         check_headers({"X-A": "1", "x-a": "2"}, "extra_headers")
+
+
+@pytest.mark.parametrize("key", ["Bearer sk-1", "bearer sk-1"])
+def test_key_with_its_scheme(key: str) -> None:
+    """A key that was copied out of a header says so."""
+    with pytest.raises(ConfigurationError, match="begins with 'Bearer ', which is added to it"):
+        check_key(key)
+
+
+def test_proxy_of_socks() -> None:
+    """It is none that can be used."""
+    with pytest.raises(ConfigurationError, match="of an HTTP proxy, not of SOCKS"):
+        check_proxy("socks5://127.0.0.1:1080")

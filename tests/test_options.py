@@ -226,7 +226,7 @@ def test_plain_http_through_a_proxy() -> None:
     """A proxy on another machine would see the key, wherever it goes."""
     here, elsewhere = "http://localhost:3128", "http://p.example:3128"
     assert options(base_url="http://localhost", proxy=here).proxy == here
-    with pytest.raises(ConfigurationError, match="plain HTTP"):
+    with pytest.raises(ConfigurationError, match=r"plain HTTP through the proxy p\.example: "):
         options(base_url="http://localhost", proxy=elsewhere)
     assert options(base_url="https://h.example", proxy=elsewhere).proxy == elsewhere
 

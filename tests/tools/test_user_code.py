@@ -496,6 +496,20 @@ async def test_other_softwares_tools(
     assert asked(fault_server.requests[1])[-2:] == [("tool", "sunny: {}")] * 2
 
 
+@pytest.mark.parametrize("made", [{"type": "function"}, None, plain_weather])
+async def test_other_softwares_tool_that_is_none(connect: Connect, made: Any) -> None:
+    """It would be taken for a tool that can't be run here, or for something else."""
+
+    class Other:
+        def __horay_tool__(self) -> Any:
+            return made
+
+    async with connect() as client:
+        tools: Any = [Other()]
+        with pytest.raises(TypeError, match=r"an object of type .*Other must be a Tool, such as"):
+            client.chat.completions.run_tools(model="m", messages=QUESTION, tools=tools)
+
+
 # --- approval
 
 

@@ -110,7 +110,8 @@ def asked_to_wait(seconds: float) -> str:
 
 def _is_of_model(parsed: ErrorBody) -> bool:
     """Whether it is a model that wasn't found, and so the path was."""
-    return "model" in f"{parsed.message} {parsed.code}".lower()
+    told = f"{parsed.message} {parsed.code}".lower()
+    return "model" in told.replace("/models", "")  # of which the path speaks
 
 
 def envelope_failure(body: bytes, *, context: ErrorContext) -> APIStatusError:

@@ -47,6 +47,7 @@ def refused(status: int, body: bytes = b"", *, reason: str = "", **headers: str)
         (404, b'{"detail": "Not Found"}', "https://h.example", True),
         (404, b"404 page not found", "https://h.example/api", True),
         (405, b"", "http://127.0.0.1:1", True),
+        (404, b'{"error": {"message": "there is no /models here"}}', "http://127.0.0.1:1", True),
         (404, b'{"detail": "Not Found"}', "https://h.example/v1", False),
         (404, b"", "https://h.example/api/v1beta", False),
         (404, b"", None, False),
