@@ -76,6 +76,7 @@ class BatchRequest(Generic[ResponseT_co]):
             response_format: The form that the response must have: a class to parse it into, or the API's JSON form.
         """
         check_parameter_names(params, ChatParams)
+        chat.adapt_tools(params)
         parse = None
         if not isinstance(params.get("response_format", {}), Mapping | None):
             parse = chat.parser_of(params)

@@ -57,7 +57,7 @@ class AsyncChatCompletions(Resource):
         """
         if positional:
             raise by_position(self.create, positional)
-        _adapt_tools(params)
+        adapt_tools(params)
         if stream is not False and is_true("stream", stream):
             return await self._stream(CREATE, params)
         return await self._response(CREATE, params)
@@ -84,7 +84,7 @@ class AsyncChatCompletions(Resource):
         """
         if positional:
             raise by_position(self.stream, positional)
-        _adapt_tools(params)
+        adapt_tools(params)
         into = params.get("response_format")
         if into is None or isinstance(into, Mapping):
             return self._typed_events(CREATE, params)
@@ -174,7 +174,7 @@ class AsyncChatCompletions(Resource):
             raise TypeError(f"max_total_tokens must be at least 1, not {max_total_tokens}")
         if approve is not None and not callable(approve):
             raise TypeError(f"approve must be a function, not {approve!r}")
-        given = _adapt_tools(params)
+        given = adapt_tools(params)
         tools = _by_name(given)
         if max_total_tokens is not None:
             asked: Any = {"include_usage": True, **(params.get("stream_options") or {})}
@@ -215,14 +215,14 @@ def parser_of(params: dict[str, Any]) -> partial[ParsedCompletion[Any]]:
     from horay_async._protocol.structured.parse import parse_completion  # noqa: PLC0415 - see `stream`
     from horay_async._protocol.structured.schema import response_format  # noqa: PLC0415 - see `stream`
 
-    _adapt_tools(params)
+    adapt_tools(params)
     into = params.pop("response_format", None)
     if into is not None:
         params["response_format"] = response_format(into)
     return partial(parse_completion, into=into, tools=_argument_classes(params.get("tools")))
 
 
-def _adapt_tools(params: Any) -> Sequence[Any]:
+def adapt_tools(params: Any) -> Sequence[Any]:
     """Puts `Tool`s in the place of other software's tools, and the API's form in the place of a tool's name in `tool_choice`.
     Returns the tools.
     """

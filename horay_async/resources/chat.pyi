@@ -1060,6 +1060,11 @@ class AsyncChatCompletions(Resource):
 def parser_of(params: dict[str, Any]) -> partial[ParsedCompletion[Any]]:
     """Puts the schema of the class that is given as `response_format` in its place, and returns what parses a response into it."""
 
+def adapt_tools(params: Any) -> Sequence[Any]:
+    """Puts `Tool`s in the place of other software's tools, and the API's form in the place of a tool's name in `tool_choice`.
+    Returns the tools.
+    """
+
 class AsyncChat(Resource):
     """The chat operations."""
 

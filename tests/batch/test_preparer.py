@@ -39,6 +39,7 @@ from horay_async.resources.chat import AsyncChatCompletions
 from horay_async.resources.completions import AsyncCompletions
 from horay_async.resources.embeddings import AsyncEmbeddings
 from horay_async.resources.images import AsyncImages
+from horay_async.tools.define import Tool
 
 from .conftest import line
 
@@ -329,3 +330,30 @@ def test_signatures_name_each_parameter(make: Any, method: Any) -> None:
     assert named == of_method | {"custom_id"}
     text = inspect.getdoc(make) or ""
     assert all(f"\n    {name}: " in text for name in named)
+
+
+@pytest.mark.parametrize("parsed", [False, True])
+def test_tools_of_a_request(parsed: bool) -> None:
+    """They are those that the calls take: other software's too, and one of them, or its name, as `tool_choice`."""
+
+    class Weather:
+        def __horay_tool__(self) -> Tool[..., Any]:
+            return Tool.from_schema("weather", "", {"type": "object"}, str)
+
+    @attrs.define
+    class Verdict:
+        kind: str
+
+    asked: Any = {**CHAT, "tools": [Weather()]}
+    if parsed:
+        asked["response_format"] = Verdict
+    made = [
+        BatchRequest.chat(**asked, tool_choice=choice)
+        for choice in ("weather", Weather().__horay_tool__(), "auto")
+    ]
+    form = {"type": "function", "function": {"name": "weather"}}
+    sent = [body_of(prepare(request)) for request in made]
+    assert [body["tool_choice"] for body in sent] == [form, form, "auto"]
+    for body in sent:
+        [tool] = body["tools"]
+        assert tool["function"]["name"] == "weather"
