@@ -30,7 +30,7 @@ class SetAside:
     The server refuses the key or its balance, it can't be reached, or there is no key. Such a request has no result until it is
     known whether other requests get past the error:
 
-    1. One gets past it. Then those here are sent again, and what they meet after that is their own result.
+    1. One gets past it. Then those here are sent again, and if they meet the same once more, it is their own result.
     2. None does. Once enough of them are here, no more are sent (`stops_sending`). When those under way have ended as well, or
        the source has, the run ends with the error, and those here stay without results: the next run of a file sends them.
     3. Nothing goes on without them: the source waits for their results, or in order all other results do. Then the error
@@ -56,8 +56,9 @@ class SetAside:
 
     def takes(self, work: WorkItem, error: HorayError, now: float, *, reached: bool) -> bool:
         """Whether a request that met `error` just now belongs here. `reached` is whether the server has ever responded."""
-        passed = work.was_set_aside or self._is_passed(Unfinished(work, error, now), reached)
-        return not passed and self._may_be_all is not None and self._may_be_all(error)
+        if self._may_be_all is None or self._is_passed(Unfinished(work, error, now), reached):
+            return False
+        return self._may_be_all(error)
 
     def add(self, work: WorkItem, error: HorayError, now: float) -> None:
         """Keeps a request that met `error` just now."""
@@ -67,10 +68,10 @@ class SetAside:
         """Gives out those whose error another request got past: they are to be sent again."""
         waiting = self.pop_all()
         self.unfinished = [one for one in waiting if not self._is_passed(one, reached)]
-        passed = [one.work for one in waiting if self._is_passed(one, reached)]
-        for work in passed:
-            work.was_set_aside = True
-        return passed
+        passed = [one for one in waiting if self._is_passed(one, reached)]
+        for work, error, _ in passed:
+            work.too_dear = isinstance(error, InsufficientBalanceError)
+        return [one.work for one in passed]
 
     def pop_all(self) -> list[Unfinished]:
         """Gives out all, to become results with their errors."""
@@ -101,5 +102,5 @@ class SetAside:
 
     def _is_passed(self, one: Unfinished, reached: bool) -> bool:
         if isinstance(one.error, InsufficientBalanceError):
-            return self.latest_success >= one.since
+            return one.work.too_dear or self.latest_success >= one.since
         return self.key_accepted if is_refused_key(one.error) else reached

@@ -41,8 +41,8 @@ class WorkItem:
     """When it was first sent."""
     put_off_since: float | None = None
     """When it was first put off."""
-    was_set_aside: bool = False
-    """Whether it is sent again because others got past an error that might have been every request's (`SetAside`)."""
+    too_dear: bool = False
+    """Whether it was refused for the balance, and others that were sent later weren't (`SetAside`)."""
     last_error: APIError | None = None
     """What it met when it was sent last."""
 

@@ -37,7 +37,7 @@ CREATE: Final = Operation(
 )
 
 
-CHOICES = frozenset({"auto", "none", "required"})
+CHOICES = ("auto", "none", "required")
 """What `tool_choice` may be beside a tool."""
 
 
@@ -237,10 +237,11 @@ def adapt_tools(params: Any) -> Sequence[Any]:
 
         params["tools"] = tools = [as_tool(each) for each in tools]
     choice: Any = params.get("tool_choice")
-    if isinstance(choice, ToolBase):
-        choice = _name(choice)
-    if isinstance(choice, str) and choice not in CHOICES and choice in map(_name, tools):
-        params["tool_choice"] = {"type": "function", "function": {"name": choice}}
+    is_tool = isinstance(choice, ToolBase)
+    is_name = isinstance(choice, str) and choice not in CHOICES
+    if is_tool or (is_name and choice in map(_name, tools)):
+        name = _name(choice) if is_tool else choice
+        params["tool_choice"] = {"type": "function", "function": {"name": name}}
     return tools
 
 

@@ -242,8 +242,9 @@ def _are_faults(_: object, attribute: attrs.Attribute[Any], given: tuple[Fault, 
 def _are_calls(_: object, attribute: attrs.Attribute[Any], given: tuple[Any, ...]) -> None:
     for call in given:
         match call:
-            case (str(), str() | Mapping()):
-                pass
+            case (str(name), str() | Mapping()) if name:
+                if not isinstance(call[1], str):
+                    json.dumps(call[1], allow_nan=False)  # raises for what JSON can't hold
             case _:
                 raise TypeError(
                     f'a call is a name and arguments, ("weather", {{"city": "Rome"}}); got {call!r}'

@@ -48,6 +48,12 @@ def _check_wait(_: object, attribute: attrs.Attribute[Any], value: object) -> No
         )
 
 
+def _is_some(_: object, attribute: attrs.Attribute[Any], value: int | None) -> None:
+    """A number of at least 1, or None."""
+    if value is not None and value < 1:
+        raise ValueError(f"{attribute.name} must be at least 1; got {value!r}")
+
+
 def _one_of(literal: object) -> Callable[[object, attrs.Attribute[Any], object], None]:
     """Checks that a value is one that a `Literal` has."""
     allowed = get_args(literal)
@@ -100,11 +106,11 @@ class Split(AnyFault):
 
     at: Sequence[int] = ()
     """Where to split, in bytes."""
-    every: int | None = attrs.field(default=None, kw_only=True)
+    every: int | None = attrs.field(default=None, kw_only=True, validator=_is_some)
     """Bytes of each piece."""
     seed: int | None = attrs.field(default=None, kw_only=True)
     """Splits at random places, the same for the same seed."""
-    pieces: int = attrs.field(default=8, kw_only=True)
+    pieces: int = attrs.field(default=8, kw_only=True, validator=_is_some)
     """How many pieces a `seed` makes."""
     gap: float = attrs.field(default=0.001, kw_only=True)
     """Seconds between two pieces."""

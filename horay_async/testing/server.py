@@ -117,6 +117,8 @@ class FaultServer(Recorder):
 
     def call_tools(self, *calls: ScriptedCall, **options: Unpack[MessageOptions]) -> None:
         """Puts calls of tools in line, for the next request of a chat, streamed or whole: `call_tools(("weather", {"city": "Rome"}))`."""
+        if not calls:
+            raise TypeError('call_tools takes the calls: call_tools(("weather", {"city": "Rome"}))')
         self.add(Reply("", calls=calls, options=options))
 
     def add(self, *responses: Scripted, method: str | None = None, path: str | None = None) -> None:

@@ -87,6 +87,15 @@ def test_success_of_a_later_request_gets_past_an_exhausted_balance() -> None:
     assert set_aside.takes(work(), exhausted(), NOW + 1, reached=True)
 
 
+def test_refused_key_doesnt_make_a_request_too_dear() -> None:
+    """What got past a refused key says nothing of the balance, which may end later."""
+    set_aside = filled(refused())
+    set_aside.key_accepted = True
+    (passed,) = set_aside.pop_passed(reached=True)
+    assert set_aside.takes(passed, exhausted(), NOW + 1, reached=True)
+    assert not set_aside.takes(passed, refused(), NOW + 1, reached=True)
+
+
 def test_one_that_cant_be_sent_stops_sending() -> None:
     """Nothing is known of the server then."""
     assert not filled().stops_sending

@@ -238,6 +238,8 @@ def test_faults_name_the_response(server: FaultServer, raw_client: RawClient) ->
         (lambda: testing.CloseUnderNext("reset"), 'by must be "fin" or "rst"'),
         (lambda: testing.Hang(3, within="head"), 'within must be "response" or "body"'),
         (lambda: testing.Delay("3"), "by must be a number of seconds, 0 or above, or a Gate"),
+        (lambda: Split(every=0), "every must be at least 1; got 0"),
+        (lambda: Split(seed=1, pieces=0), "pieces must be at least 1; got 0"),
         (lambda: Delay(-1), "by must be a number of seconds, 0 or above, or a Gate"),
         (lambda: BERLIN.with_faults(testing.Cut), "a fault must be one of Cut"),
         (

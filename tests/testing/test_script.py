@@ -148,6 +148,10 @@ WRONG: list[tuple[Callable[[Any], object], str]] = [
         'a call is a name and arguments, ("weather", {"city": "Rome"})',
     ),
     (lambda server: server.call_tools(("weather", 3)), "got ('weather', 3)"),
+    (lambda server: server.call_tools(("", {})), "got ('', {})"),
+    (lambda server: server.call_tools(("weather", {"a": float("nan")})), "not JSON compliant"),
+    (lambda server: server.call_tools(("weather", {"a": object()})), "not JSON serializable"),
+    (lambda server: server.call_tools(), "call_tools takes the calls"),
     (
         lambda _: testing.chat("a", staus=201),
         "unknown response option 'staus'; the options are coding",

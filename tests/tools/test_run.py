@@ -701,6 +701,21 @@ async def test_forced_choice(
     assert sent == [choice, later]
 
 
+async def test_tool_choice_that_isnt_among_the_tools(
+    fault_server: FaultServer, connect: Connect
+) -> None:
+    """A tool goes by its name, and what else there is as it is: the server knows what it can take."""
+    other = Tool(weather.function, name="other")
+    choices: list[Any] = [other, "other", {"type": "other"}]
+    async with connect() as client:
+        for choice in choices:
+            await client.chat.completions.create(
+                model="m", messages=QUESTION, tools=[weather], tool_choice=choice
+            )
+    sent = [request.json()["tool_choice"] for request in fault_server.requests]
+    assert sent == [{"type": "function", "function": {"name": "other"}}, *choices[1:]]
+
+
 @pytest.mark.parametrize("name", ["auto", "weather"])
 async def test_name_of_a_tool_as_tool_choice(
     fault_server: FaultServer, connect: Connect, name: str
