@@ -238,8 +238,8 @@ class PendingRequest:
     request: Request
     _timer: DeadlineTimer
     interrupt: asyncio.Timeout | None
-    """What the deadline of the call ends the wait by until the request is dispatched; and both timeouts after it, where no connection
-    is known that could be broken off: in a caller's own session."""
+    """What the deadline of the call ends the wait by until the request is dispatched; and both timeouts end it by after that, where no
+    connection is known that could be broken off: in a caller's own session."""
     connection: ConnectionProtocol | None = None
     """Where the request is being written, from its dispatch on; None in a caller's own session."""
     dispatched_at: float | None = None
@@ -270,7 +270,7 @@ class PendingRequest:
         self.number = 0 if connection is None else connection.requests
         self.sent = True
         self.dispatched_at = now = self._timer.loop.time()
-        if self.interrupt is not None and connection is not None:
+        if self.interrupt is not None:
             # A response that has come by the deadline is to be read, which an interrupted task can't.
             self.deadline = self.interrupt.when()
             self._interrupt_at(None)

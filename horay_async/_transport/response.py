@@ -41,6 +41,11 @@ CONTENT_TYPE = istr("Content-Type")
 TRANSFER_ENCODING = istr("Transfer-Encoding")
 
 
+def _begins_json(body: bytes) -> bool:
+    """Whether a body begins as an object or an array does."""
+    return body.lstrip().startswith((b"{", b"["))
+
+
 @lru_cache(maxsize=64)
 def _media_type(header: str) -> str:
     """The media type in a `Content-Type`, in lower case and without parameters."""
@@ -146,12 +151,13 @@ class RawResponse(Reader):
             if not self.buffered and content.at_eof():
                 self._finish()
                 break
-            # A stream that nobody asked for: its comments are no progress, and it may never be closed.
-            if self.content_type == EVENT_STREAM and b"data: [DONE]" in piece:
+            # A stream that nobody asked for, and not JSON by its name: its comments are no progress, and it may never be closed.
+            is_stream = self.content_type == EVENT_STREAM and not _begins_json(pieces[0])
+            if is_stream and b"\ndata: [DONE]" in b"\n" + piece:
                 self.close()
                 break
             now = self.loop.time()
-            is_comment = self.content_type == EVENT_STREAM and piece.lstrip().startswith(b":")
+            is_comment = is_stream and piece.lstrip().startswith(b":")
             blank = blank and piece.isspace()
             if not (piece.isspace() or is_comment) or (blank and now < begins_by):
                 self.waiting_since = now

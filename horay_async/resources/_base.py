@@ -207,7 +207,7 @@ async def decode_response(
     if partial is not None:
         partial.meta = meta
         failure.partial = partial
-    if begins_events(body):
+    if begins_events(body) and not over:  # which would take seconds to read
         from horay_async.resources._streams import unasked_stream  # noqa: PLC0415 - seldom needed
 
         failure = unasked_stream(call, response, body, failure)

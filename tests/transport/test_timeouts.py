@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
 import socket
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+import aiohttp
 import pytest
 
 from horay_async import (
@@ -272,6 +275,20 @@ async def test_comments_of_a_stream_that_nobody_asked_for(
         assert await client.models.list()
 
 
+async def test_response_by_the_name_of_a_stream(
+    fault_server: FaultServer, connect: Connect
+) -> None:
+    """A whole response is read to its end, whatever its text says."""
+    text = "A stream ends with\ndata: [DONE]\n"
+    body = json.dumps({"choices": [{"index": 0, "text": text}]}).encode()
+    at = body.index(b"data:") + 14
+    pieces: list[Any] = [body[:at], Pause(0.02), body[at:]]
+    fault_server.add(respond(pieces, content_type="text/event-stream"))
+    async with connect() as client:
+        response = await client.completions.create(model="m", prompt="p")
+    assert response.choices[0].text == text
+
+
 async def test_idle_before_the_first_chunk_is_retried(
     fault_server: FaultServer, connect: Connect, jump: Jump
 ) -> None:
@@ -421,7 +438,8 @@ async def test_total_frees_the_connection_of_a_slow_caller(
 
 @pytest.mark.parametrize("size", [10, 3 * MAX_PIECE_BYTES])
 @pytest.mark.parametrize("left", [0, 1])
-async def test_total_after_a_busy_loop(jump: Jump, size: int, left: int) -> None:
+@pytest.mark.parametrize("own", [False, True])
+async def test_total_after_a_busy_loop(jump: Jump, size: int, left: int, own: bool) -> None:
     """A response that lies in the socket by then is read, as it is with the other timeouts; one that isn't whole isn't waited for."""
     body = b'{"choices": [{"index": 0, "text": "%b"}]}' % (b"x" * size)
     sent = whole(body)
@@ -433,8 +451,11 @@ async def test_total_after_a_busy_loop(jump: Jump, size: int, left: int) -> None
         server.done()
         server.hold()
 
-    with scripted(script) as server:
-        async with AsyncHoray("key", base_url=server.base_url, max_retries=0, timeout=20) as client:
+    async with contextlib.AsyncExitStack() as opened:
+        server = opened.enter_context(scripted(script))
+        session = await opened.enter_async_context(aiohttp.ClientSession()) if own else None
+        options: Any = {"base_url": server.base_url, "session": session}
+        async with AsyncHoray("key", max_retries=0, timeout=20, **options) as client:
             call = asyncio.ensure_future(client.completions.create(model="m", prompt="p"))
             await asyncio.to_thread(server.requested.wait, 20)
             server.do_now()
