@@ -127,9 +127,9 @@ def stream(
     Each text of `pieces` is a chunk for each of `choices`; a string is parted into its words. Then come chunks with `finish_reason`, unless
     None; one with the usage, if wanted; and `[DONE]`, if `done`.
     """
+    _check_pieces(pieces)
     if isinstance(pieces, str):
         pieces = _words(pieces)
-    _check_pieces(pieces)
     opening = _opening(kind, model, piece=".chunk")
     numbers = range(choices)
 
@@ -230,8 +230,7 @@ ScriptedCall = tuple[str, Mapping[str, object] | str]
 
 
 def _are_pieces(_: object, attribute: attrs.Attribute[Any], given: Sequence[Piece] | str) -> None:
-    if not isinstance(given, str):
-        _check_pieces(given)
+    _check_pieces(given)
 
 
 def _are_faults(_: object, attribute: attrs.Attribute[Any], given: tuple[Fault, ...]) -> None:
@@ -342,9 +341,14 @@ def _embedded(request: Request, options: MessageOptions) -> ScriptedResponse:
     return embeddings(*vectors, model=asked["model"], encoding_format=form, **options)
 
 
-def _check_pieces(pieces: Iterable[object]) -> None:
-    """Raises `TypeError` for what a stream can't be made of."""
-    for piece in pieces:
+def _check_pieces(pieces: Iterable[object] | str) -> None:
+    """Raises `TypeError` for what a stream can't be made of, and `ValueError` for a text that can't be sent."""
+    parts: list[object]
+    try:
+        parts = [pieces] if isinstance(pieces, str) else list(pieces)
+    except TypeError:  # neither a text nor a list
+        parts = [pieces]
+    for piece in parts:
         check_piece(piece, Piece, "texts, bytes and steps such as Pause(0.1)")
 
 

@@ -70,6 +70,8 @@ def error(
     """A failure. `retry_after`, in seconds, is said in `form`; a date counts from now and, as HTTP dates
     are whole seconds, is rounded up, and so are seconds.
     """
+    if retry_after is not None and not 0 <= retry_after < math.inf:
+        raise ValueError(f"retry_after must be 0 seconds or more; got {retry_after!r}")
     headers = {} if retry_after is None else _retry_headers(retry_after, form)
     media, body = _error_body(shape, message, type, code, param)
     name = f"error {status}"
@@ -128,6 +130,8 @@ def rate_limits(
             429, message, shape="limit", retry_after=retry_after, form=form, name=f"429 {form}"
         )
 
+    if count < 0:
+        raise ValueError(f"count must be 0 or more; got {count!r}")
     return [one(forms[number % len(forms)]) for number in range(count)]
 
 

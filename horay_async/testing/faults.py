@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 import attrs
 
@@ -39,6 +39,16 @@ def _check_place(_: object, attribute: attrs.Attribute[Any], value: object) -> N
         raise TypeError(f"{attribute.name} must be a number of bytes; got {value!r}")
 
 
+def _check_places(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    """Numbers of bytes, from the beginning."""
+    if not isinstance(value, Sequence) or not all(
+        isinstance(place, int) and place >= 0 for place in cast("Sequence[object]", value)
+    ):
+        raise TypeError(
+            f"{attribute.name} must be a list of numbers of bytes, 0 or above; got {value!r}"
+        )
+
+
 def _check_wait(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
     """Seconds, or a gate."""
     is_seconds = isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
@@ -48,10 +58,11 @@ def _check_wait(_: object, attribute: attrs.Attribute[Any], value: object) -> No
         )
 
 
-def _is_some(_: object, attribute: attrs.Attribute[Any], value: int | None) -> None:
-    """A number of at least 1, or None."""
-    if value is not None and value < 1:
-        raise ValueError(f"{attribute.name} must be at least 1; got {value!r}")
+def _check_number(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    """A whole number of at least 1; or None, where that is the default."""
+    is_number = isinstance(value, int) and not isinstance(value, bool) and value >= 1
+    if not is_number and (value is not None or attribute.default is not None):
+        raise ValueError(f"{attribute.name} must be a whole number of at least 1; got {value!r}")
 
 
 def _one_of(literal: object) -> Callable[[object, attrs.Attribute[Any], object], None]:
@@ -104,15 +115,15 @@ class Split(AnyFault):
     are drawn from `seed`. Without a gap, several may reach the client in one read.
     """
 
-    at: Sequence[int] = ()
+    at: Sequence[int] = attrs.field(default=(), validator=_check_places)
     """Where to split, in bytes."""
-    every: int | None = attrs.field(default=None, kw_only=True, validator=_is_some)
+    every: int | None = attrs.field(default=None, kw_only=True, validator=_check_number)
     """Bytes of each piece."""
     seed: int | None = attrs.field(default=None, kw_only=True)
     """Splits at random places, the same for the same seed."""
-    pieces: int = attrs.field(default=8, kw_only=True, validator=_is_some)
+    pieces: int = attrs.field(default=8, kw_only=True, validator=_check_number)
     """How many pieces a `seed` makes."""
-    gap: float = attrs.field(default=0.001, kw_only=True)
+    gap: float = attrs.field(default=0.001, kw_only=True, validator=_check_wait)
     """Seconds between two pieces."""
     within: Within = attrs.field(default="response", kw_only=True, validator=_one_of(Within))
     """What the places are counted in."""

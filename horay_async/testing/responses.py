@@ -211,9 +211,11 @@ def _steps(pieces: Iterable[bytes | Step]) -> Iterable[Step]:
 
 
 def check_piece(piece: Any, allowed: Any, named: str) -> Any:
-    """A part of a response; raises `TypeError` for what is none."""
+    """A part of a response; raises `TypeError` for what is none, and `ValueError` for a text that can't be sent."""
     if not isinstance(piece, allowed):
         raise TypeError(f"a response is made of {named}; got {piece!r}{about_fault(piece)}")
+    if isinstance(piece, str):
+        piece.encode()  # raises for half of a surrogate pair
     return piece
 
 

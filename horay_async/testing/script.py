@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from inspect import iscoroutine, iscoroutinefunction
+from inspect import iscoroutine, iscoroutinefunction, signature
 
 import attrs
 
@@ -85,10 +85,26 @@ def check_scripted(scripted: object, must: str) -> None:
         problem = ": a handler is a plain function, since it is called on the server's thread"
         if iscoroutine(scripted):
             scripted.close()
-    elif isinstance(scripted, ScriptedResponse | str) or (
-        callable(scripted) and not isinstance(scripted, type | AnyFault)
-    ):
+    elif isinstance(scripted, str):
+        scripted.encode()  # raises for half of a surrogate pair
         return
+    elif isinstance(scripted, ScriptedResponse):
+        return
+    elif callable(scripted) and not isinstance(scripted, type | AnyFault):
+        if _takes_a_request(scripted):
+            return
+        problem = ", which can't be called with a request"
     raise TypeError(
         f"{must} a response, a text, or a handler of requests; got {scripted!r}{problem}"
     )
+
+
+def _takes_a_request(handler: Callable[..., object]) -> bool:
+    """Whether a handler can be called with one argument, as far as its signature is known."""
+    try:
+        signature(handler).bind(None)
+    except TypeError:
+        return False
+    except ValueError:  # written in C
+        return True
+    return True

@@ -97,6 +97,14 @@ def test_retry_after_as_a_date(server: FaultServer, raw_client: RawClient) -> No
     assert before + 1.5 <= parsedate_to_datetime(date).timestamp() < time.time() + 2.5
 
 
+def test_numbers_that_no_server_can_send() -> None:
+    for seconds in (-1.0, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="retry_after must be 0 seconds or more"):
+            error(429, retry_after=seconds)
+    with pytest.raises(ValueError, match="count must be 0 or more; got -1"):
+        rate_limits(-1)
+
+
 def test_storm(server: FaultServer, raw_client: RawClient) -> None:
     """A run of rate limits goes through every form in turn."""
     server.add(*rate_limits(7, retry_after=1))

@@ -238,8 +238,20 @@ def test_faults_name_the_response(server: FaultServer, raw_client: RawClient) ->
         (lambda: testing.CloseUnderNext("reset"), 'by must be "fin" or "rst"'),
         (lambda: testing.Hang(3, within="head"), 'within must be "response" or "body"'),
         (lambda: testing.Delay("3"), "by must be a number of seconds, 0 or above, or a Gate"),
-        (lambda: Split(every=0), "every must be at least 1; got 0"),
-        (lambda: Split(seed=1, pieces=0), "pieces must be at least 1; got 0"),
+        (lambda: testing.Split(every=0), "every must be a whole number of at least 1; got 0"),
+        (lambda: testing.Split(every="3"), "every must be a whole number of at least 1; got '3'"),
+        (
+            lambda: testing.Split(seed=1, pieces=0),
+            "pieces must be a whole number of at least 1; got 0",
+        ),
+        (lambda: testing.Split(seed=1, pieces=None), "pieces must be a whole number of at least 1"),
+        (
+            lambda: testing.Split([-5]),
+            "at must be a list of numbers of bytes, 0 or above; got [-5]",
+        ),
+        (lambda: testing.Split(5), "at must be a list of numbers of bytes, 0 or above; got 5"),
+        (lambda: testing.Split("5"), "at must be a list of numbers of bytes, 0 or above; got '5'"),
+        (lambda: testing.Split([1], gap=-1), "gap must be a number of seconds, 0 or above"),
         (lambda: Delay(-1), "by must be a number of seconds, 0 or above, or a Gate"),
         (lambda: BERLIN.with_faults(testing.Cut), "a fault must be one of Cut"),
         (

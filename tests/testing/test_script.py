@@ -114,6 +114,10 @@ WRONG: list[tuple[Callable[[Any], object], str]] = [
         ": write a * before a list of responses, add(*responses)",
     ),
     (lambda server: server.add(3), "got 3"),
+    (lambda server: server.add(lambda: "a"), ", which can't be called with a request"),
+    (lambda server: server.add("\ud800"), "surrogates not allowed"),
+    (lambda server: server.reply("\ud800"), "surrogates not allowed"),
+    (lambda server: server.reply(5), "a response is made of texts, bytes and steps"),
     (lambda server: server.add(None), "got None"),
     (lambda server: server.add(Reply), "got <class"),
     (
