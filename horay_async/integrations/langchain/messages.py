@@ -80,11 +80,11 @@ def _forms(message: BaseMessage) -> list[dict[str, Any]]:
     """A message in LangChain's form for this family of APIs: one, or several where it holds results of tools. That form joins texts by
     line ends, and leaves out where a server is to cut for its cache of prompts: several texts stay parts here, with these marks.
     """
-    content = (
-        []
-        if isinstance(message, AIMessage) or isinstance(message.content, str)
-        else message.content
-    )
+    blocks = [] if isinstance(message.content, str) else message.content
+    for block in blocks:
+        if not isinstance(block, str):
+            _check_block(block, of_model=isinstance(message, AIMessage))
+    content = [] if isinstance(message, AIMessage) else blocks
     texts = [part for part in content if isinstance(part, str) or part.get("type") == "text"]
     marks = [part.get("cache_control") if is_object(part) else None for part in texts]
     if len(marks) < 2 and not any(marks):
@@ -94,6 +94,18 @@ def _forms(message: BaseMessage) -> list[dict[str, Any]]:
     for part, mark in zip(parts, marks, strict=False):
         part.update(_known(cache_control=mark))
     return forms
+
+
+def _check_block(block: dict[Any, Any], *, of_model: bool) -> None:
+    """Raises `ValueError` where LangChain's conversion would have a `KeyError` of its own. What other providers put into a model's
+    message without a type isn't text, and isn't sent.
+    """
+    kind, text = block.get("type"), block.get("text")
+    right = isinstance(text, str) if kind == "text" else isinstance(kind, str)
+    if not right and not (of_model and kind is None and text is None):
+        raise ValueError(
+            f'a content block is a text or {{"type": "text", "text": "..."}}, or another with its type; got {block!r}'
+        )
 
 
 def _sent_parts(content: str | list[dict[str, Any]]) -> str | list[dict[str, Any]]:

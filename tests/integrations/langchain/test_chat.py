@@ -879,6 +879,23 @@ async def test_content_blocks(fault_server: FaultServer, connect: Connect, versi
     await model.aclose()
 
 
+def test_blocks_that_say_nothing(fault_server: FaultServer, connect: Connect) -> None:
+    """A block without its type, or a text block without a text, is refused by a message that shows it."""
+    wrong: list[dict[str, Any]] = [
+        {"text": "hi"},
+        {"type": None, "text": "hi"},
+        {"type": "text"},
+        {"type": "text", "text": None},
+    ]
+    for block in wrong:
+        for message in (HumanMessage([block]), AIMessage([block])):
+            with pytest.raises(ValueError, match=f"a content block is .* {re.escape(repr(block))}"):
+                connect().invoke([message])
+    with pytest.raises(ValueError, match="a content block is"):
+        connect().invoke([HumanMessage([{"cachePoint": {}}])])
+    assert not fault_server.requests
+
+
 def test_blocks_of_others(fault_server: FaultServer, connect: Connect) -> None:
     """The blocks of other providers' messages aren't sent: reasoning, and calls, which are sent beside. Parts that are new here are."""
     fault_server.always(scripted_model)
