@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from functools import lru_cache
@@ -39,6 +40,10 @@ from horay_async.models.meta import ResponseMeta
 CONTENT_LENGTH = istr("Content-Length")
 CONTENT_TYPE = istr("Content-Type")
 TRANSFER_ENCODING = istr("Transfer-Encoding")
+
+
+LAST_EVENT = re.compile(rb"[\r\n]data: ?\[DONE]")
+"""How the event begins that ends a stream."""
 
 
 def _begins_json(body: bytes) -> bool:
@@ -141,7 +146,7 @@ class RawResponse(Reader):
         begins_by = began + (self._request.timeouts.first_byte or math.inf)
         blank = True
         pieces: list[bytes] = []
-        size = 0
+        size, tail = 0, b"\n"
         while piece := await self.next_piece():
             pieces.append(piece)
             size += len(piece)
@@ -153,9 +158,11 @@ class RawResponse(Reader):
                 break
             # A stream that nobody asked for, and not JSON by its name: its comments are no progress, and it may never be closed.
             is_stream = self.content_type == EVENT_STREAM and not _begins_json(pieces[0])
-            if is_stream and b"\ndata: [DONE]" in b"\n" + piece:
-                self.close()
-                break
+            if is_stream:
+                tail = tail[-len("\ndata: [DONE]") :] + piece
+                if LAST_EVENT.search(tail):
+                    self.close()
+                    break
             now = self.loop.time()
             is_comment = is_stream and piece.lstrip().startswith(b":")
             blank = blank and piece.isspace()

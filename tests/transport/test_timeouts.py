@@ -257,12 +257,21 @@ async def test_nothing_but_blanks(fault_server: FaultServer, connect: Connect) -
     assert (clock, failure.execution) == ("idle", "executed")
 
 
-@pytest.mark.parametrize("done", [True, False])
+@pytest.mark.parametrize(
+    "done",
+    [
+        [b"data: [DONE]\n\n"],
+        [b"data:[DONE]\n\n"],
+        [b"data: [D", Pause(0.02), b"ONE]\n\n"],
+        [b"\rdata: [DONE]\r\r"],
+        [],
+    ],
+)
 async def test_comments_of_a_stream_that_nobody_asked_for(
-    fault_server: FaultServer, connect: Connect, done: bool
+    fault_server: FaultServer, connect: Connect, done: list[Any]
 ) -> None:
     """They are no progress; and behind `[DONE]` nothing is waited for."""
-    pieces = [PIECE, b"data: [DONE]\n\n"] if done else []
+    pieces = [PIECE, *done] if done else []
     pings: list[Any] = [*pieces, Repeat(b": ping\n\n", gap=0.01)]
     fault_server.add(respond(pings, content_type="text/event-stream", framing="chunked"))
     async with connect(timeout=Timeouts(idle=30 if done else SOON)) as client:
