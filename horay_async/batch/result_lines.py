@@ -168,9 +168,13 @@ def _line_of(result: BatchResult[Any]) -> bytes:
     if sent is not None and (body := _body_of(sent)) is not None:
         told = b"null" if error is None else _described(error, str(error))
         return _joined(result.custom_id, _sent(sent.meta.status, sent.meta.request_id, body), told)
-    if isinstance(error, APIStatusError) and error.status_code >= FAILED:
+    if isinstance(error, APIStatusError) and (
+        error.status_code >= FAILED or isinstance(error.body, dict)
+    ):
         failure = _sent(error.status_code, error.request_id, _failure(error))
-        return _joined(result.custom_id, failure, b"null")
+        # By a status of success alone, the line would be that of a success.
+        told = b"null" if error.status_code >= FAILED else _described(error, str(error))
+        return _joined(result.custom_id, failure, told)
     if isinstance(error, APIResponseError) and error.status_code is not None and error.body:
         # A text that may have been paid for: it is nowhere else.
         body = _encode(_clean(error.body))

@@ -182,6 +182,14 @@ def test_failure_in_another_shape(body: Any) -> None:
     }
 
 
+def test_failure_in_a_success() -> None:
+    """A body that came with 200 and tells of an error can hold what is paid for: the line has both."""
+    body = {"results": [1, 2], "error": {"message": "one is too long"}}
+    line = failed(APIStatusError("one is too long", status_code=200, body=body))
+    assert line["response"] == {"status_code": 200, "request_id": "", "body": body}
+    assert line["error"] == {"code": "APIStatusError", "message": "one is too long"}
+
+
 @pytest.mark.parametrize(
     "error",
     [
