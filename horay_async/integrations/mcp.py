@@ -178,10 +178,12 @@ def _result(result: Any) -> Any:
     """What the model is told: text, parts where there are pictures, or the structured content."""
     blocks = cast("list[Any]", result.content or [])
     parts = [_part(block) for block in blocks]
-    if _either(result, "is_error", "isError"):
-        texts = [part.text for part in parts if isinstance(part, TextPart)]
-        raise MCPToolError("\n".join(texts) or "the tool reported an error without a word")
     structured = _either(result, "structured_content", "structuredContent")
+    if _either(result, "is_error", "isError"):
+        told = "\n".join(part.text for part in parts if isinstance(part, TextPart))
+        if not told and structured is not None:
+            told = json.dumps(structured, ensure_ascii=False)
+        raise MCPToolError(told or "the tool reported an error without a word")
     if not parts:
         return structured
     if any(isinstance(part, ImagePart) for part in parts):

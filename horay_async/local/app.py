@@ -35,6 +35,17 @@ KINDS: Final = (("text", ("chat", "embedding")), ("image", ("text-to-image",)))
 
 _log = logging.getLogger("horay_async.local")
 
+HTTP_LOG: Final = logging.getLogger("horay_async.local.http")
+"""What aiohttp says of requests that aren't valid HTTP: in one line, since its traceback would show their headers, the key too."""
+
+
+def _without_traceback(record: logging.LogRecord) -> bool:
+    record.exc_info = None
+    return True
+
+
+HTTP_LOG.addFilter(_without_traceback)
+
 
 @dataclass(frozen=True)
 class Service:
@@ -247,8 +258,13 @@ async def _body(request: web.Request) -> Mapping[str, object]:
         body = json.loads(await request.read(), parse_constant=refuse_constant)
         # llama.cpp takes no lone surrogates, which JSON's \u escapes can smuggle in.
         json.dumps(body, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        problem = "the body holds half of a surrogate pair, which is no text"
+        raise ApiProblem(400, problem, code="invalid_json") from None
     except (ValueError, RecursionError) as error:
         raise ApiProblem(400, f"the body is not valid JSON: {error}", code="invalid_json") from None
+    except web.RequestPayloadError as error:
+        raise ApiProblem(400, "the body can't be decoded as its headers say") from error
     if not is_object(body):
         raise ApiProblem(400, "the body must be a JSON object", code="invalid_json")
     return body

@@ -158,7 +158,7 @@ class LocalServer:
             # aiohttp takes as long to load as the model, which another process loads meanwhile.
             from aiohttp import web  # noqa: PLC0415 - see above
 
-            from .app import Service  # noqa: PLC0415 - see above
+            from .app import HTTP_LOG, Service  # noqa: PLC0415 - see above
 
             service = Service(
                 engine=engine,
@@ -172,6 +172,7 @@ class LocalServer:
                 handle_signals=False,
                 handler_cancellation=True,
                 access_log=None,
+                logger=HTTP_LOG,
                 shutdown_timeout=_SHUTDOWN_TIMEOUT,
             )
             loading = asyncio.ensure_future(engine.loaded())

@@ -118,6 +118,25 @@ async def test_results(fault_server: FaultServer, connect: Connect) -> None:
         assert len((await run_one(client, session, "large", "9")).content) == 2_000_000
 
 
+async def test_error_without_a_text(fault_server: FaultServer, connect: Connect) -> None:
+    """Of an error that is told in structured content, the model is told that."""
+
+    class Refusing:
+        async def list_tools(self) -> Any:
+            schema = {"type": "object", "properties": {"reason": {"type": "string"}}}
+            one = SimpleNamespace(name="failing", description="Fails.", inputSchema=schema)
+            return SimpleNamespace(tools=[one], nextCursor=None)
+
+        async def call_tool(self, name: str, arguments: dict[str, Any]) -> Any:
+            why = {"why": f"no {name} for {arguments['reason']}"}
+            return SimpleNamespace(content=[], isError=True, structuredContent=why)
+
+    fault_server.always(scripted_model)
+    async with connect() as client:
+        failed = await run_one(client, Refusing(), "failing", "of 'rust'")
+    assert '{"why": "no failing for rust"}' in failed.content
+
+
 async def test_cancelled_run_cancels_the_call(fault_server: FaultServer, connect: Connect) -> None:
     """A run that is closed ends the call on the server."""
     fault_server.always(scripted_model)

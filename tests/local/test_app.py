@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import logging
@@ -9,6 +10,7 @@ import struct
 
 import aiohttp
 import pytest
+from yarl import URL
 
 from horay_async.local import LocalServer, app
 
@@ -190,7 +192,7 @@ async def test_engine_refusal(wire: Wire, stream: bool) -> None:
         (b'{"model": "m", ', "not valid JSON"),
         (b"\xff", "not valid JSON"),
         (b'{"temperature": NaN}', "NaN is no JSON"),
-        (b'{"prompt": "\\ud800"}', "not valid JSON"),
+        (b'{"prompt": "\\ud800"}', "half of a surrogate pair"),
         (b"[" * 100_000, "not valid JSON"),
         (b"[1]", "must be a JSON object"),
     ],
@@ -202,6 +204,33 @@ async def test_bad_body(wire: Wire, body: bytes, words: str) -> None:
         error = (await response.json())["error"]
     assert words in error["message"]
     assert error["code"] == "invalid_json"
+
+
+async def test_body_in_a_wrong_encoding(wire: Wire, caplog: pytest.LogCaptureFixture) -> None:
+    """A body that isn't compressed as its head says is the client's fault, and no traceback."""
+    head = {"Content-Encoding": "gzip"}
+    async with wire.session.post(
+        wire.url + "/completions", data=b"plain", headers=head
+    ) as response:
+        assert response.status == 400
+        error = (await response.json())["error"]
+    assert error["message"] == "the body can't be decoded as its headers say"
+    assert not any(record.exc_info for record in caplog.records)
+
+
+async def test_request_that_is_no_http(
+    server: LocalServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is told in one line, which shows nothing of it."""
+    url = URL(server.base_url)
+    reader, writer = await asyncio.open_connection(url.host, url.port)
+    writer.write(b"GET /v1/models HTTP/1.1\r\nHost: localhost\r\nAuthorization : secret\r\n\r\n")
+    assert (await reader.read()).startswith(b"HTTP/1.0 400 ")
+    writer.close()
+    (record,) = caplog.records
+    assert record.getMessage() == "Error handling request from 127.0.0.1"
+    assert not record.exc_info
+    assert "secret" not in caplog.text
 
 
 @pytest.mark.parametrize(
