@@ -156,6 +156,7 @@ from horay_async.options import ClientParams as ClientParams
 from horay_async.options import Limits as Limits
 from horay_async.options import RetryPolicy as RetryPolicy
 from horay_async.options import Timeouts as Timeouts
+from horay_async.parsing import messages_to_dicts as messages_to_dicts
 from horay_async.parsing import parse_text as parse_text
 from horay_async.streaming import AsyncEventStream as AsyncEventStream
 from horay_async.streaming import AsyncStream as AsyncStream
@@ -335,6 +336,7 @@ __all__ = [
     "UserMessage",
     "UserMessageDict",
     "__version__",
+    "messages_to_dicts",
     "parse_text",
     "pydantic_function_tool",
     "tool",

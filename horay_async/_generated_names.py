@@ -171,6 +171,7 @@ HOMES = {
     "UserMessage": "models.messages",
     "UserMessageDict": "models.dicts",
     "__version__": "_version",
+    "messages_to_dicts": "parsing",
     "parse_text": "parsing",
     "pydantic_function_tool": "tools.define",
     "tool": "tools.define",

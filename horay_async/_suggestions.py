@@ -19,6 +19,11 @@ REQUEST = "there is no method for it: client.request(method, path, body=...) rea
 JSON = "to_dict() returns the JSON that the server sent, to_json() its text, and model_dump() the known fields"
 
 
+PART = "to_dict() and to_json() are methods of the whole response; model_dump() gives the known fields of this part"
+
+SENT = "the API doesn't describe it; where the server has sent it, it is in to_dict() of the whole response"
+
+
 def _table(text: str) -> dict[str, str]:
     """The messages by name; each line is `names: message`."""
     lines = (line.partition(": ") for line in text.strip().splitlines())
@@ -86,15 +91,23 @@ message: it is choices[0].message
 parsed: it is choices[0].message.parsed, of parse(...)
 [ChatChoice]
 text content: it is message.content
+to_dict to_json json dict: {PART}
 delta: it is message; chunks of a stream have delta
 parsed: it is message.parsed, of parse(...)
 [ChatMessage]
 text: it is content
+reasoning: it is reasoning_content
+audio annotations function_call: {SENT}
+to_dict to_json json dict: {PART}
+[Usage]
+cost: {SENT}
+to_dict to_json json dict: {PART}
 parsed: only the response of parse(...) has it, and of stream(...) with a class; create(...) parses nothing
 [ChatChunkChoice]
 text content: it is delta.content
 message: it is delta; only a whole response has message
 [CompletionChoice CompletionChunkChoice]
+to_dict to_json json dict: {PART}
 message: it is text; chat.completions.create returns messages
 content: it is text
 [Completion]
@@ -167,6 +180,7 @@ request_id: idempotency_key
 headers: extra_headers
 params: extra_query
 reasoning: reasoning_effort
+system system_prompt instructions: messages
 """
     ).items()
 }
@@ -358,6 +372,8 @@ def no_item(self: object, key: object) -> Any:
             f"not subscriptable: its fields are attributes, .{key} in the place of [{key!r}]; model_dump() makes a "
             "dict of it"
         )
+    elif hasattr(self, "data"):
+        problem = f"not subscriptable: its items are in .data, as in .data[{key}]"
     elif name.endswith("Completion"):
         problem = "not iterable and has no items: it is a whole response, model_dump() makes a dict of it; create(..., stream=True) returns a stream of chunks"
     raise TypeError(f"{name!r} object is {problem}")

@@ -1,10 +1,11 @@
-"""Text at hand as an instance of a class."""
+"""A text at hand as an instance of a class, and messages as what can be stored."""
 
 from __future__ import annotations
 
-from typing import TypeVar, cast
+from collections.abc import Iterable
+from typing import Any, TypeVar, cast
 
-__all__ = ["parse_text"]
+__all__ = ["messages_to_dicts", "parse_text"]
 
 T = TypeVar("T")
 
@@ -21,3 +22,19 @@ def parse_text(into: type[T], text: str) -> T:
     from horay_async._protocol.structured import parse  # noqa: PLC0415 - loads cattrs, which takes long
 
     return parse.parse_text(into, text)
+
+
+def messages_to_dicts(messages: Iterable[Any]) -> list[dict[str, Any]]:
+    """A conversation in JSON's types alone, to be stored: each message as the next request sends it, with the fields of the server's
+    that have no name here, such as signatures of thoughts.
+
+    The list can be passed as `messages` again. Raises `TypeError` for what can't be sent.
+    """
+    from horay_async._protocol.wire import request  # noqa: PLC0415 - as for `parse_text`
+    from horay_async._protocol.wire.check_parameters import check_messages  # noqa: PLC0415 - see above
+
+    made: list[dict[str, Any]] = request.jsonable_field("messages", list(messages))
+    if made:
+        check_messages(made)
+    request.encode({"messages": made})  # raises for what JSON can't hold
+    return made

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from operator import length_hint
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
@@ -217,6 +217,14 @@ class AsyncStream(Readable[ChunkT]):
         """How the response came about; its later times are filled in as they pass."""
         return self._response.meta
 
+    @property
+    def finish_reason(self) -> str | None:
+        """Why the first choice (index 0) has ended: `stop`, or `length` where `max_tokens` cut it; None while it hasn't, and where
+        nothing describes the events.
+        """
+        choices: Iterable[Any] = getattr(self._merged(), "choices", ())
+        return next((choice.finish_reason for choice in choices if choice.index == 0), None)
+
     async def __anext__(self) -> ChunkT:
         try:
             while True:
@@ -389,6 +397,10 @@ class AsyncStream(Readable[ChunkT]):
                     reader.done = True
                 else:
                     error.partial = reader.partial()
+                    if error.partial is None and (body := reader.unread()):
+                        error.partial = _unstreamed(body, self._whole, response.meta)
+                        if error.partial is not None:
+                            error.execution = "executed"
                     raise
             finally:
                 self._waited = 0.0 if reader.has_content else clock() - response.waiting_since
@@ -424,7 +436,12 @@ async def require_event_stream(
     beginning = await response.peek(lambda begun: begins_events(begun) is not None)
     if begins_events(beginning):
         return response
-    body, _ = await response.read(MAX_BODY_BYTES)
+    try:
+        body, _ = await response.read(MAX_BODY_BYTES)
+    except APIError:
+        body = response.cut_off
+        if not is_error_envelope(body) and _unstreamed(body, whole, response.meta) is None:
+            raise
     if is_error_envelope(body):
         raise envelope_failure(body, context=response.context)
     partial = _unstreamed(body, whole, response.meta)

@@ -51,6 +51,7 @@ from horay_async.models.models import ModelInfo, ModelList, ModelSubType, ModelT
 from horay_async.models.parsed import ParsedCompletion
 from horay_async.models.raw import JSONResponse, ServerSentEvent
 from horay_async.models.tools import HasTool, ToolBase
+from horay_async.models.usage import Usage
 from horay_async.models.user import UserInfo
 from horay_async.options import ClientOptions
 from horay_async.resources.chat import AsyncChat, AsyncChatCompletions, T
@@ -106,6 +107,11 @@ class Stream(_ChunkReading, _NextReading[ChunkT], Generic[ChunkT], of=AsyncStrea
     @property
     def meta(self) -> ResponseMeta:
         """How the response came about; its later times are filled in as they pass."""
+    @property
+    def finish_reason(self) -> str | None:
+        """Why the first choice (index 0) has ended: `stop`, or `length` where `max_tokens` cut it; None while it hasn't, and where
+        nothing describes the events.
+        """
 
 class EventStream(_ChunkReading, Generic[EventT, ResponseT], of=AsyncEventStream):
     """What happens while a response is generated, event by event, and the whole response at the end, `final()`: the
@@ -151,6 +157,11 @@ class ToolRun(_Reading, of=AsyncToolRun):
     @property
     def messages(self) -> list[Any]:
         """The conversation so far: the messages given, the model's, and the tools'."""
+    @property
+    def usage(self) -> Usage | None:
+        """The tokens of all responses so far together, without details; None where one came without counts, as they do unless
+        `stream_options={"include_usage": True}` or `max_total_tokens` asks for them.
+        """
     _prefetcher: Prefetcher[Any]
 
 class BatchRun(_NextReading[BatchResult[ResponseT_co]], Generic[ResponseT_co], of=AsyncBatchRun):
@@ -306,8 +317,8 @@ class Batch(BlockingWrapper, of=AsyncBatch):
         The output file is the record of what is done: where it exists, what it holds is skipped, and
         the rest is appended. So a run that ended early, however it did, goes on when it is started again,
         and each request has exactly one line in the end; only what was under way is sent twice. With
-        `retry_failed` the failures of earlier runs are taken out first and sent again. Results are
-        safe from a loss of power `sync_interval` seconds after they were written, with 0 at once. `progress` is a
+        `retry_failed` the failures of earlier runs are sent again; the line of each is taken out at the end of the run if there is a new
+        one behind it. Results are safe from a loss of power `sync_interval` seconds after they were written, with 0 at once. `progress` is a
         `BatchProgress` that is kept up to date while it runs, or draws a bar as for `run`. The other
         parameters are those of `BatchOptions`.
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import CodeType
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -15,6 +15,7 @@ from horay_async import (
     APIConnectionError,
     APIError,
     APIResponseError,
+    APIStatusError,
     AsyncBatchRun,
     AsyncHoray,
     AsyncStream,
@@ -65,6 +66,16 @@ def chat(client: Any, name: str = "m") -> Any:
     return client.chat.completions.create(
         model=name, messages=[{"role": "user", "content": "?"}], stream=True
     )
+
+
+def whole(client: Any) -> Any:
+    """Asks for a whole one."""
+    return client.chat.completions.create(model="m", messages=[{"role": "user", "content": "?"}])
+
+
+async def first_chunk(client: AsyncHoray) -> Any:
+    """The first chunk of a streamed one."""
+    return await anext(aiter(await chat(client)))
 
 
 def text(client: Any, name: str = "m") -> Any:
@@ -330,6 +341,88 @@ async def test_response_that_is_not_streamed(fault_server: FaultServer, connect:
     assert whole.meta.status == 200
 
 
+@pytest.mark.parametrize("media", ["application/json", "text/html", "text/event-stream"])
+@pytest.mark.parametrize("streamed", [True, False])
+@pytest.mark.parametrize("framing", ["chunked", "length"])
+async def test_response_whose_end_is_missing(
+    fault_server: FaultServer,
+    connect: Connect,
+    media: str,
+    streamed: bool,
+    framing: Literal["chunked", "length"],
+) -> None:
+    """Where the JSON is whole, the error has what it says, and it isn't asked for again: it is paid."""
+    message = {"role": "assistant", "content": "Paid for."}
+    choice = {"index": 0, "message": message, "finish_reason": "stop"}
+    body = json.dumps({"id": "1", "choices": [choice]}) + "\n\n"
+    cut = respond(body, content_type=media, framing=framing).with_faults(
+        Cut(-5 if framing == "chunked" else -1)
+    )
+    fault_server.always(cut)
+    async with connect(retries=2) as client:
+        with pytest.raises(APIError) as caught:
+            await (first_chunk if streamed else whole)(client)
+    assert caught.value.execution == "executed"
+    assert caught.value.partial.choices[0].message.content == "Paid for."
+    assert caught.value.partial.meta.status == 200
+    assert len(fault_server.requests) == 1
+
+
+@pytest.mark.parametrize("size", [1, 7000, 20_000])
+async def test_response_by_the_name_of_a_stream(
+    fault_server: FaultServer, connect: Connect, size: int
+) -> None:
+    """It is in the error whole, however long it is and whatever empty lines are in it."""
+    message = {"role": "assistant", "content": "Grüße " * 5_000}
+    choice = {"index": 0, "message": message, "finish_reason": "stop"}
+    body = json.dumps({"id": "1", "choices": [choice]}, indent=1).replace("\n", "\n\n").encode()
+    pieces = [body[at : at + size] for at in range(0, len(body), size)] if size > 1 else [body]
+    fault_server.add(respond(pieces, content_type="text/event-stream", framing="chunked"))
+    async with connect() as client:
+        with pytest.raises(APIResponseError, match="isn't an event stream") as caught:
+            await first_chunk(client)
+    assert caught.value.partial.choices[0].message.content == message["content"]
+    assert json.loads(caught.value.body) == json.loads(body)
+
+
+@pytest.mark.parametrize("media", ["application/json", "text/html", "text/event-stream"])
+@pytest.mark.parametrize("streamed", [True, False])
+async def test_response_that_never_ends(
+    fault_server: FaultServer, connect: Connect, media: str, streamed: bool
+) -> None:
+    """Where the JSON is whole, the timeout's error has what it says, and it isn't asked for again."""
+    message = {"role": "assistant", "content": "Paid for."}
+    choice = {"index": 0, "message": message, "finish_reason": "stop"}
+    body = json.dumps({"id": "1", "choices": [choice]}).encode()
+    fault_server.always(respond([body, Stall()], content_type=media, framing="chunked"))
+    async with connect(retries=2, timeout=Timeouts(idle=0.2)) as client:
+        with pytest.raises(APIError) as caught:
+            await (first_chunk if streamed else whole)(client)
+    assert caught.value.execution == "executed"
+    assert caught.value.partial.choices[0].message.content == "Paid for."
+    assert len(fault_server.requests) == 1
+
+
+async def test_response_cut_in_the_middle(fault_server: FaultServer, connect: Connect) -> None:
+    """Of JSON that isn't whole nothing can be said."""
+    fault_server.always(whole_chat("Paid for.").with_faults(Cut(-5)))
+    async with connect() as client:
+        for send in (chat, whole):
+            with pytest.raises(APIConnectionError) as caught:
+                await send(client)
+            assert caught.value.partial is None
+
+
+async def test_error_whose_end_is_missing(fault_server: FaultServer, connect: Connect) -> None:
+    """An error that came whole is raised, for it says more than that the connection broke."""
+    body = json.dumps({"error": {"message": "The prompt is too long."}}) + "\n\n"
+    fault_server.always(respond(body).with_faults(Cut(-1)))
+    async with connect() as client:
+        for send in (chat, whole):
+            with pytest.raises(APIStatusError, match=r"The prompt is too long\."):
+                await send(client)
+
+
 @pytest.mark.parametrize("done", [True, False])
 @pytest.mark.parametrize("media", ["text/event-stream", "application/json"])
 async def test_stream_that_was_not_asked_for(
@@ -450,6 +543,20 @@ async def test_stream_with_another_name(
     async with connect() as client:
         chunks = await chat(client)
         assert "".join([piece async for piece in chunks.text()]) == "Grüße 🌍"
+
+
+async def test_why_a_stream_has_ended(fault_server: FaultServer, connect: Connect) -> None:
+    """It is known once the stream has ended, and of events that nothing describes it isn't."""
+    fault_server.add(stream(["a", "b"], finish_reason="length"))
+    fault_server.add(stream(["a"]))
+    async with connect() as client:
+        chunks: AsyncStream[Any] = await chat(client)
+        reasons = [chunks.finish_reason]
+        assert [piece async for piece in chunks.text()] == ["a", "b"]
+        assert [*reasons, chunks.finish_reason] == [None, "length"]
+        events = await client.request("POST", "/other", body={}, stream=True)
+        assert [event.data async for event in events]
+        assert events.finish_reason is None
 
 
 @pytest.mark.parametrize("media", ["text/plain", "application/octet-stream"])

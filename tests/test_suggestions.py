@@ -55,7 +55,7 @@ from horay_async.testing import FaultServer
 
 MODULES = (
     *("client", "sync", "streaming", "errors", "tools.run", "models.events", "models.images"),
-    *("models.chat", "models.chat_chunks", "models.completions", "testing.server"),
+    *("models.chat", "models.chat_chunks", "models.completions", "models.usage", "testing.server"),
     *(f"resources.{name}" for name in ("chat", "completions", "images", "models")),
 )
 

@@ -13,6 +13,7 @@ import contextlib
 import math
 import select
 import socket
+import sys
 from contextvars import ContextVar, Token
 from functools import partial
 from typing import Any, cast
@@ -29,6 +30,10 @@ from horay_async._transport.failures import NoResponse
 from horay_async._transport.loops import registry_of
 from horay_async._transport.tcp_keepalive import make_socket
 from horay_async.errors import Clock
+
+if sys.platform != "win32":
+    import fcntl
+    import termios
 
 
 class Reader:
@@ -121,6 +126,17 @@ class ConnectionProtocol(asyncio.Protocol):
             self._poll.register(handle, select.POLLIN)  # errors and hang-ups are told of unasked
         return bool(self._poll.poll(0))
 
+    def unread_bytes(self) -> int:
+        """How many bytes the operating system has that the loop hasn't read yet; those of TLS are a few more than they are worth.
+        `UnreadData.MAX_BYTES` where the system doesn't tell.
+        """
+        found = cast("socket.socket | None", self.transport.get_extra_info("socket"))
+        if sys.platform != "win32" and found is not None and not self.lost:
+            with contextlib.suppress(OSError):
+                told = fcntl.ioctl(found.fileno(), termios.FIONREAD, bytes(4))
+                return int.from_bytes(told, sys.byteorder)
+        return UnreadData.MAX_BYTES
+
     def data_received(self, data: bytes) -> None:
         self.received += len(data)
         reader = self.reader
@@ -200,7 +216,8 @@ class UnreadData:
 
     Where a process was stopped, or its loop was busy, the timeout has passed while the response lies in the socket, unread.
     So the wait goes on while each turn of the loop brings data, and ends once a few turns have brought none: by then,
-    whoever waits has seen all that had come. Data that can't have been on its way when the timeout passed doesn't count.
+    whoever waits has seen all that had come. Data that came later doesn't count: on a busy loop, each of whose turns takes long, a server
+    can send something in each.
     """
 
     __slots__ = ("_last", "_quiet", "_received", "_turns")
@@ -210,7 +227,7 @@ class UnreadData:
     MAX_TURNS = 1000
     """Turns in all, so that a server which sends without end what is no content can't hold the timeout up."""
     MAX_BYTES = 2**20
-    """Bytes in all, for the same reason: more than the system commonly holds of one connection."""
+    """Bytes in all where the system doesn't say how many there are: more than it commonly holds of one connection."""
 
     def __init__(self) -> None:
         self._received: int = -1  # how many bytes had come by the turn before
@@ -224,7 +241,7 @@ class UnreadData:
         if connection is not None:
             received, before = connection.received, self._received
             if self._last is None:
-                self._last = received + self.MAX_BYTES
+                self._last = received + connection.unread_bytes()
             self._received = received
             if before < self._last and (received != before or connection.is_readable()):
                 self._quiet = 0

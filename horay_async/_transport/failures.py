@@ -223,6 +223,9 @@ def _undecodable(label: str, complaint: str, execution: Execution) -> APIError:
 
 def describe(error: BaseException) -> str:
     """What happened, for a message."""
+    damaged = error.__cause__ if isinstance(error, aiohttp.ClientOSError) else error
+    if isinstance(damaged, ssl.SSLError) and damaged.reason:
+        return f"what came isn't valid TLS: {damaged.reason}"
     if isinstance(error, aiohttp.ServerDisconnectedError):
         return "the server closed the connection without a response"
     if isinstance(error, aiohttp.ClientPayloadError) and error.__cause__ is not None:

@@ -15,6 +15,7 @@ from multidict import istr
 from horay_async._protocol.wire.clean import Cleaner
 from horay_async._protocol.wire.errors import ErrorContext
 from horay_async._protocol.wire.size_limits import DRAIN_BYTES, DRAIN_SECONDS, MAX_PIECE_BYTES
+from horay_async._protocol.wire.sse import begins_events
 from horay_async._transport.aiohttp_internals import (
     HTTPResponse,
     available,
@@ -44,6 +45,10 @@ TRANSFER_ENCODING = istr("Transfer-Encoding")
 
 LAST_EVENT = re.compile(rb"[\r\n]data: ?\[DONE]")
 """How the event begins that ends a stream."""
+
+
+BEGINNING = 64
+"""Bytes that tell what a body is, by and large."""
 
 
 def _begins_json(body: bytes) -> bool:
@@ -94,6 +99,8 @@ class RawResponse(Reader):
         self.buffered: bytearray = bytearray()
         """What had come with the last piece and is more than it holds: the next one is there without waiting. What is in
         `content` comes after it."""
+        self.cut_off: bytes = b""
+        """What had come when `read` raised: of a body that is cut, it may be all that matters."""
         self.finished: bool = False
         """Whether the connection is in the pool again, or closed."""
         self._watched = False  # once a timeout runs and the connection's loss is told to us
@@ -137,27 +144,39 @@ class RawResponse(Reader):
         return body[: limit + 1], len(body) > limit
 
     async def read(self, limit: int) -> tuple[bytes, bool]:
-        """The whole body, and whether it is over `limit` bytes: then only its beginning."""
+        """The whole body, and whether it is over `limit` bytes: then only its beginning. Where it raises, `cut_off` is what had come."""
         if (ready := self.read_nowait(limit)) is not None:
             return ready
+        pieces: list[bytes] = []
+        try:
+            over = await self._read_pieces(pieces, limit)
+        except APIError:
+            self.cut_off = b"".join(pieces)
+            raise
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces), over
+
+    async def _read_pieces(self, pieces: list[bytes], limit: int) -> bool:
+        """Adds all of the body to `pieces`; returns whether it is over `limit` bytes."""
         content = self.content
         self.waiting_since = began = self.loop.time()
         # Some servers send blank lines for as long as they work on the response, which so far hasn't begun.
         begins_by = began + (self._request.timeouts.first_byte or math.inf)
         blank = True
-        pieces: list[bytes] = []
-        size, tail = 0, b"\n"
+        size, start, tail = 0, b"", b"\n"
         while piece := await self.next_piece():
             pieces.append(piece)
             size += len(piece)
             if size > limit:
                 self.close()
-                return b"".join(pieces), True
+                return True
             if not self.buffered and content.at_eof():
                 self._finish()
                 break
             # A stream that nobody asked for, and not JSON by its name: its comments are no progress, and it may never be closed.
-            is_stream = self.content_type == EVENT_STREAM and not _begins_json(pieces[0])
+            if len(start) < BEGINNING:
+                start += piece[:BEGINNING]
+            by_name = self.content_type == EVENT_STREAM and not _begins_json(start)
+            is_stream = by_name or begins_events(start) is True
             if is_stream:
                 tail = tail[-len("\ndata: [DONE]") :] + piece
                 if LAST_EVENT.search(tail):
@@ -168,7 +187,7 @@ class RawResponse(Reader):
             blank = blank and piece.isspace()
             if not (piece.isspace() or is_comment) or (blank and now < begins_by):
                 self.waiting_since = now
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces), False
+        return False
 
     async def take_what_was_read(self) -> None:
         """Takes over the body where a middleware of a caller's own session has read it before."""
@@ -336,8 +355,8 @@ class RawResponse(Reader):
                 execution=self.execution,
                 closed=self._pool.closed,
             )
+            chain(failure, cause, self._clean)
         failure.request_id = self.meta.request_id
-        chain(failure, cause, self._clean)
         return failure
 
     # The connection's loss

@@ -9,7 +9,13 @@ import attrs
 
 from horay_async._class_docs import describe_fields
 from horay_async._protocol.wire.check_parameters import check_parameter_names
-from horay_async._protocol.wire.request import Operation
+from horay_async._protocol.wire.request import (
+    OPTIONS,
+    Operation,
+    encode,
+    fields_of,
+    with_extra,
+)
 from horay_async._signatures import with_signatures
 from horay_async._suggestions import naming_options
 from horay_async.models._base import Response
@@ -117,3 +123,22 @@ class BatchRequest(Generic[ResponseT_co]):
         """
         check_parameter_names(params, ImageParams)
         return BatchRequest(images.GENERATE, params, custom_id)
+
+    def to_line(self) -> str:
+        """The request as a line of a batch file, without a line end.
+
+        Raises `TypeError` for parameters that don't fit, and `ValueError` for a request without a `custom_id`, and for an option of calls
+        that a line has no place for, such as `timeout`.
+        """
+        if not isinstance(self.custom_id, str):
+            raise ValueError(
+                f"a line of a batch file needs a custom_id, a text; got {self.custom_id!r}"
+            )
+        if options := sorted(self.params.keys() & OPTIONS - {"extra_body"}):
+            raise ValueError(
+                f"a line of a batch file can't hold {options[0]}: set it on the client that sends the file"
+            )
+        body = with_extra(fields_of(self.operation, self.params), self.params.get("extra_body"))
+        url = f"/v1{self.operation.path}"
+        line = {"custom_id": self.custom_id, "method": "POST", "url": url, "body": body}
+        return encode(line).decode()

@@ -453,3 +453,9 @@ class BatchRequest(Generic[ResponseT_co]):
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """
+    def to_line(self) -> str:
+        """The request as a line of a batch file, without a line end.
+
+        Raises `TypeError` for parameters that don't fit, and `ValueError` for a request without a `custom_id`, and for an option of calls
+        that a line has no place for, such as `timeout`.
+        """

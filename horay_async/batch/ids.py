@@ -5,26 +5,32 @@ from __future__ import annotations
 from array import array
 
 FINISHED = 1
-"""There is a response for it in the output."""
+"""There is a response for it in the output, or a line behind that of its failure."""
 LISTED = 2
 """It has a line in the input."""
+FAILED = 4
+"""There is a failure for it in the output."""
 
-MARKS = FINISHED | LISTED
+MARKS = FINISHED | LISTED | FAILED
 
 
 class IdTable:
     """Which marks each id has: a hash table with open addressing, 8 bytes a slot.
 
-    An id is known by 62 bits of its hash, which Python keys at random for each process, so that nobody can
-    choose ids that collide. Among a million ids the chance that any two do is 1 in nine million.
+    An id is known by 61 bits of its hash, which Python keys at random for each process, so that nobody can
+    choose ids that collide. Among a million ids the chance that any two do is 1 in four million.
+
+    Failures are finished, too, unless `retries` is set.
     """
 
     MIN_SIZE = 1024
     """Slots; they double when half of them are taken."""
 
-    __slots__ = ("_count", "_mask", "_slots")
+    __slots__ = ("_count", "_mask", "_slots", "retries")
 
     def __init__(self) -> None:
+        self.retries: bool = False
+        """Whether failures are to be sent again."""
         self._count = 0
         self._mask = self.MIN_SIZE - 1
         self._slots = _empty(self.MIN_SIZE)
@@ -44,14 +50,23 @@ class IdTable:
             self._grow()
         return 0
 
-    def lists(self, custom_id: str) -> bool:
-        """Whether an id has a line in the input."""
-        return bool(self._slots[self._find(_key(custom_id))] & LISTED)
+    def marks(self, custom_id: str) -> int:
+        """The marks of an id."""
+        return self._slots[self._find(_key(custom_id))] & MARKS
+
+    def clear(self, custom_id: str, marks: int) -> None:
+        """Takes marks from an id that keeps another."""
+        self._slots[self._find(_key(custom_id))] &= ~marks
+
+    def is_unfinished(self, custom_id: str) -> bool:
+        """Whether a request is to be sent."""
+        marks = self.marks(custom_id)
+        return marks == LISTED or (self.retries and marks == LISTED | FAILED)
 
     def _find(self, key: int) -> int:
         """The slot that holds a key, or the free one where it belongs."""
         slots, mask = self._slots, self._mask
-        at = (key >> 2) & mask
+        at = (key >> MARKS.bit_length()) & mask
         while (slot := slots[at]) and slot & ~MARKS != key:
             at = (at + 1) & mask
         return at

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypedDict, Unpack
+from typing import Any, Literal, TypedDict, Unpack
 
 import attrs
 
-from horay_async._checks import check_concurrency, check_positive, is_number, wrong
+from horay_async._checks import check_concurrency, check_positive, is_number, is_true, wrong
 from horay_async._suggestions import BATCH_OPTIONS, unknown_option
 
 
@@ -43,6 +43,10 @@ def check_interval(seconds: float) -> float:
     return seconds
 
 
+def _check_switch(_: object, field: attrs.Attribute[Any], value: object) -> None:
+    is_true(field.name, value)
+
+
 @attrs.frozen(kw_only=True)
 class Settings:
     """`BatchOptions`, checked. Raises `ConfigurationError` for one that can't work."""
@@ -50,8 +54,8 @@ class Settings:
     concurrency: int | Literal["auto"] = attrs.field(default="auto", validator=check_concurrency)
     rpm: float | None = attrs.field(default=None, validator=check_positive)
     tpm: float | None = attrs.field(default=None, validator=check_positive)
-    bulk: bool = True
-    fail_fast: bool = False
+    bulk: bool = attrs.field(default=True, validator=_check_switch)
+    fail_fast: bool = attrs.field(default=False, validator=_check_switch)
     give_up_after: float = attrs.field(default=600.0, validator=check_positive)
 
     @classmethod

@@ -133,6 +133,8 @@ def name_of(item: object, index: int) -> str:
 
 def _from_request(item: BatchRequest[Any], index: int, options: ClientOptions) -> WorkItem:
     params = item.params
+    if item.custom_id is not None:
+        _check_id(item.custom_id)
     if item.operation is embeddings.CREATE:
         params = prepare(params)
     request = build(item.operation, params, options, new_idempotency_key=new_idempotency_key())
@@ -149,15 +151,19 @@ def _from_request(item: BatchRequest[Any], index: int, options: ClientOptions) -
     )
 
 
+def _check_id(custom_id: object) -> None:
+    if not isinstance(custom_id, str):
+        raise InvalidRequestError(f"custom_id must be a string; {_got(custom_id)}")
+
+
 def _as_line(item: Mapping[str, Any]) -> RequestLine:
     custom_id = item.get("custom_id")
     if custom_id is None and not item.keys() & LINE_FIELDS:
         raise InvalidRequestError(f"{TAKEN}; got a mapping without these: {about_batch_item(item)}")
-    if not isinstance(custom_id, str):
-        raise InvalidRequestError(f"custom_id must be a string; {_got(custom_id)}")
+    _check_id(custom_id)
     body = item.get("body")
     raw = encode(dict(cast("Mapping[str, Any]", body)) if isinstance(body, Mapping) else body)
-    return RequestLine(custom_id, item.get("method"), item.get("url"), msgspec.Raw(raw))
+    return RequestLine(cast(str, custom_id), item.get("method"), item.get("url"), msgspec.Raw(raw))
 
 
 def check_line(line: RequestLine) -> str:

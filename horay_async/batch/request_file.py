@@ -103,7 +103,7 @@ class RequestFile:
     def log_mistakes(self, total: int) -> None:
         """Logs those of the first lines that can't be sent, or may have a mistake; not those that are finished."""
         for fate, mistakes in self._mistakes.items():
-            told = [told for custom_id, told in mistakes if self._ids.mark(custom_id, 0) == LISTED]
+            told = [told for custom_id, told in mistakes if self._ids.is_unfinished(custom_id)]
             if told:
                 LOG.warning(
                     "%s: %d of the %s%d lines %s: %s%s",
@@ -127,7 +127,7 @@ class RequestFile:
         where it has changed otherwise.
         """
         for number, line in self._read():
-            if self._ids.mark(line.custom_id, 0) == LISTED:
+            if self._ids.is_unfinished(line.custom_id):
                 line.number = number
                 yield line
 

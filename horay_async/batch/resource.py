@@ -7,6 +7,7 @@ from collections.abc import AsyncIterable, Iterable, Mapping, Sized
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar, Unpack, cast, overload
 
+from horay_async._checks import is_true
 from horay_async._extras import missing_extra
 from horay_async.batch.batch_request import BatchRequest
 from horay_async.batch.options import BatchOptions, Settings, check_interval
@@ -134,6 +135,7 @@ class AsyncBatch(Resource):
         if isinstance(first, str) or callable(first) or hasattr(first, "__await__"):
             raise TypeError(not_taken(first))  # the others are hardly requests either
 
+        in_order = is_true("ordered", ordered)
         run = BatchProgress(total=len(requests) if isinstance(requests, Sized) else None)
         bar = bar_for(run, progress)
 
@@ -141,7 +143,7 @@ class AsyncBatch(Resource):
             return BatchRunner(
                 RequestSender(self._transport, settings, run, ends_with=is_refused_key),
                 requests,
-                ordered=ordered,
+                ordered=in_order,
                 threaded=threaded,
                 bar=bar,
             )
@@ -168,8 +170,8 @@ class AsyncBatch(Resource):
         The output file is the record of what is done: where it exists, what it holds is skipped, and
         the rest is appended. So a run that ended early, however it did, goes on when it is started again,
         and each request has exactly one line in the end; only what was under way is sent twice. With
-        `retry_failed` the failures of earlier runs are taken out first and sent again. Results are
-        safe from a loss of power `sync_interval` seconds after they were written, with 0 at once. `progress` is a
+        `retry_failed` the failures of earlier runs are sent again; the line of each is taken out at the end of the run if there is a new
+        one behind it. Results are safe from a loss of power `sync_interval` seconds after they were written, with 0 at once. `progress` is a
         `BatchProgress` that is kept up to date while it runs, or draws a bar as for `run`. The other
         parameters are those of `BatchOptions`.
 
@@ -203,7 +205,7 @@ class AsyncBatch(Resource):
             settings,
             given,
             bar,
-            retry_failed=retry_failed,
+            retry_failed=is_true("retry_failed", retry_failed),
             sync_interval=check_interval(sync_interval),
         )
         return given

@@ -162,8 +162,8 @@ class AsyncBatch(Resource):
         The output file is the record of what is done: where it exists, what it holds is skipped, and
         the rest is appended. So a run that ended early, however it did, goes on when it is started again,
         and each request has exactly one line in the end; only what was under way is sent twice. With
-        `retry_failed` the failures of earlier runs are taken out first and sent again. Results are
-        safe from a loss of power `sync_interval` seconds after they were written, with 0 at once. `progress` is a
+        `retry_failed` the failures of earlier runs are sent again; the line of each is taken out at the end of the run if there is a new
+        one behind it. Results are safe from a loss of power `sync_interval` seconds after they were written, with 0 at once. `progress` is a
         `BatchProgress` that is kept up to date while it runs, or draws a bar as for `run`. The other
         parameters are those of `BatchOptions`.
 

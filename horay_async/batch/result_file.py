@@ -8,8 +8,9 @@ from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from horay_async._transport.log import LOG
 from horay_async.batch.errors import BatchFileError
-from horay_async.batch.ids import FINISHED, LISTED, IdTable
+from horay_async.batch.ids import FAILED, FINISHED, LISTED, IdTable
 from horay_async.batch.jsonl import BUFFER, StoppedError
 from horay_async.batch.locks import FileLock
 from horay_async.batch.request_lines import is_unfinished
@@ -48,19 +49,29 @@ class ResultFile:
         self._unsynced = False
         self._stopped = False
         self._size = 0  # bytes that the file has at least, unless something else has truncated it
+        self._ids = IdTable()
+        self._superseded = (
+            0  # failures of listed ids with a line behind them that is of the same id
+        )
 
     def open(self, ids: IdTable, *, retry_failed: bool) -> FinishedCounts:
         """Marks what is finished, and returns how many of the listed ids are.
 
-        Cuts off a line that was being written when its run was killed, and with `retry_failed` takes out
-        the failures. A line that can't be read, in a file that has lines of ours, costs its own id at most: it
-        stays, and its request is sent again. Raises `BatchFileError` for what isn't an output file: one without a
-        line of ours, or with a request.
+        Cuts off a line that was being written when its run was killed. With `retry_failed` failures aren't finished: each stays until
+        there is a new line of its request, and is taken out by `drop_superseded`. A line that can't be read, in a file that has lines
+        of ours, costs its own id at most: it stays, and its request is sent again. Raises `BatchFileError` for what isn't an output
+        file: one without a line of ours, or with a request.
         """
+        self._ids, ids.retries = ids, retry_failed
         try:
-            finished, dropped = self._scan(ids, retry_failed=retry_failed)
-            if dropped:
-                self._drop_failed(ids)
+            finished, failed = self._scan(ids)
+            if failed and retry_failed and os.fstat(self._lock.handle).st_nlink > 1:
+                raise BatchFileError(
+                    f"{self._path} has other names (hard links), which would keep the failures that are taken "
+                    "out of it: remove those names, or write to a copy",
+                    path=str(self._path),
+                )
+            self.drop_superseded()
         except BaseException:
             self.close()
             raise
@@ -91,6 +102,7 @@ class ResultFile:
         a whole line; and where the file was removed or truncated meanwhile. Where others have appended to the file, a
         line begins behind what they wrote.
         """
+        results = list(results)
         data = b"".join(map(line_of, results))
         if not data:
             return
@@ -111,6 +123,11 @@ class ResultFile:
                 raise
         self._size = size + written
         self._unsynced = True
+        if self._ids.retries:
+            for result in results:
+                if self._ids.marks(result.custom_id) == LISTED | FAILED:
+                    self._ids.mark(result.custom_id, FINISHED)
+                    self._superseded += 1
 
     def sync(self) -> None:
         """Waits until the disk has what was written. Raises `BatchFileError` where it can't, and where the file
@@ -163,9 +180,9 @@ class ResultFile:
                 path=str(self._path),
             ) from error
 
-    def _scan(self, ids: IdTable, *, retry_failed: bool) -> tuple[FinishedCounts, int]:
-        """Marks what is finished; returns how many of the listed ids are, and how many failures to drop."""
-        finished = failed = dropped = size = 0
+    def _scan(self, ids: IdTable) -> tuple[FinishedCounts, int]:
+        """Marks what is finished; returns how many of the listed ids are, and how many of them have a failure at last."""
+        finished = failed = size = 0
         ours = found = False  # whether a line was written here, and whether one is a result
         not_a_result: BatchFileError | None = None
         raw = b"\n"
@@ -193,17 +210,22 @@ class ResultFile:
             size += len(raw)
             if outcome is None:
                 continue
-            # 6. A result counts, unless it is a failure that is to be sent again.
+            # 6. The first result of a request counts; a failure, only as long as there is no line behind it.
             found = True
-            if retry_failed and outcome.failed and ids.lists(outcome.custom_id):
-                dropped += 1
-            elif ids.mark(outcome.custom_id, FINISHED) == LISTED:
+            before = ids.mark(outcome.custom_id, FAILED if outcome.failed else FINISHED)
+            if before == LISTED:
                 finished += 1
                 failed += outcome.failed
+            elif before == LISTED | FAILED:
+                ids.mark(outcome.custom_id, FINISHED)
+                self._superseded += 1
+                failed -= not outcome.failed
         if not_a_result is not None and not ours:
             raise not_a_result
         self._end_in_a_line(size, raw)
-        return FinishedCounts(finished, failed), dropped
+        if ids.retries:
+            return FinishedCounts(finished - failed, 0), failed
+        return FinishedCounts(finished, failed), failed
 
     def _end_in_a_line(self, size: int, last: bytes) -> None:
         """Cuts off what is beyond `size`, and ends the last line where it lacks just its end."""
@@ -235,32 +257,48 @@ class ResultFile:
             line=number,
         )
 
-    def _drop_failed(self, ids: IdTable) -> None:
-        """Writes the file anew without the failures of `ids`. Raises `BatchFileError` where that can't be done, and
-        then it is as it was.
+    def drop_superseded(self) -> None:
+        """Writes the file anew without the failures that have a line of the same request behind them, where there are any. Where that
+        can't be done the file stays as it was, which the log says, and the next start tries again.
         """
-        if os.fstat(self._lock.handle).st_nlink > 1:
-            raise BatchFileError(
-                f"{self._path} has other names (hard links), which would keep the failures that are taken "
-                "out of it: remove those names, or write to a copy",
-                path=str(self._path),
+        if not self._superseded:
+            return
+        try:
+            if os.fstat(self._lock.handle).st_nlink > 1:
+                raise OSError(None, "it has other names, hard links")
+            self._lock.rewrite(raw for raw in self._lines() if not self._is_superseded(raw))
+        except OSError as error:
+            LOG.warning(
+                "%s: can't be written anew, and so %d failures stay beside the later lines of their requests: %s",
+                self._path,
+                self._superseded,
+                error.strerror,
             )
-        with self._failing():
-            self._lock.rewrite(raw for raw in self._lines() if not _has_failed(raw, ids))
+        else:
+            self._size = os.fstat(self._lock.handle).st_size
+            self._superseded = 0
+
+    def _is_superseded(self, raw: bytes) -> bool:
+        """Whether a line is the first of a request's two, and a failure; to be asked of all lines in their order. What isn't sent again
+        stays, with the response that it may hold.
+        """
+        try:
+            outcome = _result_line(raw)
+        except ValueError:
+            return False
+        if outcome is None:
+            return False
+        name = outcome.custom_id
+        if outcome.failed and self._ids.marks(name) == LISTED | FAILED | FINISHED:
+            self._ids.clear(name, FAILED | FINISHED)
+            return True
+        self._ids.mark(name, FAILED if outcome.failed else FINISHED)
+        return False
 
 
 def _result_line(raw: bytes) -> ResultLine | None:
     """The outcome in a line, None for a blank one. Raises `ValueError` for what is no line of results."""
     return read_result_line(raw) if raw.strip(BLANK) else None
-
-
-def _has_failed(raw: bytes, ids: IdTable) -> bool:
-    """Whether a line is the failure of one of `ids`: what isn't sent again stays, with the response that it may hold."""
-    try:
-        outcome = _result_line(raw)
-    except ValueError:
-        return False
-    return outcome is not None and outcome.failed and ids.lists(outcome.custom_id)
 
 
 def _torn(raw: bytes) -> bool:

@@ -88,9 +88,9 @@ class BatchProgress(Record):
     """Number of the last line in a file of requests, from 1, if it is unfinished, without a line end: it isn't counted as a
     request, and the next start sends it."""
     done: int = 0
-    """Requests that succeeded."""
+    """Requests that succeeded in this run."""
     failed: int = 0
-    """Requests that failed for good."""
+    """Requests that failed for good in this run."""
     invalid: int = 0
     """Those of them that can't be sent, for a mistake in the request itself."""
     in_flight: int = 0
@@ -99,9 +99,9 @@ class BatchProgress(Record):
     """How often a request has to be sent again later, because the server was overloaded (429, 503) or couldn't be
     reached."""
     prompt_tokens: int = 0
-    """Tokens of the prompts, as far as the responses say."""
+    """Tokens of the prompts in this run, as far as the responses say. What an earlier run of a file has used is in its lines."""
     completion_tokens: int = 0
-    """Tokens that the responses report."""
+    """Tokens that the responses of this run report."""
     _started: float | None = attrs.field(default=None, init=False, repr=False)
     _ended: float | None = attrs.field(default=None, init=False, repr=False)
     _unreached_since: float | None = attrs.field(default=None, init=False, repr=False, eq=False)

@@ -80,6 +80,9 @@ async def run_file(
         source = RequestFile(await opened.enter_async_context(input_file(requests)), ids)
         progress.total, finished = await _in_thread(read_both_files, stop_reading)
         progress.skipped, progress.skipped_failed = finished
+        if progress.skipped_failed:
+            told = "%s: %d requests that failed in earlier runs aren't sent again: retry_failed=True does that"
+            LOG.warning(told, results, progress.skipped_failed)
         runner = BatchRunner(
             RequestSender(transport, settings, progress, ends_with=is_of_setup),
             source.unfinished(),
@@ -95,6 +98,7 @@ async def run_file(
             await asyncio.wait([syncing])
             await _in_thread(partial(write, runner.get_nowait()))
             await _in_thread(result_file.sync)
+            await _in_thread(result_file.drop_superseded)
 
         syncing = asyncio.create_task(_sync_regularly(result_file, sync_interval, runner))
         try:

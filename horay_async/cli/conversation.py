@@ -186,6 +186,7 @@ def _parse_messages(data: bytes, source: str) -> tuple[str | None, list[dict[str
     messages: Any = []
     try:
         messages = json.loads(decode(data, source))
+        json.dumps(messages, ensure_ascii=False).encode()  # raises for half of a surrogate pair
         roles = [str(message["role"]) for message in messages if "content" in message]
     except (ValueError, TypeError, KeyError, RecursionError):
         roles = []

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+import msgspec
+
+from horay_async._json import fields_of, is_array
 from horay_async._protocol.wire.decode import (
     BodyDecoder,
     ErrorInBody,
@@ -161,7 +164,11 @@ async def decode_response(
     if not call.request.is_safe:
         response.execution = "executed"
     limit = call.request.max_body_bytes
-    body, over = response.read_nowait(limit) or await response.read(limit)
+    broken: APIError | None = None
+    try:
+        body, over = response.read_nowait(limit) or await response.read(limit)
+    except APIError as error:
+        broken, body, over = error, response.cut_off, False
     meta, media = response.meta, response.content_type
     problem = ""
     made: ResponseT | None = None
@@ -183,12 +190,17 @@ async def decode_response(
         except ErrorInBody as error:
             call.error_body = body
             failure, partial = envelope_failure(body, context=response.context), error.response
-            if partial is not None and holds_content(partial):
+            if partial is None:
+                partial = _beside_error(into, body, call.request.max_objects)
+            if partial is not None and (holds_content(partial) or _items_of(partial)):
                 failure.execution = "executed"
         except InvalidBody as error:
             problem, partial = str(error), error.response
-            if partial is None:  # one of embeddings without a vector is false
+            if partial is None and broken is None:  # one of embeddings without a vector is false
                 partial = _readable(into, body, call.request.max_objects)
+    if broken is not None:
+        # What has come of a body that is cut isn't taken for a response, even where its JSON is whole.
+        failure, partial, made = failure or broken, partial or made, None
     if made is not None:
         made.meta = meta
         call.succeed(meta, lambda: made)
@@ -222,6 +234,25 @@ def _readable(into: BodyDecoder[ResponseT], body: bytes, most: int) -> ResponseT
         return None
     del made._raw  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
     return made
+
+
+def _beside_error(into: BodyDecoder[ResponseT], body: bytes, most: int) -> ResponseT | None:
+    """The pictures or vectors beside the error in a body, as a response made by hand; None where there are none."""
+    fields = fields_of(msgspec.json.decode(body))
+    if not fields.pop("error", None):
+        return None
+    try:
+        made = into.decode(msgspec.json.encode(fields), max_objects=most)
+    except (InvalidBody, ErrorInBody):
+        return None
+    del made._raw  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
+    return made if _items_of(made) else None
+
+
+def _items_of(response: Response) -> Sequence[object]:
+    """The pictures or vectors of a response."""
+    items: object = getattr(response, "images", None) or getattr(response, "data", None)
+    return items if is_array(items) else ()
 
 
 async def _decode_in_thread(into: BodyDecoder[ResponseT], body: bytes, most: int) -> ResponseT:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from inspect import iscoroutine
 from typing import TYPE_CHECKING, Any, Final, TypeVar, Unpack, cast, overload
 
 import attrs
@@ -259,6 +260,11 @@ def _by_name(given: Sequence[Any]) -> dict[str, Tool[..., Any]]:
     from horay_async.tools.define import Tool  # noqa: PLC0415 - needed here alone
 
     whole = cast("object", given)
+    if iscoroutine(whole):
+        whole.close()
+        raise TypeError(
+            "tools is a coroutine, which makes them once it is awaited: write tools=await ..."
+        )
     if isinstance(whole, Mapping | str) or not isinstance(whole, Iterable):
         raise TypeError(
             f"tools must be a list of tools, not a value of type {type(given).__qualname__}: "
@@ -272,7 +278,12 @@ def _by_name(given: Sequence[Any]) -> dict[str, Tool[..., Any]]:
                 raise TypeError(f"two tools are named {made.name}")
         elif not isinstance(tool, Mapping):
             wrong = about_field("tools", given) or (
-                f"tools[{place}] is a value of type {type(tool).__qualname__}: a tool is a function with @tool, or in JSON"
+                f"tools[{place}] is a value of type {type(tool).__qualname__}: "
+                + (
+                    "leave out its brackets"
+                    if isinstance(tool, list | tuple)
+                    else "a tool is a function with @tool, or in JSON"
+                )
             )
             raise TypeError(f"tools can't be sent as JSON: {wrong}")
     return found

@@ -337,7 +337,9 @@ def _embedded(request: Request, options: MessageOptions) -> ScriptedResponse:
     items = given if is_array(given) else [given]
     count = 1 if items and isinstance(items[0], int) else len(items)
     form: Any = asked.get("encoding_format") or "float"
-    vectors = [(float(place), 0.5, -1.0) for place in range(count)]
+    size = asked.get("dimensions")
+    size = size if isinstance(size, int) else 3
+    vectors = [(float(place), 0.5, *(-1.0,) * (size - 2))[:size] for place in range(count)]
     return embeddings(*vectors, model=asked["model"], encoding_format=form, **options)
 
 

@@ -27,11 +27,11 @@ from horay_async.models.events import (
     RoundStarted,
     ToolRunEvent,
 )
+from horay_async.models.usage import Usage
 from horay_async.streaming import AsyncEventStream, Readable, interrupted, no_end, read_to_end
 
 if TYPE_CHECKING:
     from horay_async._observers import RunObserver, TelemetryObserver
-    from horay_async.models.usage import Usage
     from horay_async.tools._calls import ToolCaller
     from horay_async.tools.define import Approve, Tool
 
@@ -166,6 +166,20 @@ class AsyncToolRun(Readable[ToolRunEvent]):
         if self._caller is None:
             return [*self._messages]
         return [*self._messages, *self._caller.messages(stopped=self._closed)]
+
+    @property
+    def usage(self) -> Usage | None:
+        """The tokens of all responses so far together, without details; None where one came without counts, as they do unless
+        `stream_options={"include_usage": True}` or `max_total_tokens` asks for them.
+        """
+        counts = [usage for usage in self._usages if usage is not None]
+        if not counts or len(counts) < len(self._usages):
+            return None
+        return Usage(
+            prompt_tokens=sum(each.prompt_tokens for each in counts),
+            completion_tokens=sum(each.completion_tokens for each in counts),
+            total_tokens=sum(each.total_tokens for each in counts),
+        )
 
     async def final(self) -> ChatCompletion:
         """The response that calls no more tools. Goes through what is left; raises as iteration does."""

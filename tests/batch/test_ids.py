@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from horay_async.batch.ids import FINISHED, LISTED, IdTable
+from horay_async.batch.ids import FAILED, FINISHED, LISTED, IdTable
 
 
 def test_marks_add_up() -> None:
@@ -25,7 +25,7 @@ def test_it_agrees_with_a_dict() -> None:
     chance = random.Random(1)
     ids, marks = IdTable(), dict[str, int]()
     for _ in range(20_000):
-        name, mark = f"request-{chance.randrange(5000)}", chance.choice([FINISHED, LISTED])
+        name, mark = f"request-{chance.randrange(5000)}", chance.choice([FINISHED, LISTED, FAILED])
         assert ids.mark(name, mark) == marks.get(name, 0)
         marks[name] = marks.get(name, 0) | mark
     assert ids._count == len(marks)
@@ -33,7 +33,7 @@ def test_it_agrees_with_a_dict() -> None:
 
 def test_collisions_of_slots_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ids that belong in the same slot stand in different ones."""
-    hashes = {"a": 8, "b": 8 + 4 * IdTable.MIN_SIZE, "c": -8}
+    hashes = {"a": 8, "b": 8 + 8 * IdTable.MIN_SIZE, "c": -8}
     monkeypatch.setattr("horay_async.batch.ids.hash", hashes.__getitem__, raising=False)
     ids = IdTable()
     assert [ids.mark(name, LISTED) for name in "abc"] == [0, 0, 0]

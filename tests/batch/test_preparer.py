@@ -16,6 +16,7 @@ from horay_async import (
     RateLimitError,
     RetryPolicy,
     ServiceOverloadedError,
+    UserMessage,
 )
 from horay_async._protocol.wire.check_parameters import required_parameters
 from horay_async._protocol.wire.decode import decoder
@@ -80,6 +81,50 @@ def test_typed_requests() -> None:
     assert (text.size.max_tokens, text.size.choices, text.into) == (3, 2, decoder(Completion))
     assert image.request.billed_per_run
     assert image.into is decoder(ImageResponse)
+
+
+def test_custom_id_that_is_no_text() -> None:
+    """It is told, and not replaced: by it alone a result is told from others."""
+    wrong: Any = 7
+    assert complaint(BatchRequest.chat(custom_id=wrong, model="m", messages=MESSAGES)) == (
+        "custom_id must be a string; got 7"
+    )
+
+
+def test_lines_of_typed_requests() -> None:
+    """They ask for the same as the requests."""
+    request = BatchRequest.chat(
+        custom_id="a", model="m", messages=[UserMessage("hü")], extra_body={"top_k": 3}
+    )
+    text = request.to_line()
+    assert "\n" not in text
+    fields = json.loads(text)
+    assert {**fields, "body": None} == {
+        "custom_id": "a",
+        "method": "POST",
+        "url": "/v1/chat/completions",
+        "body": None,
+    }
+    assert body_of(prepare(fields)) == fields["body"] == body_of(prepare(request))
+    vectors = BatchRequest.embedding(custom_id="b", model="m", input=["x"])
+    assert json.loads(vectors.to_line())["body"] == {"model": "m", "input": ["x"]}
+
+
+@pytest.mark.parametrize(
+    ("params", "told"),
+    [
+        ({}, "needs a custom_id, a text; got None"),
+        ({"custom_id": 7}, "needs a custom_id, a text; got 7"),
+        ({"custom_id": "a", "timeout": 3.0}, "can't hold timeout: set it on the client"),
+        ({"custom_id": "a", "temperature": "hot"}, "temperature must be a number"),
+        ({"custom_id": "a", "messages": []}, "messages must not be empty"),
+    ],
+)
+def test_typed_requests_without_a_line(params: dict[str, Any], told: str) -> None:
+    """What a line has no place for is refused, and what can't be sent."""
+    chat: Any = BatchRequest.chat
+    with pytest.raises((TypeError, ValueError), match=told):
+        chat(**{**CHAT, **params}).to_line()
 
 
 def test_typed_requests_take_call_options() -> None:

@@ -15,11 +15,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from horay_async import RateLimitError
+from horay_async._protocol.wire.decode import decoder
 from horay_async.batch import BatchFileError, BatchResult
-from horay_async.batch.ids import FINISHED, LISTED, IdTable
+from horay_async.batch.ids import LISTED, IdTable
 from horay_async.batch.locks import FileLock
 from horay_async.batch.result_file import ResultFile
 from horay_async.batch.result_lines import HEAD, line_of
+from horay_async.models.chat import ChatCompletion
+from tests.readers import made_meta
 
 
 def written(*names: str, failing: tuple[str, ...] = ()) -> bytes:
@@ -40,6 +43,10 @@ def written(*names: str, failing: tuple[str, ...] = ()) -> bytes:
 def result(name: str) -> BatchResult[Any]:
     error = RateLimitError("too much", status_code=429)
     return BatchResult(index=0, custom_id=name, request=None, error=error)
+
+
+WELL: Any = decoder(ChatCompletion).decode(b'{"choices": []}')
+WELL.meta = made_meta()
 
 
 def names_in(path: Path) -> list[str]:
@@ -66,8 +73,24 @@ def opened(
     return (
         result_file,
         finished.total,
-        [name for name in listed if ids.mark(name, LISTED) & FINISHED],
+        [name for name in listed if not ids.is_unfinished(name)],
     )
+
+
+def behind(path: Path, data: bytes) -> list[str]:
+    """The ids of the lines behind `data`, with which a file begins."""
+    found = path.read_bytes()
+    assert found.startswith(data)
+    return [json.loads(raw)["custom_id"] for raw in found.removeprefix(data).splitlines()]
+
+
+def retried(path: Path, *listed: str, again: tuple[str, ...] = ("b",)) -> ResultFile:
+    """The same after a run that has sent `again`, failures of before, once more. They fail again: `result` is a failure."""
+    result_file = opened(path, *listed, retry_failed=True)[0]
+    for name in again:
+        result_file.append([result(name)])
+    result_file.drop_superseded()
+    return result_file
 
 
 def test_new_file(path: Path) -> None:
@@ -91,22 +114,100 @@ def test_existing_file_is_gone_on_with(path: Path) -> None:
     result_file.close()
 
 
-def test_failures_can_be_taken_out(path: Path) -> None:
-    """To be sent again; everything else stays as it was."""
-    path.write_bytes(written("a", "b") + b"\n" + written("c", "d", failing=("c",)))
-    result_file, finished, names = opened(path, "a", "b", "c", "d", retry_failed=True)
+def test_failures_are_replaced(path: Path) -> None:
+    """Each by the new line of its request, and not before that is there; everything else stays as it was."""
+    before = written("a", "b") + b"\n" + written("c", "d", "e", failing=("c", "e"))
+    path.write_bytes(before)
+    result_file, finished, names = opened(path, *"abcde", retry_failed=True)
     assert (finished, names) == (3, ["a", "b", "d"])
-    assert path.read_bytes() == written("a", "b") + b"\n" + written("d")
+    result_file.drop_superseded()
+    assert path.read_bytes() == before
     result_file.append([result("c")])
+    assert behind(path, before) == ["c"]
+    result_file.drop_superseded()
+    kept = written("a", "b") + b"\n" + written("d", "e", failing=("e",))
+    assert behind(path, kept) == ["c"]
+    result_file.append([result("e")])
     result_file.close()
     assert sorted(path.parent.iterdir()) == [path]
 
 
+@pytest.mark.parametrize("retry_failed", [False, True])
+@pytest.mark.parametrize(
+    ("later", "expected"), [((), ((2, 0), (2, 0))), (("b",), ((2, 1), (1, 0)))]
+)
+def test_run_that_was_killed_while_it_sent_failures_again(
+    path: Path, retry_failed: bool, later: tuple[str, ...], expected: tuple[tuple[int, int], ...]
+) -> None:
+    """The later line counts, and the next start takes the one before it out. What isn't listed stays."""
+    other = written("x", failing=("x",)) + written("x")
+    path.write_bytes(other + written("b", "a", failing=("b",)) + written("b", failing=later))
+    ids = IdTable()
+    for name in "abc":
+        ids.mark(name, LISTED)
+    result_file = ResultFile(path)
+    assert result_file.open(ids, retry_failed=retry_failed) == expected[retry_failed]
+    assert path.read_bytes() == other + written("a") + written("b", failing=later)
+    assert ids.is_unfinished("b") == (retry_failed and bool(later))
+    assert ids.is_unfinished("c")
+    if ids.is_unfinished("b"):
+        result_file.append([result("b")])
+        result_file.drop_superseded()
+        assert behind(path, other + written("a")) == ["b"]
+    result_file.close()
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.booleans(),
+            st.lists(st.tuples(st.sampled_from("abcd"), st.booleans()), max_size=6),
+            st.booleans(),
+        ),
+        max_size=6,
+    )
+)
+def test_any_runs(
+    tmp_path_factory: pytest.TempPathFactory,
+    runs: list[tuple[bool, list[tuple[str, bool]], bool]],
+) -> None:
+    """Each request has one line after each start, that of its last result, whichever runs were killed before they could take out
+    the failures that they had sent again.
+    """
+    path = tmp_path_factory.mktemp("runs") / "out.jsonl"
+    last: dict[str, bool] = {}  # whether each request has succeeded
+    for retry_failed, sent, killed in runs:
+        result_file, finished, names = opened(path, *"abcd", retry_failed=retry_failed)
+        held = [json.loads(raw) for raw in path.read_bytes().splitlines()]
+        outcomes = {line["custom_id"]: line["error"] is None for line in held}
+        assert len(held) == len(outcomes)
+        assert outcomes == last
+        assert names == sorted(name for name, well in last.items() if well or not retry_failed)
+        assert finished == len(names)
+        open_ids = set("abcd") - set(names)
+        for name, well in sent:
+            if name in open_ids:
+                open_ids.discard(name)
+                last[name] = well
+                error = None if well else RateLimitError("no", status_code=200)
+                made: BatchResult[Any] = BatchResult(
+                    index=0,
+                    custom_id=name,
+                    request=None,
+                    response=WELL if well else None,
+                    error=error,
+                )
+                result_file.append([made])
+        if not killed:
+            result_file.drop_superseded()
+        result_file.close()
+
+
 def test_nothing_is_rewritten_without_need(path: Path) -> None:
-    """Where there are no failures the file stays the same one."""
-    path.write_bytes(written("a"))
+    """Where no failure was sent again the file stays the same one."""
+    path.write_bytes(written("a", "b", failing=("b",)))
     before = path.stat().st_ino
-    opened(path, "a", retry_failed=True)[0].close()
+    retried(path, "a", "b", again=()).close()
     assert path.stat().st_ino == before
 
 
@@ -197,8 +298,8 @@ def test_failures_of_other_files_stay(path: Path) -> None:
     """Only what is sent again is taken out: a line whose request isn't in the file may hold the only response."""
     other, mine = line_of(result("x")), line_of(result("a"))
     path.write_bytes(written("x") + other + mine)
-    opened(path, "a", retry_failed=True)[0].close()
-    assert path.read_bytes() == written("x") + other
+    retried(path, "a", again=("a", "x")).close()
+    assert behind(path, written("x") + other) == ["a", "x"]
 
 
 @pytest.mark.parametrize("retry_failed", [False, True])
@@ -400,8 +501,8 @@ def test_permissions_are_kept(path: Path) -> None:
     """Where the file is written anew."""
     path.write_bytes(written("a", "b", failing=("b",)))
     path.chmod(0o600)
-    opened(path, "a", "b", retry_failed=True)[0].close()
-    assert names_in(path) == ["a"]
+    retried(path, "a", "b").close()
+    assert names_in(path) == ["a", "b"]
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
@@ -409,7 +510,9 @@ def test_permissions_are_kept(path: Path) -> None:
 @pytest.mark.skipif(
     not hasattr(os, "getuid") or os.getuid() != 0, reason="only root gives files away"
 )
-def test_failures_of_somebody_elses_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failures_of_somebody_elses_file(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     """It can't be written anew, whole or not at all, without becoming ours: that is said, and nothing is lost."""
     before = written("a", "b", failing=("b",))
     path.write_bytes(before)
@@ -419,9 +522,9 @@ def test_failures_of_somebody_elses_file(path: Path, monkeypatch: pytest.MonkeyP
         raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
 
     monkeypatch.setattr("os.chown", chown)
-    with pytest.raises(BatchFileError, match="It belongs to somebody else"):
-        opened(path, "a", "b", retry_failed=True)
-    assert path.read_bytes() == before
+    retried(path, "a", "b").close()
+    assert "1 failures stay beside the later lines of their requests: It belongs to" in caplog.text
+    assert behind(path, before) == ["b"]
     assert list(path.parent.iterdir()) == [path]
 
 
@@ -433,16 +536,16 @@ def test_failures_of_a_file_behind_a_link(path: Path) -> None:
     link.symlink_to(path)
     for name in ("out.jsonl.new", "link.new", "out.jsonl.lock"):
         path.with_name(name).write_text("mine")
-    opened(link, "a", "b", retry_failed=True)[0].close()
+    retried(link, "a", "b").close()
     assert link.is_symlink()
-    assert names_in(path) == ["a"]
+    assert names_in(path) == ["a", "b"]
     for name in ("out.jsonl.new", "link.new", "out.jsonl.lock"):
         assert path.with_name(name).read_text() == "mine"
     assert len(list(path.parent.iterdir())) == 5
 
 
 @pytest.mark.posix
-def test_failures_of_a_file_with_other_names(path: Path) -> None:
+def test_failures_of_a_file_with_other_names(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Can't be taken out of it under all of them at once, so they aren't."""
     data = written("a", "b", failing=("b",))
     path.write_bytes(data)
@@ -453,9 +556,15 @@ def test_failures_of_a_file_with_other_names(path: Path) -> None:
     assert other.samefile(path)
     assert path.read_bytes() == data
     opened(path, "a", "b")[0].close()
+    path.write_bytes(data + written("b"))
+    opened(path, "a", "b")[0].close()
+    assert other.read_bytes() == data + written("b")
+    assert "it has other names, hard links" in caplog.text
 
 
-def test_failures_stay_where_there_is_no_room(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failures_stay_where_there_is_no_room(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     """The file is as it was, nothing is left beside it, and it isn't locked."""
     data = written("a", "b", failing=("b",))
     path.write_bytes(data)
@@ -465,22 +574,23 @@ def test_failures_stay_where_there_is_no_room(path: Path, monkeypatch: pytest.Mo
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
-        with pytest.raises(BatchFileError, match="No space left"):
-            opened(path, "a", "b", retry_failed=True)
-    assert path.read_bytes() == data
+        retried(path, "a", "b").close()
+    assert "1 failures stay beside the later lines of their requests: No space" in caplog.text
+    assert behind(path, data) == ["b"]
     assert list(path.parent.iterdir()) == [path]
-    opened(path, "a", "b", retry_failed=True)[0].close()
+    opened(path, "a", "b")[0].close()
+    assert behind(path, written("a")) == ["b"]
 
 
 def test_file_that_was_written_anew_stays_locked(path: Path) -> None:
     """Under its name there is no moment in which another run could have it."""
     path.write_bytes(written("a", "b", failing=("b",)))
-    result_file = opened(path, "a", "b", retry_failed=True)[0]
+    result_file = retried(path, "a", "b")
     with pytest.raises(BatchFileError, match="another run"):
         opened(path, "a")
-    result_file.append([result("b")])
+    result_file.append([result("c")])
     result_file.close()
-    assert names_in(path) == ["a", "b"]
+    assert names_in(path) == ["a", "b", "c"]
 
 
 def test_file_that_is_removed_meanwhile(path: Path) -> None:
@@ -643,23 +753,22 @@ def test_windows_writes_the_bytes_that_were_given(
 
     path.write_bytes(written("a", failing=("a",)))
     monkeypatch.setattr(os, "open", spy)
-    opened(path, "a", retry_failed=True)[0].close()
+    retried(path, "a", again=("a",)).close()
     writing = [flags for flags in seen if flags & os.O_RDWR]
     assert len(writing) >= 2
     assert all(flags & os.O_NOATIME for flags in writing)
 
 
 @pytest.mark.parametrize("platform", [sys.platform, "win32"])
-def test_failures_are_taken_out_from_between_lines_that_cant_be_read(
+def test_failures_are_replaced_between_lines_that_cant_be_read(
     path: Path, monkeypatch: pytest.MonkeyPatch, platform: str
 ) -> None:
     """Those stay: nobody knows what they were. On Windows the file is closed while it is replaced."""
     monkeypatch.setattr(sys, "platform", platform)
     garbage = b"dear diary\n"
     path.write_bytes(ours("a") + garbage + written("b", failing=("b",)) + b"\n" + ours("c"))
-    result_file, _, names = opened(path, "a", "b", "c", retry_failed=True)
-    assert names == ["a", "c"]
-    assert path.read_bytes() == ours("a") + garbage + b"\n" + ours("c")
+    result_file = retried(path, "a", "b", "c")
+    assert behind(path, ours("a") + garbage + b"\n" + ours("c")) == ["b"]
     with pytest.raises(BatchFileError, match="another run"):
         opened(path, "a")
     result_file.append([result("b")])

@@ -354,7 +354,7 @@ async def test_cancelled_run_waits_for_its_threads(
         pass
 
 
-@pytest.mark.parametrize("reading", ["requests", "results", "new results"])
+@pytest.mark.parametrize("reading", ["requests", "results"])
 async def test_cancelled_run_reads_its_files_no_further(
     batch: AsyncBatch, files: Files, monkeypatch: pytest.MonkeyPatch, reading: str
 ) -> None:
@@ -367,7 +367,6 @@ async def test_cancelled_run_reads_its_files_no_further(
     module, name = {
         "requests": (request_file, "parse_request_line"),
         "results": (result_file, "_result_line"),
-        "new results": (result_file, "_has_failed"),
     }[reading]
     read: list[bytes] = []
     parse = getattr(module, name)
@@ -457,7 +456,7 @@ async def test_responses_need_a_file_of_their_own(batch: AsyncBatch, files: File
 
 
 async def test_whatever_a_line_holds_is_one_result(
-    stub: Stub, batch: AsyncBatch, files: Files
+    stub: Stub, batch: AsyncBatch, files: Files, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Lines that can't be sent fail, and all others are answered; at the next start nothing is left to do."""
     odd = [
@@ -479,8 +478,11 @@ async def test_whatever_a_line_holds_is_one_result(
         if response["error"] is not None
     }
     assert codes == {f"odd-{number}": "InvalidRequestError" for number in range(5)}
+    assert "failed in earlier runs" not in caplog.text
     progress = await batch.run_file(files.requests, files.results)
     assert (progress.skipped, progress.skipped_failed, progress.failed) == (25, 5, 0)
+    told = "5 requests that failed in earlier runs aren't sent again: retry_failed=True does that"
+    assert told in caplog.text
 
 
 @pytest.mark.usefixtures("no_collection")

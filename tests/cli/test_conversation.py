@@ -257,6 +257,7 @@ def test_load(talk: Talk, fault_server: FaultServer, tmp_path: Path) -> None:
         b'[{"role": [], "content": ""}]',
         b'[{"role": "tool", "content": ""}]',
         b'[{"role": "user", "content": "a"}, {}]',
+        b'[{"role": "user", "content": "\\ud800"}]',
         b"\xff",
         b"[" * 10**5,
     ],

@@ -30,7 +30,7 @@ from horay_async.models.messages import (
     ToolMessage,
     UserMessage,
 )
-from horay_async.parsing import parse_text
+from horay_async.parsing import messages_to_dicts, parse_text
 from horay_async.testing import FaultServer, chat, json_response, respond, stream
 from horay_async.tools.define import tool
 
@@ -335,3 +335,35 @@ async def test_end_without_a_finish_reason(
         got, final = await asyncio.to_thread(read)
     assert got[-2:] == [AnswerParsed(0, Point(1, 2.0)), ChoiceFinished(0, None)]
     assert final.choices[0].message.parsed == Point(1, 2.0)
+
+
+async def test_messages_that_are_stored(fault_server: FaultServer, connect: Connect) -> None:
+    """They are what the next request sends, JSON alone, with what has no name here; and can be sent again."""
+    call = {
+        "id": "1",
+        "type": "function",
+        "function": {"name": "f", "arguments": "{}"},
+        "extra_content": {"signature": "S"},
+    }
+    message = {"role": "assistant", "content": None, "signature": "T", "tool_calls": [call]}
+    fault_server.add(json_response({"choices": [{"index": 0, "message": message}]}))
+    async with connect() as client:
+        asked = UserMessage("?")
+        response = await client.chat.completions.create(model="m", messages=[asked])
+        told: list[Any] = [asked, response.choices[0].message, {"role": "user", "content": "!"}]
+        stored = messages_to_dicts(told)
+        assert json.loads(json.dumps(stored)) == stored
+        send: Any = client.chat.completions.create
+        for messages in (told, stored):
+            await send(model="m", messages=messages)
+    one, other = (request.json() for request in fault_server.requests[1:])
+    assert one["messages"] == other["messages"] == stored
+    assert stored[1] == message
+    assert messages_to_dicts([]) == []
+    cases: list[tuple[Any, str]] = [
+        ("ab", r"messages\[0\] must be a message"),
+        ([{"role": b""}], "holds bytes"),
+    ]
+    for wrong, told_of in cases:
+        with pytest.raises(TypeError, match=told_of):
+            messages_to_dicts(wrong)

@@ -14,6 +14,7 @@ import pytest
 
 from horay_async import (
     APIResponseError,
+    APIStatusError,
     APITimeoutError,
     BadRequestError,
     BatchRequest,
@@ -438,3 +439,24 @@ async def test_batch(fault_server: FaultServer, connect: Connect, tmp_path: Path
     found = {line["custom_id"]: line["response"]["body"]["data"] for line in written}
     assert [item["index"] for item in found["two"]] == [1, 0]
     assert len(found["one"]) == 1
+
+
+async def test_error_beside_the_vectors(fault_server: FaultServer, connect: Connect) -> None:
+    """They are paid: the error has them, and they aren't asked for again. Where there are none, nothing is known to be paid."""
+    vectors = json.loads(embeddings((1.0, 2.0)).data.partition(b"\r\n\r\n")[2])
+    error = {"message": "a text was cut", "type": "server_error"}
+    fault_server.add(json_response({**vectors, "error": error}))
+    async with connect(retries=2) as client:
+        with pytest.raises(APIStatusError, match="a text was cut") as caught:
+            await client.embeddings.create(model="m", input=["a"], encoding_format="float")
+        assert caught.value.execution == "executed"
+        assert caught.value.partial.data[0].embedding
+        assert len(fault_server.requests) == 1
+    besides: list[dict[str, Any]] = [{}, {"data": []}, {"data": "none"}]
+    for beside in besides:
+        fault_server.add(json_response({**beside, "error": error}))
+        async with connect(retries=0) as client:
+            with pytest.raises(APIStatusError, match="a text was cut") as caught:
+                await client.embeddings.create(model="m", input=["a"], encoding_format="float")
+        assert caught.value.partial is None
+        assert caught.value.execution == "unknown"

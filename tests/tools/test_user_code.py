@@ -714,6 +714,8 @@ async def test_tokens_are_bounded(fault_server: FaultServer, connect: Connect) -
         with pytest.raises(AnswerError, match="after 120 tokens of 100") as caught:
             await run.final()
     assert caught.value.reason == "tokens"
+    assert run.usage is not None
+    assert run.usage.total_tokens == 120
     assert caught.value.completion is not None
     assert len(fault_server.requests) == 2
     assert fault_server.requests[0].json()["stream_options"] == {"include_usage": True}
@@ -732,6 +734,7 @@ async def test_tokens_that_nobody_tells(
         )
         with pytest.raises(AnswerError, match="doesn't tell its tokens"):
             await run.final()
+        assert (run.usage is None) == (tokens is None)
 
 
 async def test_response_beyond_the_tokens(fault_server: FaultServer, connect: Connect) -> None:
@@ -741,7 +744,20 @@ async def test_response_beyond_the_tokens(fault_server: FaultServer, connect: Co
         run = client.chat.completions.run_tools(
             model="m", messages=QUESTION, tools=[weather], max_total_tokens=1
         )
+        assert run.usage is None
         assert (await run.final()).choices[0].message.content == "Fine."
+
+
+async def test_tools_that_nobody_awaited(connect: Connect) -> None:
+    """Those of an MCP server come from a coroutine."""
+
+    async def tools_of() -> list[Any]:
+        return [weather]
+
+    async with connect() as client:
+        ask: Any = client.chat.completions.run_tools
+        with pytest.raises(TypeError, match=r"write tools=await \.\.\."):
+            ask(model="m", messages=QUESTION, tools=tools_of())
 
 
 @pytest.mark.parametrize(
@@ -750,6 +766,7 @@ async def test_response_beyond_the_tokens(fault_server: FaultServer, connect: Co
         ({"max_total_tokens": 0}, "max_total_tokens must be at least 1, not 0"),
         ({"approve": "yes"}, "approve must be a function, not 'yes'"),
         ({"tools": [weather, Tool(len, name="weather")]}, "two tools are named weather"),
+        ({"tools": [[weather]]}, r"tools\[0\] is a value of type list: leave out its brackets"),
     ],
 )
 async def test_misuse(connect: Connect, params: dict[str, Any], message: str) -> None:

@@ -292,10 +292,12 @@ async def test_what_is_no_content_runs_out_all_the_same(tls: Certificates | None
             assert raised.value.clock == "idle"
 
 
-@pytest.mark.parametrize("each", [1, 100_000])
-def test_flood_holds_no_timeout_up(each: int) -> None:
-    """What was on its way when the timeout passed is looked at, but not all that comes after it."""
-    connection = types.SimpleNamespace(received=10_000_000, is_readable=lambda: True)
+@pytest.mark.parametrize(("each", "lies"), [(1, 0), (1, 50), (1, 10_000), (100_000, 2**20)])
+def test_flood_holds_no_timeout_up(each: int, lies: int) -> None:
+    """What was there when the timeout passed is looked at, but not all that comes after it."""
+    connection = types.SimpleNamespace(
+        received=10_000_000, is_readable=lambda: True, unread_bytes=lambda: lies
+    )
     unread = UnreadData()
     turns = 0
     while unread.remains(cast("ConnectionProtocol", connection)):
@@ -303,8 +305,36 @@ def test_flood_holds_no_timeout_up(each: int) -> None:
         turns += 1
     came = turns * each
     assert turns <= UnreadData.MAX_TURNS
-    assert turns == UnreadData.MAX_TURNS - 1 or came >= UnreadData.MAX_BYTES
-    assert came <= UnreadData.MAX_BYTES + (1 + UnreadData.QUIET_TURNS) * each
+    assert turns == UnreadData.MAX_TURNS - 1 or came >= lies
+    assert came <= lies + (1 + UnreadData.QUIET_TURNS) * each
+
+
+async def test_what_comes_after_a_timeout(tls: Certificates | None) -> None:
+    """On a busy loop, a server that sends something in each turn doesn't hold a timeout up for as long as it goes on."""
+    most = 100
+
+    def script(server: ScriptedServer, wire: socket.socket) -> None:
+        server.read_request(wire)
+        wire.sendall(STREAM + chunk(PIECE % b"one"))
+        for _ in range(most):
+            server.wait()
+            wire.sendall(chunk(b": ping\n\n"))
+            server.done()
+        server.hold()
+
+    with scripted(script, tls.server if tls else None) as server:
+        async with client_of(server, tls, timeout=SOON) as client:
+            stream = await client.completions.create(model="m", prompt="p", stream=True)
+            await anext(stream)
+            rest = asyncio.ensure_future(anext(stream))
+            turns = 0
+            while not rest.done() and turns < most:
+                block(server, SOON / 20)
+                turns += 1
+                await asyncio.sleep(0)
+            assert turns < most
+            with pytest.raises(APITimeoutError):
+                await rest
 
 
 async def test_slow_caller_after_a_busy_loop(tls: Certificates | None) -> None:

@@ -267,13 +267,14 @@ async def test_nothing_but_blanks(fault_server: FaultServer, connect: Connect) -
         [],
     ],
 )
+@pytest.mark.parametrize("media", ["text/event-stream", "application/json"])
 async def test_comments_of_a_stream_that_nobody_asked_for(
-    fault_server: FaultServer, connect: Connect, done: list[Any]
+    fault_server: FaultServer, connect: Connect, media: str, done: list[Any]
 ) -> None:
     """They are no progress; and behind `[DONE]` nothing is waited for."""
     pieces = [PIECE, *done] if done else []
     pings: list[Any] = [*pieces, Repeat(b": ping\n\n", gap=0.01)]
-    fault_server.add(respond(pings, content_type="text/event-stream", framing="chunked"))
+    fault_server.add(respond(pings, content_type=media, framing="chunked"))
     async with connect(timeout=Timeouts(idle=30 if done else SOON)) as client:
         with pytest.raises(APIResponseError if done else APITimeoutError) as raised:
             await client.chat.completions.create(

@@ -56,6 +56,10 @@ def parse_arguments(into: type[T], text: str) -> T:
     return parse_text(into, text if text.strip() else "{}")
 
 
+SHOWN = 60
+"""Characters that a message shows of a text that is no JSON."""
+
+
 def _decoded(text: str) -> Any:
     """The JSON in `text`; raises `ValueError` that completes "$: ..."."""
     problem: ValueError | None = None
@@ -71,7 +75,10 @@ def _decoded(text: str) -> Any:
     except RecursionError as error:
         raise ValueError("is nested too deep") from error
     told = str(problem).removeprefix("JSON is malformed: ")
-    raise ValueError(f"is no JSON: {told}" if text.strip() else "is empty") from problem
+    if not text.strip():
+        raise ValueError("is empty") from problem
+    shown = repr(text if len(text) <= SHOWN else f"{text[:SHOWN]}...")
+    raise ValueError(f"is no JSON: {told}, in {shown}") from problem
 
 
 def _check_rest(found: Any, rest: str) -> None:

@@ -128,17 +128,11 @@ def build(
     `new_idempotency_key` is the idempotency key to use where the caller gave none. Raises `TypeError` for a
     parameter that doesn't fit its declaration, `ConfigurationError` for a header that can't be sent.
     """
-    check_parameters(params, operation.params)
-    fields = {name: value for name, value in params.items() if name not in OPTIONS}
+    fields = fields_of(operation, params)
     if operation.method == "GET":
         return build_request("GET", operation.path, params, options, query=fields)
     if stream:
         fields["stream"] = True
-    for name, value in fields.items():
-        if value.__class__ not in SCALARS and name not in LONG_LISTS:
-            fields[name] = jsonable_field(name, value)
-    if "messages" in fields:
-        check_messages(fields["messages"])
     return build_request(
         operation.method,
         operation.path,
@@ -148,6 +142,20 @@ def build(
         new_idempotency_key=new_idempotency_key,
         billed_per_run=operation.billed_per_run,
     )
+
+
+def fields_of(operation: Operation[Any], params: Mapping[str, Any]) -> dict[str, Any]:
+    """What a request for `operation` with `params` sends as its fields, without the call's options. Raises `TypeError` for a parameter
+    that doesn't fit its declaration.
+    """
+    check_parameters(params, operation.params)
+    fields = {name: value for name, value in params.items() if name not in OPTIONS}
+    for name, value in fields.items():
+        if value.__class__ not in SCALARS and name not in LONG_LISTS:
+            fields[name] = jsonable_field(name, value)
+    if "messages" in fields:
+        check_messages(fields["messages"])
+    return fields
 
 
 def build_request(
@@ -163,7 +171,7 @@ def build_request(
 ) -> Request:
     """A request from its parts; `call` holds the call's options (`CallOptions`)."""
     if "extra_body" in call:
-        body = _with_extra(body, call["extra_body"])
+        body = with_extra(body, call["extra_body"])
     if query or options.default_query or "extra_query" in call:
         path = _with_query(path, call, options, query or {})
     return Request(
@@ -199,7 +207,7 @@ def _headers(
     return headers
 
 
-def _with_extra(body: Any, extra: Mapping[str, object] | None) -> Any:
+def with_extra(body: Any, extra: Mapping[str, object] | None) -> Any:
     """`body` with the fields of `extra_body` over its own."""
     if not extra:
         return body

@@ -47,6 +47,7 @@ class SSEReader(ABC, Generic[T]):
         self._context = context
         self._max_event_bytes = max_event_bytes
         self._opening: bytes | None = b""  # how the body begins, until an event has come
+        self._kept_of_opening = OPENING
         self.body: bytes = b""
         """The body, once it has ended without an event: it may be JSON."""
 
@@ -67,11 +68,22 @@ class SSEReader(ABC, Generic[T]):
         if datas:
             self._opening = None
             made = self._read(datas)
-        elif self._opening is not None and len(self._opening) < OPENING:
+        elif self._opening is not None and len(self._opening) < self._kept_of_opening:
             self._opening += data
+            # Of what is no stream of events all is kept: it can be a whole response.
+            if begins_events(self._opening[:OPENING]) is False:
+                self._kept_of_opening = self._max_event_bytes
         if self._sse.stray:
             self._check_stray()
         return made
+
+    def unread(self) -> bytes:
+        """What has come of a body without an event so far: it may be JSON."""
+        if self._opening is None:
+            return b""
+        if begins_events(self._opening[:OPENING]) is not False:
+            return self._sse.held
+        return self._opening.removeprefix(BOM)
 
     @property
     def complete(self) -> bool:
@@ -99,8 +111,7 @@ class SSEReader(ABC, Generic[T]):
         if self.done:
             return []
         held = self._sse.held
-        if self._opening is not None:
-            self.body = held
+        self.body = self.unread()
         rest = self._sse.flush()
         whole = [data for data in rest if self._is_whole(data, ended=held.endswith(b"\n"))]
         torn = whole != rest or (not rest and _has_field(held))

@@ -367,7 +367,8 @@ def test_several_mismatches() -> None:
     ("text", "message"),
     [
         ("", "$: is empty"),
-        ("Sorry, no.", "$: is no JSON: invalid character (byte 0)"),
+        ("Sorry, no.", "$: is no JSON: invalid character (byte 0), in 'Sorry, no.'"),
+        ("S" * 61, f"$: is no JSON: invalid character (byte 0), in '{'S' * 60}...'"),
         ('{"lines": [', "$: is no JSON: Input data was truncated"),
         ('{"lines": NaN}', "$: is no JSON: invalid"),
         ("```\nnothing\n```", "$: is no JSON"),
