@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from horay_async._class_docs import describe_fields
+
+WIDTH = 88
+"""Characters of a line of a `repr`, as formatters of code have it."""
 
 
 class Record:
@@ -45,6 +49,10 @@ class Record:
                 shown.append(f"{field.name}={show(getattr(self, field.name))}")
         return f"{type(self).__name__}({', '.join(shown)})"
 
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """What IPython shows: the `repr` over several lines."""
+        printer.text(lines(self))
+
 
 class FrozenRecord(Record):
     """The same of a class that can't be changed, and so has a hash, where its fields have."""
@@ -53,3 +61,25 @@ class FrozenRecord(Record):
 
     def __hash__(self) -> int:  # type: ignore[override] # pyright: ignore[reportIncompatibleVariableOverride] - what can't be changed has one
         return hash(tuple(getattr(self, field.name) for field in self.__attrs_attrs__ if field.eq))
+
+
+def lines(value: Any, indent: str = "") -> str:
+    """A `repr` over several lines, where one is too short for it."""
+    short = repr(value)
+    if len(short) + len(indent) <= WIDTH:
+        return short
+    deeper = indent + "    "
+    fields = getattr(value, "__attrs_attrs__", None)
+    if fields is not None:
+        inner = [
+            f"{deeper}{field.name}={show(getattr(value, field.name))},"
+            for field in fields
+            if (show := partial(lines, indent=deeper) if field.repr is True else field.repr)
+        ]
+        return "\n".join([f"{type(value).__name__}(", *inner, f"{indent})"])
+    if isinstance(value, list) and value:
+        items: list[Any] = value  # pyright: ignore[reportUnknownVariableType] - of any type
+        return "\n".join(
+            ["[", *(f"{deeper}{lines(item, deeper)}," for item in items), f"{indent}]"]
+        )
+    return short

@@ -92,12 +92,6 @@ class Model(Record):
 
         return json_schema(cls, given, handler)
 
-    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
-        """What IPython shows: the `repr` over several lines."""
-        from horay_async.models._notebook import lines  # noqa: PLC0415 - for notebooks alone
-
-        printer.text(lines(self))
-
 
 class Extensible(Model):
     """A model that keeps the fields which the server has sent and its class doesn't know."""

@@ -7,15 +7,11 @@ notebook trusts the output of its own cells.
 from __future__ import annotations
 
 import re
-from functools import partial
 from typing import Any
 from urllib.parse import quote
 
 FENCE = re.compile(r"(`{3,})[^`]*$|(~{3,})")
 """What begins a block of code; only at a line's beginning, where it is in no list that could end it."""
-
-WIDTH = 88
-"""Characters of a line of a `repr`, as formatters of code have it."""
 
 
 def markdown(response: Any) -> str | None:
@@ -83,25 +79,3 @@ def address(url: str) -> str:
     if not url.lower().startswith(("https://", "http://", "data:image/")):
         return ""
     return quote(url, safe="/?&=%:@!$'*+,;~-._#")
-
-
-def lines(value: Any, indent: str = "") -> str:
-    """A `repr` over several lines, where one is too short for it."""
-    short = repr(value)
-    if len(short) + len(indent) <= WIDTH:
-        return short
-    deeper = indent + "    "
-    fields = getattr(value, "__attrs_attrs__", None)
-    if fields is not None:
-        inner = [
-            f"{deeper}{field.name}={show(getattr(value, field.name))},"
-            for field in fields
-            if (show := partial(lines, indent=deeper) if field.repr is True else field.repr)
-        ]
-        return "\n".join([f"{type(value).__name__}(", *inner, f"{indent})"])
-    if isinstance(value, list) and value:
-        items: list[Any] = value  # pyright: ignore[reportUnknownVariableType] - of any type
-        return "\n".join(
-            ["[", *(f"{deeper}{lines(item, deeper)}," for item in items), f"{indent}]"]
-        )
-    return short

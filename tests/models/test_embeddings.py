@@ -11,7 +11,7 @@ import attrs
 import pytest
 
 from horay_async import Embedding, EmbeddingResponse, EmbeddingUsage
-from horay_async.models._notebook import lines
+from horay_async._record import lines
 
 
 def held(numbers: object) -> Embedding:

@@ -15,7 +15,9 @@ from horay_async import (
     ModelList,
     UserMessage,
 )
-from horay_async.models._notebook import address, code, escaped, lines
+from horay_async._record import lines
+from horay_async.batch import BatchResult
+from horay_async.models._notebook import address, code, escaped
 from horay_async.models.chat import ChatChoice, ChatMessage, FunctionCall, ToolCall
 from horay_async.models.chat_chunks import ChatChunkChoice, ChatCompletionChunk, ChatDelta
 from horay_async.models.completions import CompletionChoice
@@ -129,6 +131,12 @@ def test_lines() -> None:
     assert printer.shown.startswith("ChatCompletion(\n    id='',\n")
     assert "    choices=[\n        ChatChoice(\n            index=0,\n" in printer.shown
     assert lines("x" * 100) == repr("x" * 100)
+    of_a_batch = BatchResult(index=0, custom_id="a", request=None, response=chat(short))
+    printer.shown = ""
+    of_a_batch._repr_pretty_(printer, False)
+    assert printer.shown.startswith("BatchResult(\n    index=0,\n    custom_id='a',\n")
+    printer.shown = ""
+    chat(short)._repr_pretty_(printer, False)
     assert eval(
         printer.shown, {cls.__name__: cls for cls in (ChatCompletion, ChatChoice, ChatMessage)}
     ) == chat(short)
