@@ -30,11 +30,13 @@ def messages_to_dicts(messages: Iterable[Any]) -> list[dict[str, Any]]:
 
     The list can be passed as `messages` again. Raises `TypeError` for what can't be sent.
     """
+    from msgspec.json import decode  # noqa: PLC0415 - as for `parse_text`
+
     from horay_async._protocol.wire import request  # noqa: PLC0415 - as for `parse_text`
     from horay_async._protocol.wire.check_parameters import check_messages  # noqa: PLC0415 - see above
 
     made: list[dict[str, Any]] = request.jsonable_field("messages", list(messages))
     if made:
         check_messages(made)
-    request.encode({"messages": made})  # raises for what JSON can't hold
-    return made
+    stored: dict[str, Any] = decode(request.encode({"messages": made}))
+    return cast("list[dict[str, Any]]", stored["messages"])

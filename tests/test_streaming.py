@@ -403,6 +403,65 @@ async def test_response_that_never_ends(
     assert len(fault_server.requests) == 1
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        {"error": {"message": "overloaded", "code": 503}},
+        {"choices": [{"error": {"message": "overloaded", "code": 503}}]},
+        {"choices": [{"finish_reason": "error"}]},
+    ],
+)
+@pytest.mark.parametrize("before", [0, 1])
+async def test_text_in_the_chunk_of_an_error(
+    fault_server: FaultServer, connect: Connect, error: dict[str, Any], before: int
+) -> None:
+    """It is handed out, and paid: the request isn't sent again."""
+    choice = {"index": 0, "delta": {"content": "Paid for."}, "finish_reason": None}
+    fields = {"id": "1", **error, "choices": [{**choice, **error.get("choices", [{}])[0]}]}
+    chunks = [sse({"id": "1", "choices": [choice]})] * before
+    fault_server.always(
+        respond([*chunks, sse(fields), sse("[DONE]")], content_type="text/event-stream")
+    )
+    texts: list[str] = []
+
+    async def read_texts(client: AsyncHoray) -> None:
+        async for text in (await chat(client)).text():
+            texts.append(text)  # noqa: PERF401 - what came before the error counts
+
+    async with connect(retries=2) as client:
+        with pytest.raises(APIError, match=r"reported an error in the stream") as caught:
+            await read_texts(client)
+    assert texts == ["Paid for."] * (before + 1)
+    assert caught.value.partial.choices[0].message.content == "".join(texts)
+    assert len(fault_server.requests) == 1
+
+
+async def test_error_without_a_text(fault_server: FaultServer, connect: Connect) -> None:
+    """Where nothing was generated beside it, an error at the beginning is tried again."""
+    failed = {"index": 0, "delta": {"content": ""}, "finish_reason": "error"}
+    broken = {"choices": "none", "error": {"message": "overloaded", "code": 503}}
+    for fields in ({"choices": [failed]}, broken):
+        fault_server.add(respond([sse(fields)], content_type="text/event-stream"))
+    fault_server.add(stream("Well."))
+    async with connect(retries=2) as client:
+        assert [text async for text in (await chat(client)).text()] == ["Well."]
+
+
+@pytest.mark.parametrize("kept", [{"audio": {"id": "1"}}, {"images": ["AAAA"]}])
+async def test_sound_beside_an_error(
+    fault_server: FaultServer, connect: Connect, kept: dict[str, Any]
+) -> None:
+    """What has no name here is paid, too."""
+    message = {"role": "assistant", "content": None, **kept}
+    body = {"choices": [{"index": 0, "message": message, "finish_reason": None}]}
+    fault_server.always(json_response({**body, "error": {"message": "overloaded", "code": 503}}))
+    async with connect(retries=2) as client:
+        with pytest.raises(APIStatusError) as caught:
+            await whole(client)
+    assert caught.value.execution == "executed"
+    assert len(fault_server.requests) == 1
+
+
 async def test_response_cut_in_the_middle(fault_server: FaultServer, connect: Connect) -> None:
     """Of JSON that isn't whole nothing can be said."""
     fault_server.always(whole_chat("Paid for.").with_faults(Cut(-5)))

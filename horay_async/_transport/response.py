@@ -21,6 +21,7 @@ from horay_async._transport.aiohttp_internals import (
     available,
     failure_of,
     take_unread_body,
+    unread_size,
 )
 from horay_async._transport.connection import (
     CLOSED_HERE,
@@ -109,7 +110,10 @@ class RawResponse(Reader):
         self._lost: BaseException | None = None
         self._connection: ConnectionProtocol | None = None  # while the body isn't whole
         # While a timeout has passed, and data may still be there.
-        self._unread: UnreadData | None = UnreadData() if pending.late else None
+        self._unread: UnreadData | None = None
+        self._in_time: int = (
+            0  # bytes of it that were there when the timeout passed, as far as that is known
+        )
         connection = pending.connection
         if connection is None:
             # Of a caller's own session; what it does with the connection afterwards is its business.
@@ -123,6 +127,8 @@ class RawResponse(Reader):
             # Where the body came with the head, the connection may be used for the next request by now.
             if connection.requests == pending.number:
                 connection.reader = self
+        if pending.late:
+            self._await_unread()
 
     @property
     def context(self) -> ErrorContext:
@@ -253,6 +259,7 @@ class RawResponse(Reader):
             return self._next_of_buffered()
         if not piece:
             self._finish()
+        self._in_time -= len(piece)
         return piece
 
     def _broken_by(self) -> Exception | None:
@@ -270,15 +277,29 @@ class RawResponse(Reader):
         Not while what had come by then is being read (`UnreadData`). The idle timeout is another matter: what has come in time
         counts, however late it is read.
         """
-        if self._deadline is None or self.loop.time() < self._deadline or self._unread is not None:
+        if self._deadline is None or self.loop.time() < self._deadline:
+            return
+        since = self.waiting_since
+        # It passed while somebody waited, and not in the caller's own time.
+        if self._unread is None and since is not None and since < self._deadline:
+            self._await_unread()
+            self.loop.call_soon(self._check_again)
+        if self._unread is not None and self._in_time > 0:
             return
         self.buffered.clear()
         self._expire("total")
         raise self._failure(TimeoutError())
 
+    def _await_unread(self) -> None:
+        """A timeout has passed: what is there already is read first."""
+        self._unread = UnreadData()
+        in_socket = 0 if self._connection is None else self._connection.unread_bytes()
+        self._in_time = len(self.buffered) + unread_size(self.content) + in_socket
+
     def _next_of_buffered(self) -> bytes:
         piece = bytes(self.buffered[:MAX_PIECE_BYTES])
         del self.buffered[:MAX_PIECE_BYTES]
+        self._in_time -= len(piece)
         return piece
 
     async def drain(self) -> None:
@@ -412,7 +433,7 @@ class RawResponse(Reader):
             self._expire("total")
             return None
         if self._unread is None:
-            self._unread = UnreadData()
+            self._await_unread()
         self.loop.call_soon(self._check_again)
         return None
 
@@ -433,7 +454,8 @@ class RawResponse(Reader):
             return
         now = self.loop.time()
         clock = self._passed(now)
-        if clock is not None and not self._unread.remains(self._connection):
+        holds_some = self.buffered and self._in_time > 0
+        if clock is not None and not holds_some and not self._unread.remains(self._connection):
             self._unread = None
             self._expire(clock)
             return

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from array import array
 
-FINISHED = 1
-"""There is a response for it in the output, or a line behind that of its failure."""
+SUCCEEDED = 1
+"""There is a response for it in the output."""
 LISTED = 2
 """It has a line in the input."""
 FAILED = 4
-"""There is a failure for it in the output."""
+"""There is a failure for it in the output, and no response before."""
 
-MARKS = FINISHED | LISTED | FAILED
+MARKS = SUCCEEDED | LISTED | FAILED
 
 
 class IdTable:
@@ -54,14 +54,11 @@ class IdTable:
         """The marks of an id."""
         return self._slots[self._find(_key(custom_id))] & MARKS
 
-    def clear(self, custom_id: str, marks: int) -> None:
-        """Takes marks from an id that keeps another."""
-        self._slots[self._find(_key(custom_id))] &= ~marks
-
     def is_unfinished(self, custom_id: str) -> bool:
         """Whether a request is to be sent."""
+        finished = SUCCEEDED if self.retries else SUCCEEDED | FAILED
         marks = self.marks(custom_id)
-        return marks == LISTED or (self.retries and marks == LISTED | FAILED)
+        return bool(marks & LISTED) and not marks & finished
 
     def _find(self, key: int) -> int:
         """The slot that holds a key, or the free one where it belongs."""

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from horay_async._transport.log import LOG
 from horay_async.batch.errors import BatchFileError
-from horay_async.batch.ids import FAILED, FINISHED, LISTED, IdTable
+from horay_async.batch.ids import FAILED, LISTED, SUCCEEDED, IdTable
 from horay_async.batch.jsonl import BUFFER, StoppedError
 from horay_async.batch.locks import FileLock
 from horay_async.batch.request_lines import is_unfinished
@@ -49,10 +49,9 @@ class ResultFile:
         self._unsynced = False
         self._stopped = False
         self._size = 0  # bytes that the file has at least, unless something else has truncated it
-        self._ids = IdTable()
-        self._superseded = (
-            0  # failures of listed ids with a line behind them that is of the same id
-        )
+        # Of what is listed: the places of the failures that have no line of the same id behind them, and of those that have one.
+        self._failures: dict[str, int] = {}
+        self._superseded: set[int] = set()
 
     def open(self, ids: IdTable, *, retry_failed: bool) -> FinishedCounts:
         """Marks what is finished, and returns how many of the listed ids are.
@@ -62,16 +61,15 @@ class ResultFile:
         of ours, costs its own id at most: it stays, and its request is sent again. Raises `BatchFileError` for what isn't an output
         file: one without a line of ours, or with a request.
         """
-        self._ids, ids.retries = ids, retry_failed
+        ids.retries = retry_failed
         try:
-            finished, failed = self._scan(ids)
-            if failed and retry_failed and os.fstat(self._lock.handle).st_nlink > 1:
+            finished = self._scan(ids)
+            if self._failures and retry_failed and os.fstat(self._lock.handle).st_nlink > 1:
                 raise BatchFileError(
                     f"{self._path} has other names (hard links), which would keep the failures that are taken "
                     "out of it: remove those names, or write to a copy",
                     path=str(self._path),
                 )
-            self.drop_superseded()
         except BaseException:
             self.close()
             raise
@@ -123,11 +121,8 @@ class ResultFile:
                 raise
         self._size = size + written
         self._unsynced = True
-        if self._ids.retries:
-            for result in results:
-                if self._ids.marks(result.custom_id) == LISTED | FAILED:
-                    self._ids.mark(result.custom_id, FINISHED)
-                    self._superseded += 1
+        for result in results if self._failures else ():
+            self._supersede(result.custom_id)
 
     def sync(self) -> None:
         """Waits until the disk has what was written. Raises `BatchFileError` where it can't, and where the file
@@ -149,6 +144,9 @@ class ResultFile:
 
     def _kept(self) -> int:
         """The file's size. Raises `BatchFileError` where the file doesn't hold any more what was written to it."""
+        written = (
+            self._size
+        )  # before the file is looked at, since another thread may append meanwhile
         with self._failing():
             found = os.fstat(self._lock.handle)
             named = self._lock.is_named()
@@ -156,10 +154,8 @@ class ResultFile:
             raise self._lost(
                 "it was removed meanwhile, or renamed, or another file was put in its place"
             )
-        if found.st_size < self._size:
-            raise self._lost(
-                f"it was truncated meanwhile, to {found.st_size} of {self._size} bytes"
-            )
+        if found.st_size < written:
+            raise self._lost(f"it was truncated meanwhile, to {found.st_size} of {written} bytes")
         return found.st_size
 
     def _lost(self, what: str) -> BatchFileError:
@@ -180,8 +176,8 @@ class ResultFile:
                 path=str(self._path),
             ) from error
 
-    def _scan(self, ids: IdTable) -> tuple[FinishedCounts, int]:
-        """Marks what is finished; returns how many of the listed ids are, and how many of them have a failure at last."""
+    def _scan(self, ids: IdTable) -> FinishedCounts:
+        """Marks what has succeeded or failed; returns how many of the listed ids are finished."""
         finished = failed = size = 0
         ours = found = False  # whether a line was written here, and whether one is a result
         not_a_result: BatchFileError | None = None
@@ -210,22 +206,33 @@ class ResultFile:
             size += len(raw)
             if outcome is None:
                 continue
-            # 6. The first result of a request counts; a failure, only as long as there is no line behind it.
+            # 6. A response counts, wherever it stands; a failure, as long as there is none.
             found = True
-            before = ids.mark(outcome.custom_id, FAILED if outcome.failed else FINISHED)
-            if before == LISTED:
-                finished += 1
-                failed += outcome.failed
-            elif before == LISTED | FAILED:
-                ids.mark(outcome.custom_id, FINISHED)
-                self._superseded += 1
-                failed -= not outcome.failed
+            name = outcome.custom_id
+            marks = ids.marks(name)
+            if not marks & SUCCEEDED:
+                ids.mark(name, FAILED if outcome.failed else SUCCEEDED)
+            # What isn't listed stays as it is, with the response that it may hold.
+            if marks & LISTED and not marks & SUCCEEDED:
+                self._supersede(name)
+                finished += not marks & FAILED
+                failed += outcome.failed - bool(marks & FAILED)
+                if outcome.failed:
+                    self._failures[name] = number
         if not_a_result is not None and not ours:
             raise not_a_result
         self._end_in_a_line(size, raw)
-        if ids.retries:
-            return FinishedCounts(finished - failed, 0), failed
-        return FinishedCounts(finished, failed), failed
+        return (
+            FinishedCounts(finished - failed, 0)
+            if ids.retries
+            else FinishedCounts(finished, failed)
+        )
+
+    def _supersede(self, custom_id: str) -> None:
+        """Notes that there is a line behind that of the failure of an id, if it has one."""
+        place = self._failures.pop(custom_id, None)
+        if place is not None:
+            self._superseded.add(place)
 
     def _end_in_a_line(self, size: int, last: bytes) -> None:
         """Cuts off what is beyond `size`, and ends the last line where it lacks just its end."""
@@ -259,41 +266,26 @@ class ResultFile:
 
     def drop_superseded(self) -> None:
         """Writes the file anew without the failures that have a line of the same request behind them, where there are any. Where that
-        can't be done the file stays as it was, which the log says, and the next start tries again.
+        can't be done the file stays as it was, which the log says, and the next run tries again.
         """
         if not self._superseded:
             return
         try:
             if os.fstat(self._lock.handle).st_nlink > 1:
                 raise OSError(None, "it has other names, hard links")
-            self._lock.rewrite(raw for raw in self._lines() if not self._is_superseded(raw))
+            self._lock.rewrite(
+                raw for place, raw in enumerate(self._lines(), 1) if place not in self._superseded
+            )
         except OSError as error:
             LOG.warning(
                 "%s: can't be written anew, and so %d failures stay beside the later lines of their requests: %s",
                 self._path,
-                self._superseded,
+                len(self._superseded),
                 error.strerror,
             )
         else:
             self._size = os.fstat(self._lock.handle).st_size
-            self._superseded = 0
-
-    def _is_superseded(self, raw: bytes) -> bool:
-        """Whether a line is the first of a request's two, and a failure; to be asked of all lines in their order. What isn't sent again
-        stays, with the response that it may hold.
-        """
-        try:
-            outcome = _result_line(raw)
-        except ValueError:
-            return False
-        if outcome is None:
-            return False
-        name = outcome.custom_id
-        if outcome.failed and self._ids.marks(name) == LISTED | FAILED | FINISHED:
-            self._ids.clear(name, FAILED | FINISHED)
-            return True
-        self._ids.mark(name, FAILED if outcome.failed else FINISHED)
-        return False
+            self._superseded.clear()
 
 
 def _result_line(raw: bytes) -> ResultLine | None:

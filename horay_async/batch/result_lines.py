@@ -171,9 +171,11 @@ def _line_of(result: BatchResult[Any]) -> bytes:
     if isinstance(error, APIStatusError) and (
         error.status_code >= FAILED or isinstance(error.body, dict)
     ):
-        failure = _sent(error.status_code, error.request_id, _failure(error))
+        # A failure in a response with what is paid for beside it has the status of that.
+        status = error.status_code if sent is None else sent.meta.status
+        failure = _sent(status, error.request_id, _failure(error))
         # By a status of success alone, the line would be that of a success.
-        told = b"null" if error.status_code >= FAILED else _described(error, str(error))
+        told = b"null" if status >= FAILED else _described(error, str(error))
         return _joined(result.custom_id, failure, told)
     if isinstance(error, APIResponseError) and error.status_code is not None and error.body:
         # A text that may have been paid for: it is nowhere else.

@@ -184,8 +184,12 @@ def _result(result: Any) -> Any:
         if not told and structured is not None:
             told = json.dumps(structured, ensure_ascii=False)
         raise MCPToolError(told or "the tool reported an error without a word")
-    if not parts:
-        return structured
+    if structured is not None and not any(
+        isinstance(part, TextPart) and part.text for part in parts
+    ):
+        if not any(isinstance(part, ImagePart) for part in parts):
+            return structured
+        parts.append(TextPart(json.dumps(structured, ensure_ascii=False)))
     if any(isinstance(part, ImagePart) for part in parts):
         return parts
     return "\n".join(part.text for part in parts if isinstance(part, TextPart))

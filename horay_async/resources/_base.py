@@ -17,6 +17,7 @@ from horay_async._protocol.wire.decode import (
     decoder,
     holds_content,
     nearly_json,
+    parsed,
 )
 from horay_async._protocol.wire.errors import bad_response, envelope_failure
 from horay_async._protocol.wire.request import Operation, Request, build
@@ -236,17 +237,20 @@ def _readable(into: BodyDecoder[ResponseT], body: bytes, most: int) -> ResponseT
     return made
 
 
-def _beside_error(into: BodyDecoder[ResponseT], body: bytes, most: int) -> ResponseT | None:
+def _beside_error(into: BodyDecoder[ResponseT], body: bytes, most: int) -> Response | None:
     """The pictures or vectors beside the error in a body, as a response made by hand; None where there are none."""
-    fields = fields_of(msgspec.json.decode(body))
-    if not fields.pop("error", None):
-        return None
+    made: Response | None
     try:
+        fields = fields_of(parsed(nearly_json(body)))
+        if not fields.pop("error", None):
+            return None
         made = into.decode(msgspec.json.encode(fields), max_objects=most)
-    except (InvalidBody, ErrorInBody):
+    except (InvalidBody, ErrorInBody) as problem:
+        made = problem.response
+    if made is None or not _items_of(made):
         return None
     del made._raw  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
-    return made if _items_of(made) else None
+    return made
 
 
 def _items_of(response: Response) -> Sequence[object]:

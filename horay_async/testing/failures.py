@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from email.utils import formatdate
-from typing import Any, Literal, Unpack
+from typing import Any, Literal, Unpack, cast, get_args
 
 from horay_async.testing.records import Request
 from horay_async.testing.responses import (
@@ -52,6 +52,9 @@ RetryForm = Literal["seconds", "date", "ms", "both", "garbage", "none"]
 """How a server says when to come back: `Retry-After` in seconds or as an HTTP date; `retry-after-ms`;
 that and a `Retry-After` of a minute, which it overrides; something unreadable; nothing."""
 
+MAX_WAIT = 10**9
+"""Seconds: some thirty years. A date further away is none on some systems."""
+
 RETRY_FORMS: tuple[RetryForm, ...] = ("seconds", "date", "ms", "both", "garbage", "none")
 
 
@@ -70,13 +73,25 @@ def error(
     """A failure. `retry_after`, in seconds, is said in `form`; a date counts from now and, as HTTP dates
     are whole seconds, is rounded up, and so are seconds.
     """
-    if retry_after is not None and not 0 <= retry_after < math.inf:
-        raise ValueError(f"retry_after must be 0 seconds or more; got {retry_after!r}")
+    if shape not in get_args(ErrorShape):
+        raise ValueError(f"shape must be one of {', '.join(get_args(ErrorShape))}; got {shape!r}")
+    _check_retry(retry_after, form)
     headers = {} if retry_after is None else _retry_headers(retry_after, form)
     media, body = _error_body(shape, message, type, code, param)
     name = f"error {status}"
     settled = defaulted(options, headers=headers, content_type=media, name=name)
     return respond(body, status, **settled)
+
+
+def _check_retry(retry_after: object, form: object) -> None:
+    """Raises `ValueError` for a wait that no server can ask for, and for a form that there isn't."""
+    is_number = isinstance(retry_after, int | float) and not isinstance(retry_after, bool)
+    if retry_after is not None and not (is_number and 0 <= cast(float, retry_after) <= MAX_WAIT):
+        raise ValueError(
+            f"retry_after must be a number of seconds from 0 to {MAX_WAIT:,}; got {retry_after!r}"
+        )
+    if form not in RETRY_FORMS:
+        raise ValueError(f"form must be one of {', '.join(RETRY_FORMS)}; got {form!r}")
 
 
 def _error_body(
@@ -132,6 +147,10 @@ def rate_limits(
 
     if count < 0:
         raise ValueError(f"count must be 0 or more; got {count!r}")
+    if isinstance(forms, str) or not forms:
+        raise ValueError(f"forms must be a list of {', '.join(RETRY_FORMS)}; got {forms!r}")
+    for form in forms:
+        _check_retry(retry_after, form)
     return [one(forms[number % len(forms)]) for number in range(count)]
 
 

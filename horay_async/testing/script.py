@@ -102,7 +102,7 @@ def check_scripted(scripted: object, must: str) -> None:
 def _takes_a_request(handler: Callable[..., object]) -> bool:
     """Whether a handler can be called with one argument, as far as its signature is known."""
     try:
-        signature(handler).bind(None)
+        signature(handler, follow_wrapped=False).bind(None)
     except TypeError:
         return False
     except ValueError:  # written in C

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from horay_async.batch.ids import FAILED, FINISHED, LISTED, IdTable
+from horay_async.batch.ids import FAILED, LISTED, SUCCEEDED, IdTable
 
 
 def test_marks_add_up() -> None:
@@ -14,9 +14,9 @@ def test_marks_add_up() -> None:
     ids = IdTable()
     assert ids.mark("a", LISTED) == 0
     assert ids.mark("a", LISTED) == LISTED
-    assert ids.mark("a", FINISHED) == LISTED
-    assert ids.mark("a", FINISHED) == LISTED | FINISHED
-    assert ids.mark("b", FINISHED) == 0
+    assert ids.mark("a", SUCCEEDED) == LISTED
+    assert ids.mark("a", SUCCEEDED) == LISTED | SUCCEEDED
+    assert ids.mark("b", SUCCEEDED) == 0
     assert ids._count == 2
 
 
@@ -25,7 +25,7 @@ def test_it_agrees_with_a_dict() -> None:
     chance = random.Random(1)
     ids, marks = IdTable(), dict[str, int]()
     for _ in range(20_000):
-        name, mark = f"request-{chance.randrange(5000)}", chance.choice([FINISHED, LISTED, FAILED])
+        name, mark = f"request-{chance.randrange(5000)}", chance.choice([SUCCEEDED, LISTED, FAILED])
         assert ids.mark(name, mark) == marks.get(name, 0)
         marks[name] = marks.get(name, 0) | mark
     assert ids._count == len(marks)
@@ -37,7 +37,7 @@ def test_collisions_of_slots_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("horay_async.batch.ids.hash", hashes.__getitem__, raising=False)
     ids = IdTable()
     assert [ids.mark(name, LISTED) for name in "abc"] == [0, 0, 0]
-    assert [ids.mark(name, FINISHED) for name in "abc"] == [LISTED] * 3
+    assert [ids.mark(name, SUCCEEDED) for name in "abc"] == [LISTED] * 3
 
 
 def test_a_million_ids_take_little_memory() -> None:

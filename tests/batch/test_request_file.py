@@ -14,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from horay_async.batch import BatchFileError, InvalidRequestError, request_file
-from horay_async.batch.ids import FINISHED, IdTable
+from horay_async.batch.ids import SUCCEEDED, IdTable
 from horay_async.batch.jsonl import fields_of, text_of
 from horay_async.batch.preparer import Preparer
 from horay_async.batch.request_file import RequestFile
@@ -70,8 +70,8 @@ def test_finished_requests_are_left_out(path: Path) -> None:
     """Those with a response."""
     write(path, *(json.dumps(item) + "\n" for item in lines(5)))
     ids = IdTable()
-    ids.mark("id-1", FINISHED)
-    ids.mark("id-4", FINISHED)
+    ids.mark("id-1", SUCCEEDED)
+    ids.mark("id-4", SUCCEEDED)
     requests = RequestFile(path, ids)
     assert requests.index() == 5
     assert [item.custom_id for item in requests.unfinished()] == ["id-0", "id-2", "id-3"]

@@ -45,6 +45,14 @@ def result(name: str) -> BatchResult[Any]:
     return BatchResult(index=0, custom_id=name, request=None, error=error)
 
 
+def outcome(name: str, good: bool) -> BatchResult[Any]:
+    """A response, or a failure without one."""
+    error = None if good else RateLimitError("no", status_code=200)
+    return BatchResult(
+        index=0, custom_id=name, request=None, response=WELL if good else None, error=error
+    )
+
+
 WELL: Any = decoder(ChatCompletion).decode(b'{"choices": []}')
 WELL.meta = made_meta()
 
@@ -139,68 +147,67 @@ def test_failures_are_replaced(path: Path) -> None:
 def test_run_that_was_killed_while_it_sent_failures_again(
     path: Path, retry_failed: bool, later: tuple[str, ...], expected: tuple[tuple[int, int], ...]
 ) -> None:
-    """The later line counts, and the next start takes the one before it out. What isn't listed stays."""
+    """The later line counts, and the next run takes the one before it out. What isn't listed stays."""
     other = written("x", failing=("x",)) + written("x")
-    path.write_bytes(other + written("b", "a", failing=("b",)) + written("b", failing=later))
+    before = other + written("b", "a", failing=("b",)) + written("b", failing=later)
+    path.write_bytes(before)
     ids = IdTable()
     for name in "abc":
         ids.mark(name, LISTED)
     result_file = ResultFile(path)
     assert result_file.open(ids, retry_failed=retry_failed) == expected[retry_failed]
-    assert path.read_bytes() == other + written("a") + written("b", failing=later)
+    assert path.read_bytes() == before
     assert ids.is_unfinished("b") == (retry_failed and bool(later))
     assert ids.is_unfinished("c")
     if ids.is_unfinished("b"):
         result_file.append([result("b")])
         result_file.drop_superseded()
         assert behind(path, other + written("a")) == ["b"]
+    else:
+        result_file.drop_superseded()
+        assert path.read_bytes() == other + written("a") + written("b", failing=later)
     result_file.close()
 
 
-@given(
-    st.lists(
-        st.tuples(
-            st.booleans(),
-            st.lists(st.tuples(st.sampled_from("abcd"), st.booleans()), max_size=6),
-            st.booleans(),
-        ),
-        max_size=6,
-    )
-)
+OUTCOMES = st.lists(st.tuples(st.sampled_from("abcdx"), st.booleans()), max_size=8)
+
+
+@given(OUTCOMES, st.lists(st.tuples(st.booleans(), OUTCOMES, st.booleans()), max_size=6))
 def test_any_runs(
     tmp_path_factory: pytest.TempPathFactory,
+    held: list[tuple[str, bool]],
     runs: list[tuple[bool, list[tuple[str, bool]], bool]],
 ) -> None:
-    """Each request has one line after each start, that of its last result, whichever runs were killed before they could take out
-    the failures that they had sent again.
+    """Whatever lines a file holds, and whichever runs were killed: a success is never sent again, a failure on demand alone and by its
+    last line, and of a request's failures a run that ends well leaves none that has a line of it behind.
     """
     path = tmp_path_factory.mktemp("runs") / "out.jsonl"
-    last: dict[str, bool] = {}  # whether each request has succeeded
+    path.write_bytes(b"".join(line_of(outcome(*one)) for one in held))
+    now = list(held)
     for retry_failed, sent, killed in runs:
         result_file, finished, names = opened(path, *"abcd", retry_failed=retry_failed)
-        held = [json.loads(raw) for raw in path.read_bytes().splitlines()]
-        outcomes = {line["custom_id"]: line["error"] is None for line in held}
-        assert len(held) == len(outcomes)
-        assert outcomes == last
-        assert names == sorted(name for name, well in last.items() if well or not retry_failed)
-        assert finished == len(names)
-        open_ids = set("abcd") - set(names)
-        for name, well in sent:
-            if name in open_ids:
-                open_ids.discard(name)
-                last[name] = well
-                error = None if well else RateLimitError("no", status_code=200)
-                made: BatchResult[Any] = BatchResult(
-                    index=0,
-                    custom_id=name,
-                    request=None,
-                    response=WELL if well else None,
-                    error=error,
-                )
-                result_file.append([made])
+        well = {name for name, good in now if good}
+        failed = {name for name, _ in now} - well
+        done = well if retry_failed else well | failed
+        expected = sorted(done - {"x"})
+        assert (finished, names) == (len(expected), expected)
+        for name, good in dict(sent).items():
+            if name not in (*names, "x"):
+                result_file.append([outcome(name, good)])
+                now.append((name, good))
         if not killed:
             result_file.drop_superseded()
+            now = [
+                (name, good)
+                for at, (name, good) in enumerate(now)
+                if good
+                or name == "x"
+                or (name, True) in now[:at]
+                or name not in dict(now[at + 1 :])
+            ]
         result_file.close()
+        found = [json.loads(raw) for raw in path.read_bytes().splitlines()]
+        assert [(line["custom_id"], line["error"] is None) for line in found] == now
 
 
 def test_nothing_is_rewritten_without_need(path: Path) -> None:
@@ -557,7 +564,9 @@ def test_failures_of_a_file_with_other_names(path: Path, caplog: pytest.LogCaptu
     assert path.read_bytes() == data
     opened(path, "a", "b")[0].close()
     path.write_bytes(data + written("b"))
-    opened(path, "a", "b")[0].close()
+    result_file = opened(path, "a", "b")[0]
+    result_file.drop_superseded()
+    result_file.close()
     assert other.read_bytes() == data + written("b")
     assert "it has other names, hard links" in caplog.text
 
@@ -578,7 +587,9 @@ def test_failures_stay_where_there_is_no_room(
     assert "1 failures stay beside the later lines of their requests: No space" in caplog.text
     assert behind(path, data) == ["b"]
     assert list(path.parent.iterdir()) == [path]
-    opened(path, "a", "b")[0].close()
+    result_file = opened(path, "a", "b")[0]
+    result_file.drop_superseded()
+    result_file.close()
     assert behind(path, written("a")) == ["b"]
 
 
@@ -784,3 +795,25 @@ def test_new_file_of_a_run_that_wrote_nothing_on_windows(
     with FileLock(path):
         assert path.exists()
     assert not path.exists()
+
+
+def test_sync_beside_appending(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What another thread appends between two looks at the file isn't missing from the first."""
+    result_file = opened(path, "a", "b")[0]
+    look = os.fstat
+    looks = 0
+
+    def slow(handle: int) -> os.stat_result:
+        nonlocal looks
+        looks += 1
+        found = look(handle)
+        if looks == 1:
+            result_file.append([result("b")])
+        return found
+
+    result_file.append([result("a")])
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fstat", slow)
+        result_file.sync()
+    result_file.close()
+    assert names_in(path) == ["a", "b"]

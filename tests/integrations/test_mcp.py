@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from importlib import import_module
@@ -131,10 +132,22 @@ async def test_error_without_a_text(fault_server: FaultServer, connect: Connect)
             why = {"why": f"no {name} for {arguments['reason']}"}
             return SimpleNamespace(content=[], isError=True, structuredContent=why)
 
+    class Drawing(Refusing):
+        async def call_tool(self, name: str, arguments: dict[str, Any]) -> Any:
+            picture = SimpleNamespace(type="image", mimeType="image/png", data="AAAA")
+            parts = [picture] if arguments["reason"] == "rust" else []
+            return SimpleNamespace(content=parts, isError=False, structuredContent={"size": 3})
+
     fault_server.always(scripted_model)
     async with connect() as client:
         failed = await run_one(client, Refusing(), "failing", "of 'rust'")
+        await run_one(client, Drawing(), "failing", "of 'rust'")
+        drawn = str(fault_server.requests[-1].json()["messages"][-1]["content"])
+        told = await run_one(client, Drawing(), "failing", "of 'air'")
     assert '{"why": "no failing for rust"}' in failed.content
+    assert "AAAA" in drawn
+    assert '{"size": 3}' in drawn.replace("\\", "")
+    assert json.loads(told.content) == {"size": 3}
 
 
 async def test_cancelled_run_cancels_the_call(fault_server: FaultServer, connect: Connect) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
+from datetime import date
 from typing import TYPE_CHECKING, Any, cast
 
 import attrs
@@ -360,6 +361,8 @@ async def test_messages_that_are_stored(fault_server: FaultServer, connect: Conn
     assert one["messages"] == other["messages"] == stored
     assert stored[1] == message
     assert messages_to_dicts([]) == []
+    dated: Any = {"role": "user", "content": "a", "at": date(2026, 1, 2)}
+    assert messages_to_dicts([dated])[0]["at"] == "2026-01-02"
     cases: list[tuple[Any, str]] = [
         ("ab", r"messages\[0\] must be a message"),
         ([{"role": b""}], "holds bytes"),

@@ -22,7 +22,7 @@ from horay_async import (
     RateLimitError,
 )
 from horay_async._protocol.wire.embeddings import CONCURRENT_REQUESTS
-from horay_async.testing import FaultServer, Hang, embeddings, error, json_response
+from horay_async.testing import FaultServer, Hang, embeddings, error, json_response, respond
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -453,8 +453,12 @@ async def test_error_beside_the_vectors(fault_server: FaultServer, connect: Conn
         assert caught.value.partial.data[0].embedding
         assert len(fault_server.requests) == 1
     besides: list[dict[str, Any]] = [{}, {"data": []}, {"data": "none"}]
-    for beside in besides:
-        fault_server.add(json_response({**beside, "error": error}))
+    bodies = [json.dumps({**beside, "error": error}) for beside in besides]
+    bodies += [
+        bodies[0][:-1] + f', "more": {more}}}' for more in (r'"\ud800"', "1e400", "1" * 5000)
+    ]
+    for sent in bodies:
+        fault_server.add(respond(sent))
         async with connect(retries=0) as client:
             with pytest.raises(APIStatusError, match="a text was cut") as caught:
                 await client.embeddings.create(model="m", input=["a"], encoding_format="float")

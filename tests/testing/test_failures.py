@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import time
 import zlib
+from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 from typing import Any, get_args
 
 import pytest
 
+import horay_async.testing
 from horay_async.testing import (
     ErrorShape,
     FaultServer,
@@ -97,12 +99,30 @@ def test_retry_after_as_a_date(server: FaultServer, raw_client: RawClient) -> No
     assert before + 1.5 <= parsedate_to_datetime(date).timestamp() < time.time() + 2.5
 
 
-def test_numbers_that_no_server_can_send() -> None:
-    for seconds in (-1.0, float("nan"), float("inf")):
-        with pytest.raises(ValueError, match="retry_after must be 0 seconds or more"):
-            error(429, retry_after=seconds)
-    with pytest.raises(ValueError, match="count must be 0 or more; got -1"):
-        rate_limits(-1)
+untyped: Any = horay_async.testing
+"""As untyped code has it."""
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        *(
+            (lambda seconds=seconds: untyped.error(429, retry_after=seconds), "retry_after must be")
+            for seconds in (-1.0, float("nan"), float("inf"), "3", 1e18, True)
+        ),
+        (lambda: untyped.error(429, form="x"), "form must be one of seconds, date"),
+        (lambda: untyped.error(429, shape="x"), "shape must be one of nested, text"),
+        (lambda: rate_limits(-1), "count must be 0 or more; got -1"),
+        (lambda: rate_limits(3, forms=()), "forms must be a list of seconds"),
+        (lambda: untyped.rate_limits(3, forms="seconds"), "forms must be a list of seconds"),
+        (lambda: untyped.rate_limits(3, forms=["x"]), "form must be one of seconds"),
+        (lambda: rate_limits(3, retry_after=-1), "retry_after must be"),
+    ],
+)
+def test_what_no_server_can_say(make: Callable[[], object], told: str) -> None:
+    """It is refused where it is written, and not when the response is sent."""
+    with pytest.raises(ValueError, match=told):
+        make()
 
 
 def test_storm(server: FaultServer, raw_client: RawClient) -> None:

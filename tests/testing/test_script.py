@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from asyncio import sleep
@@ -174,6 +175,22 @@ WRONG: list[tuple[Callable[[Any], object], str]] = [
     (lambda _: testing.raw(Cut(3)), "faults are given behind a response"),
 ]
 """What is given to a server, and what it says."""
+
+
+def test_handlers_of_all_kinds(server: FaultServer, raw_client: RawClient) -> None:
+    """What can be called with a request is a handler, whatever its decorator says of it."""
+
+    def two(_: Request, extra: str) -> Scripted:
+        return extra
+
+    @functools.wraps(two)
+    def wrapped(request: Request) -> Scripted:
+        return two(request, "wrapped")
+
+    for handler in (wrapped, functools.partial(two, extra="partial"), Reply("a")):
+        server.add(handler)
+    assert b"wrapped" in body(raw_client)
+    assert b"partial" in body(raw_client)
 
 
 @pytest.mark.parametrize(("put", "told"), WRONG)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Generic, TypeVar, cast
 
-from horay_async._json import fields_of, is_array
+import msgspec
+
+from horay_async._json import fields_of, is_array, is_object
 from horay_async._protocol.wire.accumulate import ChoiceAccumulator
 from horay_async._protocol.wire.characters import SplitCharacters
 from horay_async._protocol.wire.chunk_template import ChunkTemplate
@@ -17,6 +19,7 @@ from horay_async._protocol.wire.decode import (
     check_size,
     drift_of,
     has_error_field,
+    holds_content,
     is_json,
     number_choices,
     parsed,
@@ -328,6 +331,7 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
                 chunk = self._decoder.decode(data, max_objects=self._max_objects, split=self._split)
             except ErrorInBody:
                 self._fail(stream_error(data, context=self._context))
+                chunks += self._beside_error(data)
                 break
             except InvalidBody as problem:
                 if self._is_of_other_kind(name, data):
@@ -339,6 +343,22 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
             if not name or name in self._names or self._decoder.says_something(chunk):
                 chunks.append(chunk)
         return chunks
+
+    def _beside_error(self, data: bytes) -> list[C]:
+        """The chunk in an event that reports an error beside what was generated; none where there is nothing."""
+        try:
+            fields = fields_of(parsed(data))
+            fields.pop("error", None)
+            choices = fields.get("choices")
+            for choice in filter(is_object, choices if is_array(choices) else ()):
+                choice.pop("error", None)
+                if choice.get("finish_reason") == ERROR:
+                    del choice["finish_reason"]
+            rest = msgspec.json.encode(fields)
+            chunk = self._decoder.decode(rest, max_objects=self._max_objects)
+        except (InvalidBody, ErrorInBody):
+            return []
+        return [chunk] if holds_content(chunk) else []
 
     def _is_of_other_kind(self, name: str, data: bytes) -> bool:
         """Whether an event whose data can't be decoded as a chunk isn't meant as one, as `event: ping` isn't.

@@ -270,6 +270,7 @@ class Decoder(Generic[R]):
             # One beside the choices is a remark, where these are finished.
             finished = all(getattr(item, "finish_reason", True) for item in items)
             if error_in({"choices": inner.get("choices")} if finished else inner):
+                keep_unknown(inner, response, normalized=found.normalized)
                 raise ErrorInBody(response)
         if self._numbers and (where := unrecognised_in_response(inner, self._into)):
             raise InvalidBody(f"is finished and holds nothing that is known, but {where}", response)
@@ -344,11 +345,12 @@ def drift_of(response: Response) -> Differences:
 
 
 def holds_content(response: Any) -> bool:
-    """Whether a choice of `response` has something that was generated."""
+    """Whether a choice of `response`, whole or a chunk, has something that was generated."""
     for choice in getattr(response, "choices", ()):
-        holder = getattr(choice, "message", choice)
+        holder = getattr(choice, "message", None) or getattr(choice, "delta", choice)
         names = ("text", "content", "refusal", "reasoning_content", "tool_calls")
-        if any(getattr(holder, name, None) for name in names):
+        unknown = getattr(holder, "_unknown", {}) if holder is not choice else {}
+        if any(getattr(holder, name, None) for name in names) or any(unknown.values()):
             return True
     return False
 
