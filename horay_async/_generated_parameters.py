@@ -489,7 +489,7 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             "fail_fast",
             "bool",
             "...",
-            "Whether the first failure ends the batch, with its error. False, the default: a failure is a result like any other.",
+            "Whether the first failure ends the batch, with its error. False, the default: a failure is a result like any other. In a file its request has no line then, unless a response came that can't be used.",
         ),
         (
             "give_up_after",

@@ -436,6 +436,8 @@ async def require_event_stream(
     beginning = await response.peek(lambda begun: begins_events(begun) is not None)
     if begins_events(beginning):
         return response
+    if beginning.strip():  # as of a response that isn't streamed: it has begun, and is paid for
+        response.execution = "executed"
     try:
         body, _ = await response.read(MAX_BODY_BYTES)
     except APIError:

@@ -463,13 +463,15 @@ async def test_sound_beside_an_error(
 
 
 async def test_response_cut_in_the_middle(fault_server: FaultServer, connect: Connect) -> None:
-    """Of JSON that isn't whole nothing can be said."""
+    """Of JSON that isn't whole nothing can be said, but that it is paid for."""
     fault_server.always(whole_chat("Paid for.").with_faults(Cut(-5)))
-    async with connect() as client:
+    async with connect(retries=2) as client:
         for send in (chat, whole):
             with pytest.raises(APIConnectionError) as caught:
                 await send(client)
             assert caught.value.partial is None
+            assert caught.value.execution == "executed"
+    assert len(fault_server.requests) == 2
 
 
 async def test_error_whose_end_is_missing(fault_server: FaultServer, connect: Connect) -> None:

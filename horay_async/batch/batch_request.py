@@ -9,6 +9,7 @@ import attrs
 
 from horay_async._class_docs import describe_fields
 from horay_async._protocol.wire.check_parameters import check_parameter_names
+from horay_async._protocol.wire.embeddings import prepare
 from horay_async._protocol.wire.request import (
     OPTIONS,
     Operation,
@@ -138,7 +139,12 @@ class BatchRequest(Generic[ResponseT_co]):
             raise ValueError(
                 f"a line of a batch file can't hold {options[0]}: set it on the client that sends the file"
             )
-        body = with_extra(fields_of(self.operation, self.params), self.params.get("extra_body"))
+        params = self.params
+        if self.operation is embeddings.CREATE:
+            params = prepare(params)
+            if "encoding_format" not in {**self.params, **(self.params.get("extra_body") or {})}:
+                del params["encoding_format"]  # a file's vectors are read by others
+        body = with_extra(fields_of(self.operation, params), params.get("extra_body"))
         url = f"/v1{self.operation.path}"
         line = {"custom_id": self.custom_id, "method": "POST", "url": url, "body": body}
         return encode(line).decode()

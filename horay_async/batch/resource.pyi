@@ -73,7 +73,8 @@ class AsyncBatch(Resource):
             bulk: Low priority: where the client's `limits` make calls wait, all other calls go
                 before the batch's requests. True; with False they wait in the same line.
             fail_fast: Whether the first failure ends the batch, with its error. False, the default:
-                a failure is a result like any other.
+                a failure is a result like any other. In a file its request has no line then, unless
+                a response came that can't be used.
             give_up_after: Seconds, 600 by default, for which a request is sent again and again
                 where the server is overloaded (429, 503), or can't be reached though it has
                 responded before. After that, the request fails with that error. If the server has
@@ -130,7 +131,8 @@ class AsyncBatch(Resource):
             bulk: Low priority: where the client's `limits` make calls wait, all other calls go
                 before the batch's requests. True; with False they wait in the same line.
             fail_fast: Whether the first failure ends the batch, with its error. False, the default:
-                a failure is a result like any other.
+                a failure is a result like any other. In a file its request has no line then, unless
+                a response came that can't be used.
             give_up_after: Seconds, 600 by default, for which a request is sent again and again
                 where the server is overloaded (429, 503), or can't be reached though it has
                 responded before. After that, the request fails with that error. If the server has
@@ -199,7 +201,8 @@ class AsyncBatch(Resource):
             bulk: Low priority: where the client's `limits` make calls wait, all other calls go
                 before the batch's requests. True; with False they wait in the same line.
             fail_fast: Whether the first failure ends the batch, with its error. False, the default:
-                a failure is a result like any other.
+                a failure is a result like any other. In a file its request has no line then, unless
+                a response came that can't be used.
             give_up_after: Seconds, 600 by default, for which a request is sent again and again
                 where the server is overloaded (429, 503), or can't be reached though it has
                 responded before. After that, the request fails with that error. If the server has

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from horay_async.batch.batch_limiter import BatchAttemptLimiter
 from horay_async.batch.request_lines import RequestLine
 from horay_async.batch.result_buffer import ResultBuffer
-from horay_async.batch.results import BatchResult
+from horay_async.batch.results import BatchResult, response_in
 from horay_async.batch.sender import RequestSender
 from horay_async.batch.sources import ENDED, PENDING, source_of
 from horay_async.batch.work_item import WorkItem
@@ -246,7 +246,8 @@ class BatchRunner:
             in_file = isinstance(line, RequestLine) and line.number
             which = f"line {line.number}" if in_file else f"request {result.index}"
             result.error.add_note(f"{which}, custom_id {result.custom_id!r}")
-            if self._buffer.ordered:
+            # A response that can't be used is paid for, and goes into the file.
+            if self._buffer.ordered or (in_file and response_in(result.error) is not None):
                 self._buffer.put(result)
             self.stop(result.error)
             return

@@ -108,6 +108,13 @@ def test_lines_of_typed_requests() -> None:
     assert body_of(prepare(fields)) == fields["body"] == body_of(prepare(request))
     vectors = BatchRequest.embedding(custom_id="b", model="m", input=["x"])
     assert json.loads(vectors.to_line())["body"] == {"model": "m", "input": ["x"]}
+    numbers = BatchRequest.embedding(
+        custom_id="b", model="m", input=range(3), extra_body={"encoding_format": "float"}
+    )
+    body = {"model": "m", "input": [0, 1, 2], "encoding_format": "float"}
+    assert json.loads(numbers.to_line())["body"] == body
+    with pytest.raises(ValueError, match="input"):
+        BatchRequest.embedding(custom_id="b", model="m", input=[]).to_line()
 
 
 @pytest.mark.parametrize(

@@ -424,6 +424,20 @@ async def test_first_failure_ends_the_run_on_demand(
     assert set(files.outcomes) == {"good", "bad"}
 
 
+async def test_first_failure_keeps_what_is_paid(
+    stub: Stub, batch: AsyncBatch, files: Files
+) -> None:
+    """A response that can't be used has its line, so that it isn't asked for again unless that is wanted."""
+    files.ask(line("vectors", url="/v1/embeddings", body={"model": "m", "input": ["a", "b"]}))
+    vectors = {"object": "list", "data": [{"index": 0, "object": "embedding", "embedding": [1]}]}
+    stub.reply = lambda _: web.json_response({**vectors, "model": "m", "usage": USAGE})
+    with pytest.raises(APIResponseError):
+        await batch.run_file(files.requests, files.results, fail_fast=True)
+    assert files.outcomes["vectors"]["response"]["body"]["data"] == vectors["data"]
+    progress = await batch.run_file(files.requests, files.results)
+    assert (progress.skipped_failed, len(stub.requests)) == (1, 1)
+
+
 async def test_errors_of_the_requests_come_before_anything_happens(
     stub: Stub, batch: AsyncBatch, files: Files
 ) -> None:
