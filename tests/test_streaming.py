@@ -412,16 +412,16 @@ async def test_response_that_never_ends(
     ],
 )
 @pytest.mark.parametrize("before", [0, 1])
+@pytest.mark.parametrize("more", ["1", r'"\ud83d"', "1e400", r'[1e400, "\ud83d"]'])
 async def test_text_in_the_chunk_of_an_error(
-    fault_server: FaultServer, connect: Connect, error: dict[str, Any], before: int
+    fault_server: FaultServer, connect: Connect, error: dict[str, Any], more: str, before: int
 ) -> None:
     """It is handed out, and paid: the request isn't sent again."""
     choice = {"index": 0, "delta": {"content": "Paid for."}, "finish_reason": None}
     fields = {"id": "1", **error, "choices": [{**choice, **error.get("choices", [{}])[0]}]}
     chunks = [sse({"id": "1", "choices": [choice]})] * before
-    fault_server.always(
-        respond([*chunks, sse(fields), sse("[DONE]")], content_type="text/event-stream")
-    )
+    failed = sse(f'{json.dumps(fields)[:-1]}, "more": {more}}}')
+    fault_server.always(respond([*chunks, failed, sse("[DONE]")], content_type="text/event-stream"))
     texts: list[str] = []
 
     async def read_texts(client: AsyncHoray) -> None:

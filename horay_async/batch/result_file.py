@@ -51,7 +51,7 @@ class ResultFile:
         self._size = 0  # bytes that the file has at least, unless something else has truncated it
         # Of what is listed: the places of the failures that have no line of the same id behind them, and of those that have one.
         self._failures: dict[str, int] = {}
-        self._superseded: set[int] = set()
+        self._superseded: dict[int, str] = {}
 
     def open(self, ids: IdTable, *, retry_failed: bool) -> FinishedCounts:
         """Marks what is finished, and returns how many of the listed ids are.
@@ -232,7 +232,7 @@ class ResultFile:
         """Notes that there is a line behind that of the failure of an id, if it has one."""
         place = self._failures.pop(custom_id, None)
         if place is not None:
-            self._superseded.add(place)
+            self._superseded[place] = custom_id
 
     def _end_in_a_line(self, size: int, last: bytes) -> None:
         """Cuts off what is beyond `size`, and ends the last line where it lacks just its end."""
@@ -274,7 +274,9 @@ class ResultFile:
             if os.fstat(self._lock.handle).st_nlink > 1:
                 raise OSError(None, "it has other names, hard links")
             self._lock.rewrite(
-                raw for place, raw in enumerate(self._lines(), 1) if place not in self._superseded
+                raw
+                for place, raw in enumerate(self._lines(), 1)
+                if not self._is_superseded(place, raw)
             )
         except OSError as error:
             LOG.warning(
@@ -286,6 +288,17 @@ class ResultFile:
         else:
             self._size = os.fstat(self._lock.handle).st_size
             self._superseded.clear()
+
+    def _is_superseded(self, place: int, raw: bytes) -> bool:
+        """Whether a line is to be taken out; not where something else has put another one in its place."""
+        name = self._superseded.get(place)
+        if name is None:
+            return False
+        try:
+            outcome = _result_line(raw)
+        except ValueError:
+            return False
+        return outcome is not None and outcome.failed and outcome.custom_id == name
 
 
 def _result_line(raw: bytes) -> ResultLine | None:

@@ -817,3 +817,16 @@ def test_sync_beside_appending(path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         result_file.sync()
     result_file.close()
     assert names_in(path) == ["a", "b"]
+
+
+@pytest.mark.parametrize("put", [written("z"), b"{\n", b"\n"])
+def test_file_that_is_edited_in_place_meanwhile(path: Path, put: bytes) -> None:
+    """A line that stands where a failure was isn't taken out in its stead."""
+    path.write_bytes(written("a", "b", "c", failing=("b",)))
+    result_file = opened(path, "a", "b", "c", retry_failed=True)[0]
+    result_file.append([outcome("b", good=True)])
+    edited = put + path.read_bytes()
+    path.write_bytes(edited)
+    result_file.drop_superseded()
+    result_file.close()
+    assert path.read_bytes() == edited
