@@ -60,13 +60,6 @@ def available(content: aiohttp.StreamReader) -> bytes | Awaitable[bytes | None]:
     return content.read_nowait()
 
 
-def unread_size(content: aiohttp.StreamReader) -> int:
-    """How many bytes of a body have come and weren't read. The public way is to take what is commonly more than that."""
-    if content is _EMPTY:
-        return 0
-    return content._size if ENABLED else 2**20  # noqa: SLF001 - this module's purpose
-
-
 def take_unread_body(content: aiohttp.StreamReader) -> bytes:
     """What had come before the bytes that aiohttp couldn't understand: its reader hides it behind the error.
 

@@ -220,7 +220,7 @@ class UnreadData:
     can send something in each.
     """
 
-    __slots__ = ("_last", "_quiet", "_received", "_turns")
+    __slots__ = ("_connection", "_last", "_quiet", "_received", "_turns")
 
     QUIET_TURNS = 3
     """Turns of the loop from the reading of a socket to the waking of who waits for what was in it."""
@@ -229,19 +229,24 @@ class UnreadData:
     MAX_BYTES = 2**20
     """Bytes in all where the system doesn't say how many there are: more than it commonly holds of one connection."""
 
-    def __init__(self) -> None:
+    def __init__(self, connection: ConnectionProtocol | None) -> None:
+        self._connection = connection
         self._received: int = -1  # how many bytes had come by the turn before
-        self._last: int | None = None  # how many will have come with the last one that counts
+        # How many will have come with the last one that counts.
+        self._last = 0 if connection is None else connection.received + connection.unread_bytes()
         self._quiet = self._turns = 0
 
-    def remains(self, connection: ConnectionProtocol | None) -> bool:
+    def others_came(self) -> bool:
+        """Whether data may have come that doesn't count."""
+        return self._connection is None or self._connection.received > self._last
+
+    def remains(self) -> bool:
         """Whether to wait for one more turn of the loop; to be asked once a turn."""
         self._turns += 1
         self._quiet += 1
+        connection = self._connection
         if connection is not None:
             received, before = connection.received, self._received
-            if self._last is None:
-                self._last = received + connection.unread_bytes()
             self._received = received
             if before < self._last and (received != before or connection.is_readable()):
                 self._quiet = 0
@@ -310,14 +315,14 @@ class PendingRequest:
 
     def check_deadline(self, now: float) -> None:
         """A timeout has passed: unless the response is there already, the wait ends."""
-        self._unread = UnreadData()
+        self._unread = UnreadData(self.connection)
         self.late = self._due() == self.deadline
         self._timer.loop.call_soon(self._check_again)
 
     def _check_again(self) -> None:
         if self._unread is None:  # the head has come meanwhile
             return
-        if self._unread.remains(self.connection):
+        if self._unread.remains():
             self._timer.loop.call_soon(self._check_again)
             return
         self.expired = "total" if self.late else "first_byte"

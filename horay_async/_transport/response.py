@@ -21,7 +21,6 @@ from horay_async._transport.aiohttp_internals import (
     available,
     failure_of,
     take_unread_body,
-    unread_size,
 )
 from horay_async._transport.connection import (
     CLOSED_HERE,
@@ -111,8 +110,8 @@ class RawResponse(Reader):
         self._connection: ConnectionProtocol | None = None  # while the body isn't whole
         # While a timeout has passed, and data may still be there.
         self._unread: UnreadData | None = None
-        self._in_time: int = (
-            0  # bytes of it that were there when the timeout passed, as far as that is known
+        self._all_in_time = (
+            False  # whether all that was there when it passed was read, and maybe more
         )
         connection = pending.connection
         if connection is None:
@@ -127,8 +126,9 @@ class RawResponse(Reader):
             # Where the body came with the head, the connection may be used for the next request by now.
             if connection.requests == pending.number:
                 connection.reader = self
-        if pending.late:
-            self._await_unread()
+        # Where the loop was busy, the deadline may have passed before the head was handed on.
+        if pending.late or (deadline is not None and self.loop.time() >= deadline):
+            self._unread = UnreadData(self._connection)
 
     @property
     def context(self) -> ErrorContext:
@@ -253,13 +253,14 @@ class RawResponse(Reader):
                 raise failure
             finally:
                 del failure  # it knows this frame
+        if piece and self._unread is not None:
+            self._check_late(self._unread)
         # Something may have been saved when the connection was lost, while this waited.
         if self.buffered or len(piece) > MAX_PIECE_BYTES:
             self.buffered += piece
             return self._next_of_buffered()
         if not piece:
             self._finish()
-        self._in_time -= len(piece)
         return piece
 
     def _broken_by(self) -> Exception | None:
@@ -283,8 +284,7 @@ class RawResponse(Reader):
         # It passed while somebody waited, and not in the caller's own time.
         if self._unread is None and since is not None and since < self._deadline:
             self._await_unread()
-            self.loop.call_soon(self._check_again)
-        if self._unread is not None and self._in_time > 0:
+        if self._unread is not None:
             return
         self.buffered.clear()
         self._expire("total")
@@ -292,14 +292,20 @@ class RawResponse(Reader):
 
     def _await_unread(self) -> None:
         """A timeout has passed: what is there already is read first."""
-        self._unread = UnreadData()
-        in_socket = 0 if self._connection is None else self._connection.unread_bytes()
-        self._in_time = len(self.buffered) + unread_size(self.content) + in_socket
+        self._unread, self._all_in_time = UnreadData(self._connection), False
+        self.loop.call_soon(self._check_again)
+
+    def _check_late(self, unread: UnreadData) -> None:
+        """Something was read after a timeout has passed: raises where all that was there by then had been read before."""
+        clock = self._passed(self.loop.time())
+        if clock is not None and self._all_in_time:
+            self._expire(clock)
+            raise self._failure(TimeoutError())
+        self._all_in_time = unread.others_came()
 
     def _next_of_buffered(self) -> bytes:
         piece = bytes(self.buffered[:MAX_PIECE_BYTES])
         del self.buffered[:MAX_PIECE_BYTES]
-        self._in_time -= len(piece)
         return piece
 
     async def drain(self) -> None:
@@ -434,7 +440,8 @@ class RawResponse(Reader):
             return None
         if self._unread is None:
             self._await_unread()
-        self.loop.call_soon(self._check_again)
+        else:
+            self.loop.call_soon(self._check_again)
         return None
 
     def _passed(self, now: float) -> Clock | None:
@@ -454,8 +461,8 @@ class RawResponse(Reader):
             return
         now = self.loop.time()
         clock = self._passed(now)
-        holds_some = self.buffered and self._in_time > 0
-        if clock is not None and not holds_some and not self._unread.remains(self._connection):
+        reads_on = self.buffered and self.waiting_since is not None
+        if clock is not None and not reads_on and not self._unread.remains():
             self._unread = None
             self._expire(clock)
             return

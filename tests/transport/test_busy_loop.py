@@ -299,9 +299,9 @@ def test_flood_holds_no_timeout_up(each: int, lies: int) -> None:
     connection = types.SimpleNamespace(
         received=10_000_000, is_readable=lambda: True, unread_bytes=lambda: lies
     )
-    unread = UnreadData()
+    unread = UnreadData(cast("ConnectionProtocol", connection))
     turns = 0
-    while unread.remains(cast("ConnectionProtocol", connection)):
+    while unread.remains():
         connection.received += each
         turns += 1
     came = turns * each

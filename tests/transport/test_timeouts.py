@@ -26,6 +26,7 @@ from horay_async import (
     Timeouts,
 )
 from horay_async._protocol.wire.size_limits import MAX_PIECE_BYTES
+from horay_async._transport.connection import UnreadData
 from horay_async.testing import (
     Delay,
     FaultServer,
@@ -475,6 +476,26 @@ async def test_total_after_a_busy_loop(jump: Jump, size: int, left: int, own: bo
                 assert (clock, failure.execution) == ("total", "executed")
             else:
                 assert (await call).choices[0].text == "x" * size
+
+
+async def test_caller_who_takes_long_after_a_busy_loop(
+    fault_server: FaultServer, connect: Connect, jump: Jump
+) -> None:
+    """What is there when the deadline passes is for a reader who goes on at once: the connection of another is closed."""
+    fault_server.add(events(PIECE * 20_000, Stall()))
+    async with connect(timeout=60) as client:
+        chunks = await open_stream(client)
+        reading = asyncio.ensure_future(anext(chunks))
+        await asyncio.sleep(0)
+        jump(61)
+        await reading
+        turns = 0
+        while not chunks._response.finished:
+            await asyncio.sleep(0)
+            turns += 1
+        assert turns < 2 * UnreadData.MAX_TURNS
+        clock, _ = await trips(read(chunks))
+    assert clock == "total"
 
 
 @pytest.mark.parametrize("whole_stream", [True, False])
