@@ -30,7 +30,7 @@ from horay_async import (
     streaming,
     tool,
 )
-from horay_async._protocol.wire.size_limits import MAX_PIECE_BYTES
+from horay_async._protocol.wire.size_limits import LARGE_BODY, MAX_PIECE_BYTES
 from horay_async.testing import (
     Cut,
     Ending,
@@ -433,6 +433,35 @@ async def test_text_in_the_chunk_of_an_error(
             await read_texts(client)
     assert texts == ["Paid for."] * (before + 1)
     assert caught.value.partial.choices[0].message.content == "".join(texts)
+    assert len(fault_server.requests) == 1
+
+
+async def test_long_stream_that_was_not_asked_for(
+    fault_server: FaultServer, connect: Connect
+) -> None:
+    """It is merged beside the loop."""
+    text = "Paid for. " * 20_000
+    pieces = [text] * (LARGE_BODY // len(text) + 1)
+    fault_server.add(stream(pieces, content_type="application/json"))
+    async with connect() as client:
+        with pytest.raises(APIResponseError) as caught:
+            await whole(client)
+    assert caught.value.partial.choices[0].message.content == "".join(pieces)
+
+
+async def test_text_of_a_completion_in_the_chunk_of_an_error(
+    fault_server: FaultServer, connect: Connect
+) -> None:
+    """So it is with completions."""
+    choice = {"index": 0, "text": "Paid for.", "finish_reason": None}
+    fields = {"id": "1", "choices": [choice], "error": {"message": "overloaded", "code": 503}}
+    fault_server.always(respond([sse(fields)], content_type="text/event-stream"))
+    async with connect(retries=2) as client:
+        chunks = await client.completions.create(model="m", prompt="p", stream=True)
+        assert (await anext(chunks)).text == "Paid for."
+        with pytest.raises(APIError) as caught:
+            await anext(chunks)
+    assert caught.value.partial.choices[0].text == "Paid for."
     assert len(fault_server.requests) == 1
 
 

@@ -280,15 +280,18 @@ class RawResponse(Reader):
         """
         if self._deadline is None or self.loop.time() < self._deadline:
             return
-        since = self.waiting_since
-        # It passed while somebody waited, and not in the caller's own time.
-        if self._unread is None and since is not None and since < self._deadline:
+        if self._unread is None and self._waited_before_deadline():
             self._await_unread()
         if self._unread is not None:
             return
         self.buffered.clear()
         self._expire("total")
         raise self._failure(TimeoutError())
+
+    def _waited_before_deadline(self) -> bool:
+        """Whether the deadline has passed while somebody waited, and not in the caller's own time."""
+        since, deadline = self.waiting_since, self._deadline
+        return since is not None and deadline is not None and since < deadline
 
     def _await_unread(self) -> None:
         """A timeout has passed: what is there already is read first."""
@@ -435,7 +438,7 @@ class RawResponse(Reader):
             self._unread = None
             return self._due(now)
         # The deadline is for the caller's own time, too.
-        if clock == "total" and self.waiting_since is None and self._unread is None:
+        if clock == "total" and not self._waited_before_deadline() and self._unread is None:
             self._expire("total")
             return None
         if self._unread is None:

@@ -179,20 +179,25 @@ def _result(result: Any) -> Any:
     blocks = cast("list[Any]", result.content or [])
     parts = [_part(block) for block in blocks]
     structured = _either(result, "structured_content", "structuredContent")
-    if _either(result, "is_error", "isError"):
-        told = "\n".join(part.text for part in parts if isinstance(part, TextPart))
-        if not told and structured is not None:
-            told = json.dumps(structured, ensure_ascii=False)
-        raise MCPToolError(told or "the tool reported an error without a word")
-    if structured is not None and not any(
-        isinstance(part, TextPart) and part.text for part in parts
-    ):
-        if not any(isinstance(part, ImagePart) for part in parts):
+    # A text says it, too; what stands for a sound or a file doesn't.
+    if structured is not None and not any(map(_text_of, blocks)):
+        if not parts and not _either(result, "is_error", "isError"):
             return structured
         parts.append(TextPart(json.dumps(structured, ensure_ascii=False)))
+    if _either(result, "is_error", "isError"):
+        told = "\n".join(part.text for part in parts if isinstance(part, TextPart))
+        raise MCPToolError(told or "the tool reported an error without a word")
+    if not parts:
+        return None
     if any(isinstance(part, ImagePart) for part in parts):
         return parts
     return "\n".join(part.text for part in parts if isinstance(part, TextPart))
+
+
+def _text_of(block: Any) -> str:
+    """The text of a block, or of a file in it, without blanks around it; empty where there is none."""
+    text = getattr(block, "text", None) or getattr(getattr(block, "resource", None), "text", None)
+    return text.strip() if isinstance(text, str) else ""
 
 
 def _part(block: Any) -> TextPart | ImagePart:

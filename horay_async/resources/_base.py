@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import msgspec
 
 from horay_async._json import fields_of, is_array
+from horay_async._protocol.wire.characters import whole_characters
 from horay_async._protocol.wire.decode import (
     BodyDecoder,
     ErrorInBody,
@@ -223,7 +224,17 @@ async def decode_response(
     if begins_events(body) and not over:  # which would take seconds to read
         from horay_async.resources._streams import unasked_stream  # noqa: PLC0415 - seldom needed
 
-        failure = unasked_stream(call, response, body, failure)
+        found = failure
+        if len(body) < LARGE_BODY:
+            failure = unasked_stream(call, response, body, found)
+        else:
+            from horay_async._transport.in_thread import in_thread  # noqa: PLC0415 - for long bodies alone
+
+            def merge() -> APIError:
+                return unasked_stream(call, response, body, found)
+
+            merged, _ = await in_thread(merge, name="horay-decode")
+            failure = found if merged is None else cast("APIError", merged)
     raise failure
 
 
@@ -241,7 +252,7 @@ def _beside_error(into: BodyDecoder[ResponseT], body: bytes, most: int) -> Respo
     """The pictures or vectors beside the error in a body, as a response made by hand; None where there are none."""
     made: Response | None
     try:
-        fields = fields_of(parsed(nearly_json(body)))
+        fields = fields_of(parsed(nearly_json(whole_characters(body))))
         if not fields.pop("error", None):
             return None
         made = into.decode(msgspec.json.encode(fields), max_objects=most)

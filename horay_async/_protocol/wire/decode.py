@@ -347,7 +347,7 @@ def drift_of(response: Response) -> Differences:
 def holds_content(response: Any) -> bool:
     """Whether a choice of `response`, whole or a chunk, has something that was generated."""
     for choice in getattr(response, "choices", ()):
-        holder = getattr(choice, "message", None) or getattr(choice, "delta", choice)
+        holder = getattr(choice, "message", None) or getattr(choice, "delta", None) or choice
         names = ("text", "content", "refusal", "reasoning_content", "tool_calls")
         unknown = getattr(holder, "_unknown", {}) if holder is not choice else {}
         if any(getattr(holder, name, None) for name in names) or any(unknown.values()):

@@ -261,7 +261,7 @@ ERRORS = [
     (event({"error": {"message": "No.", "type": "odd"}}), StreamError),
     (event({"error": "No."}), StreamError),
     (event({"error": {"message": "No."}, "choices": []}), StreamError),
-    (event({"error": {"message": "No."}, "choices": [{"text": "x"}]}), StreamError),
+    (event({"error": {"message": "No."}, "choices": [{"text": ""}]}), StreamError),
     (event({"error": {"message": "No.", "code": 429}}), errors.RateLimitError),
     (event({"error": {"message": "No.", "type": "overloaded_error"}}), errors.ServiceOverloadedError),
     (event({"message": "No."}, "error"), StreamError),
@@ -305,6 +305,17 @@ def test_errors_first(data: bytes, cls: type[APIStatusError | StreamError]) -> N
     assert failure.request_id == "req-1"
     if isinstance(failure, StreamError):
         assert failure.partial is None
+
+
+def test_error_beside_a_text() -> None:
+    """The text is delivered first, and paid."""
+    reader = text_reader()
+    data = event({"error": {"message": "No."}, "choices": [{"text": "x"}]})
+    assert texts(reader.feed(data + piece("late"))) == "x"
+    failure = reader.take_failure()
+    assert isinstance(failure, StreamError)
+    assert failure.execution == "executed"
+    assert failure.partial.choices[0].text == "x"
 
 
 @pytest.mark.parametrize(("data", "cls"), ERRORS, ids=str)
