@@ -144,9 +144,8 @@ class ResultFile:
 
     def _kept(self) -> int:
         """The file's size. Raises `BatchFileError` where the file doesn't hold any more what was written to it."""
-        written = (
-            self._size
-        )  # before the file is looked at, since another thread may append meanwhile
+        # Before the file is looked at, since another thread may append meanwhile.
+        written = self._size
         with self._failing():
             found = os.fstat(self._lock.handle)
             named = self._lock.is_named()

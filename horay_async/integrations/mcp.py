@@ -179,12 +179,13 @@ def _result(result: Any) -> Any:
     blocks = cast("list[Any]", result.content or [])
     parts = [_part(block) for block in blocks]
     structured = _either(result, "structured_content", "structuredContent")
+    is_error = _either(result, "is_error", "isError")
     # A text says it, too; what stands for a sound or a file doesn't.
     if structured is not None and not any(map(_text_of, blocks)):
-        if not parts and not _either(result, "is_error", "isError"):
+        if not (parts or is_error):
             return structured
         parts.append(TextPart(json.dumps(structured, ensure_ascii=False)))
-    if _either(result, "is_error", "isError"):
+    if is_error:
         told = "\n".join(part.text for part in parts if isinstance(part, TextPart))
         raise MCPToolError(told or "the tool reported an error without a word")
     if not parts:

@@ -7,10 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-import msgspec
-
-from horay_async._json import fields_of, is_array
-from horay_async._protocol.wire.characters import whole_characters
+from horay_async._json import is_array
 from horay_async._protocol.wire.decode import (
     BodyDecoder,
     ErrorInBody,
@@ -18,7 +15,7 @@ from horay_async._protocol.wire.decode import (
     decoder,
     holds_content,
     nearly_json,
-    parsed,
+    without_errors,
 )
 from horay_async._protocol.wire.errors import bad_response, envelope_failure
 from horay_async._protocol.wire.request import Operation, Request, build
@@ -252,10 +249,7 @@ def _beside_error(into: BodyDecoder[ResponseT], body: bytes, most: int) -> Respo
     """The pictures or vectors beside the error in a body, as a response made by hand; None where there are none."""
     made: Response | None
     try:
-        fields = fields_of(parsed(nearly_json(whole_characters(body))))
-        if not fields.pop("error", None):
-            return None
-        made = into.decode(msgspec.json.encode(fields), max_objects=most)
+        made = into.decode(without_errors(body), max_objects=most)
     except (InvalidBody, ErrorInBody) as problem:
         made = problem.response
     if made is None or not _items_of(made):

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Generic, TypeVar, cast
 
-import msgspec
-
-from horay_async._json import fields_of, is_array, is_object
+from horay_async._json import fields_of, is_array
 from horay_async._protocol.wire.accumulate import ChoiceAccumulator
-from horay_async._protocol.wire.characters import SplitCharacters, whole_characters
+from horay_async._protocol.wire.characters import SplitCharacters
 from horay_async._protocol.wire.chunk_template import ChunkTemplate
 from horay_async._protocol.wire.decode import (
     NO_DIFFERENCES,
@@ -21,9 +19,9 @@ from horay_async._protocol.wire.decode import (
     has_error_field,
     holds_content,
     is_json,
-    nearly_json,
     number_choices,
     parsed,
+    without_errors,
 )
 from horay_async._protocol.wire.description import Difference
 from horay_async._protocol.wire.dialects import (
@@ -348,14 +346,7 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
     def _beside_error(self, data: bytes) -> list[C]:
         """The chunk in an event that reports an error beside what was generated; none where there is nothing."""
         try:
-            fields = fields_of(parsed(nearly_json(whole_characters(data))))
-            fields.pop("error", None)
-            choices = fields.get("choices")
-            for choice in filter(is_object, choices if is_array(choices) else ()):
-                choice.pop("error", None)
-                if choice.get("finish_reason") == ERROR:
-                    del choice["finish_reason"]
-            rest = msgspec.json.encode(fields)
+            rest = without_errors(data)
             chunk = self._decoder.decode(rest, max_objects=self._max_objects)
         except (InvalidBody, ErrorInBody):
             return []

@@ -10,7 +10,7 @@ from typing import Any, Generic, Protocol, TypeVar, cast, get_args
 import msgspec
 
 from horay_async._first_use import FIRST_USE
-from horay_async._json import decimal, is_array, is_object
+from horay_async._json import decimal, fields_of, is_array, is_object
 from horay_async._protocol.wire.characters import SplitCharacters, whole_characters
 from horay_async._protocol.wire.description import (
     Difference,
@@ -460,6 +460,18 @@ def nearly_json(data: bytes) -> bytes:
         return msgspec.json.encode(value)
     except (ValueError, OverflowError, RecursionError) as error:
         raise InvalidBody("isn't nearly JSON") from error
+
+
+def without_errors(data: bytes) -> bytes:
+    """A JSON object without the errors in it, its own and those of its choices: what was generated beside them. Raises `InvalidBody`."""
+    fields = fields_of(parsed(nearly_json(whole_characters(data))))
+    fields.pop("error", None)
+    choices = fields.get("choices")
+    for choice in filter(is_object, choices if is_array(choices) else ()):
+        choice.pop("error", None)
+        if choice.get("finish_reason") == "error":
+            del choice["finish_reason"]
+    return msgspec.json.encode(fields)
 
 
 def unwrapped(decoded: Any) -> Any:
