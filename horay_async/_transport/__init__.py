@@ -11,7 +11,7 @@ The path of a request:
    and then takes a slot of the pool's `ConnectionSlots`; the timeout `queue` bounds both.
 4. `Sender` makes URL and headers, and sends: straight over a connection (`aiohttp_internals`), or via the session.
 5. `Connector` hands out the connection, never a stale one; `PendingRequest` keeps the timeout `first_byte`.
-6. The head is cleaned, and becomes a `ResponseMeta`; a `RawResponse` gives out the body under `idle` and `total`.
+6. The head is cleaned, and becomes a `ResponseMeta`; a `RawResponse` gives out the body, under `idle` and `total` (`TimedReader`).
 7. The function that the resource passed to `Call.run` as `receive` reads and decodes it: whole, or up to a stream's first
    chunks (`streaming`).
 8. What aiohttp raises becomes an error of ours in `failures`, and never shows a secret.

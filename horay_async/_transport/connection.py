@@ -220,7 +220,7 @@ class UnreadData:
     can send something in each.
     """
 
-    __slots__ = ("_connection", "_last", "_quiet", "_received", "_turns")
+    __slots__ = ("_all_read", "_connection", "_last", "_quiet", "_received", "_turns")
 
     QUIET_TURNS = 3
     """Turns of the loop from the reading of a socket to the waking of who waits for what was in it."""
@@ -234,11 +234,14 @@ class UnreadData:
         self._received: int = -1  # how many bytes had come by the turn before
         # How many will have come with the last one that counts.
         self._last = 0 if connection is None else connection.received + connection.unread_bytes()
+        self._all_read = False  # whether all that counts was read, and maybe more
         self._quiet = self._turns = 0
 
-    def others_came(self) -> bool:
-        """Whether data may have come that doesn't count."""
-        return self._connection is None or self._connection.received > self._last
+    def may_count(self) -> bool:
+        """Whether some of what was read just now may have come in time; to be asked at each reading."""
+        may_count = not self._all_read
+        self._all_read = self._connection is None or self._connection.received > self._last
+        return may_count
 
     def remains(self) -> bool:
         """Whether to wait for one more turn of the loop; to be asked once a turn."""

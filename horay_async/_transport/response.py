@@ -1,4 +1,4 @@
-"""A response whose head has come: its body in pieces, under the timeouts `idle` and `total`."""
+"""A response whose head has come: its body in pieces."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ from horay_async._transport.connection import (
     FINISHED,
     ConnectionProtocol,
     PendingRequest,
-    Reader,
     UnreadData,
 )
 from horay_async._transport.connection_pool import ConnectionPool
 from horay_async._transport.failures import chain, map_read_exception, timed_out
 from horay_async._transport.headers import EVENT_STREAM
 from horay_async._transport.loops import call_on
+from horay_async._transport.timed_reader import TimedReader
 from horay_async._transport.wait_for_connection import Reservation
-from horay_async.errors import APIError, Clock, Execution
+from horay_async.errors import APIError, Execution
 from horay_async.models.meta import ResponseMeta
 
 CONTENT_LENGTH = istr("Content-Length")
@@ -62,7 +62,7 @@ def _media_type(header: str) -> str:
     return header.partition(";")[0].strip().lower()
 
 
-class RawResponse(Reader):
+class RawResponse(TimedReader):
     """A response whose head has come.
 
     `deadline` is that of the call, on the loop's clock. Its `reservation` is released when the connection is free again or
@@ -80,39 +80,24 @@ class RawResponse(Reader):
         pool: ConnectionPool,
         reservation: Reservation,
     ) -> None:
+        request = pending.request
+        super().__init__(pool.timer, idle=request.timeouts.idle, deadline=deadline)
         self.meta = meta
         self.content_type: str = _media_type(meta.headers.get(CONTENT_TYPE, ""))
         """The media type, in lower case and without parameters; empty where none was sent."""
         self.execution: Execution = "unknown"
         """What an error in reading says of the execution."""
-        self.waiting_since: float | None = None
-        """When the wait for content began, on the loop's clock; None while nobody waits."""
-        self.loop: asyncio.AbstractEventLoop = pool.loop
         self._raw = raw
         self.content: aiohttp.StreamReader = raw.content
-        """The body, as aiohttp receives it."""
-        self._request = pending.request
+        """The body, as aiohttp receives it: what is in it comes after what is `buffered`."""
+        self._request = request
         self._clean = clean
-        self._deadline = deadline
         self._pool = pool
         self._reservation = reservation
-        self.buffered: bytearray = bytearray()
-        """What had come with the last piece and is more than it holds: the next one is there without waiting. What is in
-        `content` comes after it."""
         self.cut_off: bytes = b""
         """What had come when `read` raised: of a body that is cut, it may be all that matters."""
-        self.finished: bool = False
-        """Whether the connection is in the pool again, or closed."""
-        self._watched = False  # once a timeout runs and the connection's loss is told to us
-        self._expired: Clock | None = None  # the timeout that closed the connection
         # What the connection was lost by, where its loss closed it.
         self._lost: BaseException | None = None
-        self._connection: ConnectionProtocol | None = None  # while the body isn't whole
-        # While a timeout has passed, and data may still be there.
-        self._unread: UnreadData | None = None
-        self._all_in_time = (
-            False  # whether all that was there when it passed was read, and maybe more
-        )
         connection = pending.connection
         if connection is None:
             # Of a caller's own session; what it does with the connection afterwards is its business.
@@ -199,7 +184,7 @@ class RawResponse(Reader):
         """Takes over the body where a middleware of a caller's own session has read it before."""
         if isinstance(self._raw, aiohttp.ClientResponse) and self.content.at_eof():
             try:
-                self.buffered += await self._raw.read()
+                self.buffered.extend(await self._raw.read())
             except aiohttp.ClientError:  # it has let go of it
                 pass
             except BaseException:
@@ -223,12 +208,15 @@ class RawResponse(Reader):
     async def next_piece(self) -> bytes:
         """What has come of the body, `MAX_PIECE_BYTES` at most, waiting for some; empty at its end."""
         if self.buffered:
-            self._check_total()
+            if self._ends_buffered():
+                raise self._failure(TimeoutError())
             return self._next_of_buffered()
         content = self.content
         # This is left out where nothing has to be waited for: responses mostly come in one piece.
-        if not self._watched and not content.is_eof():
-            self._watch()
+        if not self._timed and not content.is_eof():
+            self._begin_timeouts(self.loop.time())
+            if self._connection is not None and self._connection.lost:
+                self.loop.call_soon(self.after_loss, None)  # told before the head was seen
         failure: APIError | None = None
         try:
             while not isinstance(piece := available(content), bytes):
@@ -253,11 +241,11 @@ class RawResponse(Reader):
                 raise failure
             finally:
                 del failure  # it knows this frame
-        if piece and self._unread is not None:
-            self._check_late(self._unread)
+        if piece and self._unread is not None and self._ends_late():
+            raise self._failure(TimeoutError())
         # Something may have been saved when the connection was lost, while this waited.
         if self.buffered or len(piece) > MAX_PIECE_BYTES:
-            self.buffered += piece
+            self.buffered.extend(piece)
             return self._next_of_buffered()
         if not piece:
             self._finish()
@@ -271,40 +259,6 @@ class RawResponse(Reader):
         if connection.broken_by is None and self._pool.closed and not connection.ended:
             return ConnectionAbortedError(CLOSED_HERE)
         return connection.broken_by
-
-    def _check_total(self) -> None:
-        """Drops what is buffered once the deadline has passed: what is there already can take long to decode, too.
-
-        Not while what had come by then is being read (`UnreadData`). The idle timeout is another matter: what has come in time
-        counts, however late it is read.
-        """
-        if self._deadline is None or self.loop.time() < self._deadline:
-            return
-        if self._unread is None and self._waited_before_deadline():
-            self._await_unread()
-        if self._unread is not None:
-            return
-        self.buffered.clear()
-        self._expire("total")
-        raise self._failure(TimeoutError())
-
-    def _waited_before_deadline(self) -> bool:
-        """Whether the deadline has passed while somebody waited, and not in the caller's own time."""
-        since, deadline = self.waiting_since, self._deadline
-        return since is not None and deadline is not None and since < deadline
-
-    def _await_unread(self) -> None:
-        """A timeout has passed: what is there already is read first."""
-        self._unread, self._all_in_time = UnreadData(self._connection), False
-        self.loop.call_soon(self._check_again)
-
-    def _check_late(self, unread: UnreadData) -> None:
-        """Something was read after a timeout has passed: raises where all that was there by then had been read before."""
-        clock = self._passed(self.loop.time())
-        if clock is not None and self._all_in_time:
-            self._expire(clock)
-            raise self._failure(TimeoutError())
-        self._all_in_time = unread.others_came()
 
     def _next_of_buffered(self) -> bytes:
         piece = bytes(self.buffered[:MAX_PIECE_BYTES])
@@ -365,18 +319,15 @@ class RawResponse(Reader):
     def _finish(self) -> None:
         if self.finished:
             return
-        self.finished = True
-        self._unread = None
-        if self._watched:
-            self._pool.timer.discard(self)
+        self._finish_reading()
         if self._connection is not None and self._connection.reader is self:
             self._connection.reader = FINISHED
         self._reservation.release(whole=self.content.is_eof())
 
     def _failure(self, error: Exception) -> APIError:
         cause = self._lost or error
-        if self._expired:
-            failure = timed_out(self._expired, self._request, self.execution)
+        if self.expired:
+            failure = timed_out(self.expired, self._request, self.execution)
         else:
             failure = map_read_exception(
                 cause,
@@ -399,7 +350,7 @@ class RawResponse(Reader):
         content = self.content
         if not self.finished and content.exception() is None and not content.is_eof():
             with suppress(RuntimeError):  # somebody waits for data: there is none
-                self.buffered += content.read_nowait()
+                self.buffered.extend(content.read_nowait())
 
     def after_loss(self, error: BaseException | None) -> None:
         """Wakes the reader where aiohttp doesn't: after bytes in the middle that aren't HTTP."""
@@ -409,70 +360,3 @@ class RawResponse(Reader):
         inner = None if self._connection is None else failure_of(self._connection.inner)
         self._lost = inner or error or aiohttp.ClientPayloadError("the connection was lost")
         self._close_raw()
-
-    # The timeouts
-
-    def _watch(self) -> None:
-        """Sees to it that waiting for the body has an end."""
-        self._watched = True
-        now = self.loop.time()
-        if (due := self._due(now)) is not None:
-            self._pool.timer.add(self, now=now, due=due)
-        connection = self._connection
-        if connection is not None and connection.lost:
-            self.loop.call_soon(self.after_loss, None)  # told before the head was seen
-
-    def _due(self, now: float) -> float | None:
-        """When the earlier of the two timeouts has to be looked at."""
-        idle = self._request.timeouts.idle
-        if idle is None:
-            return self._deadline
-        # While nobody waits, the idle timeout doesn't run: look again after a whole period.
-        due = (now if self.waiting_since is None else self.waiting_since) + idle
-        return due if self._deadline is None else min(due, self._deadline)
-
-    def check_deadline(self, now: float) -> float | None:
-        """Closes the connection if a timeout has passed by `now`; returns when to look again."""
-        clock = self._passed(now)
-        if clock is None:
-            self._unread = None
-            return self._due(now)
-        # The deadline is for the caller's own time, too.
-        if clock == "total" and not self._waited_before_deadline() and self._unread is None:
-            self._expire("total")
-            return None
-        if self._unread is None:
-            self._await_unread()
-        else:
-            self.loop.call_soon(self._check_again)
-        return None
-
-    def _passed(self, now: float) -> Clock | None:
-        """The timeout that has passed by `now`."""
-        if self._deadline is not None and now >= self._deadline:
-            return "total"
-        return "idle" if self._is_idle(now) else None
-
-    def _is_idle(self, now: float) -> bool:
-        """Whether somebody has waited for content for longer than allowed."""
-        idle, since = self._request.timeouts.idle, self.waiting_since
-        return idle is not None and since is not None and now >= since + idle
-
-    def _check_again(self) -> None:
-        """A timeout has passed: only once all that lies in the socket is read, it counts."""
-        if self.finished or self._unread is None:
-            return
-        now = self.loop.time()
-        clock = self._passed(now)
-        reads_on = self.buffered and self.waiting_since is not None
-        if clock is not None and not reads_on and not self._unread.remains():
-            self._unread = None
-            self._expire(clock)
-            return
-        due = self.check_deadline(now)
-        if due is not None:
-            self._pool.timer.add(self, now=now, due=due)
-
-    def _expire(self, clock: Clock) -> None:
-        self._expired = clock
-        self.close()  # wakes the reader with an error
