@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar, cast
 import attrs
 
 from horay_async._protocol.wire.decode import NO_DIFFERENCES, drift_of, number_choices
+from horay_async._protocol.wire.dialects import OBJECTS
 from horay_async._protocol.wire.finish_reasons import cut_of
 from horay_async._protocol.wire.tool_calls import ToolCalls
 from horay_async._protocol.wire.unknown import (
@@ -81,7 +82,8 @@ class MergedChoice:
     @property
     def empty(self) -> bool:
         """Whether nothing generated has come."""
-        return not (self.text or self.tools or self.reasoning or self.refusal or self.logprobs)
+        known = self.text or self.tools or self.reasoning or self.refusal or self.logprobs
+        return not known and not any(self.unknown_in_message.get(name) for name in OBJECTS)
 
     def content(self) -> str | None:
         """The text; None where something else came in its place, as servers send it unstreamed."""

@@ -34,6 +34,9 @@ TEXTS = ("content", "refusal", "reasoning_content")
 LISTS = ("tool_calls", KEPT)
 """Lists that it can hold."""
 
+OBJECTS = ("audio",)
+"""Objects that it can hold, kept as they are."""
+
 REASONING = ("reasoning", "reasoning_text", "thinking", "reasoning_details", "thinking_blocks")
 """Other names of `reasoning_content`, the plainest first: some servers send it under two at once."""
 
@@ -42,7 +45,7 @@ ARGUMENTS = ("arguments", "parameters", "args")
 
 WITHOUT_CONTENT = frozenset(
     {
-        "annotations", "audio", "content_filter_offsets", "content_filter_raw", "content_filter_result",
+        "annotations", "content_filter_offsets", "content_filter_raw", "content_filter_result",
         "content_filter_results", "delta", "extra_content", "finish_details", "finish_reason", "function_call",
         "id", "index", "matched_stop", "message", "metadata", "model", "name", "native_finish_reason", "object",
         "prompt_token_ids", "provider_specific_fields", "role", "safety_ratings", "seed", "stop_reason",
@@ -170,7 +173,9 @@ def _unrecognised(choice: JSON, place: str) -> str | None:
 def _is_content(name: str, value: Any) -> bool:
     """Whether a field of a message is content in a form that is read."""
     return bool(value) and (
-        (name in TEXTS and isinstance(value, str)) or (name in LISTS and is_array(value))
+        (name in TEXTS and isinstance(value, str))
+        or (name in LISTS and is_array(value))
+        or (name in OBJECTS and is_object(value))
     )
 
 

@@ -373,3 +373,24 @@ def test_numbers_in_the_place_of_calls(message: str, others: str | None) -> None
     assert made.choices[0].message.content == "a"
     assert [call.function.arguments for call in first] == ([others] if others else [])
     assert [call.function.arguments for call in second] == ['{"x":1.5}']
+
+
+def test_sound_is_content() -> None:
+    """A message with sound in it is taken, whatever unknown fields are beside it, whole or in a stream."""
+    message = {
+        "role": "assistant",
+        "content": None,
+        "audio": {"id": "a1", "data": "AAA="},
+        "quality": "hi",
+    }
+    body = {"id": "c", "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
+    whole = decoder(ChatCompletion).decode(json.dumps(body).encode())
+    assert whole.to_dict()["choices"][0]["message"]["audio"] == message["audio"]
+    source = reader_of(ChatCompletionChunk, max_event_bytes=100_000)
+    chunk = {"index": 0, "delta": message, "finish_reason": "stop"}
+    source.feed(
+        b"data: %b\n\ndata: [DONE]\n\n" % json.dumps({"id": "c", "choices": [chunk]}).encode()
+    )
+    source.end("the response ended without its last event", keep_truncated=False)
+    assert source.take_failure() is None
+    assert source.result().to_dict()["choices"][0]["message"]["audio"] == message["audio"]
