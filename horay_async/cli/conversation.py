@@ -97,9 +97,13 @@ class Conversation:
         completions: Any = self.client.chat.completions  # no checker can tell what `params` holds
         failed = False
         try:
-            with completions.stream(
-                model=self.model, messages=self._messages(), **self.params
-            ) as events:
+            try:
+                stream = completions.stream(
+                    model=self.model, messages=self._messages(), **self.params
+                )
+            except (TypeError, ValueError) as error:  # of what was loaded
+                raise CommandError(str(error)) from error
+            with stream as events:
                 ending = responses.write_stream(events, deltas, markdown=self.markdown)
             if ending.remark is not None:
                 note(ending.remark)
@@ -186,7 +190,8 @@ def _parse_messages(data: bytes, source: str) -> tuple[str | None, list[dict[str
     messages: Any = []
     try:
         messages = json.loads(decode(data, source))
-        json.dumps(messages, ensure_ascii=False).encode()  # raises for half of a surrogate pair
+        # Raises for what can't be sent: numbers that JSON doesn't have, and half of a surrogate pair.
+        json.dumps(messages, ensure_ascii=False, allow_nan=False).encode()
         roles = [str(message["role"]) for message in messages if "content" in message]
     except (ValueError, TypeError, KeyError, RecursionError):
         roles = []

@@ -258,6 +258,8 @@ def test_load(talk: Talk, fault_server: FaultServer, tmp_path: Path) -> None:
         b'[{"role": "tool", "content": ""}]',
         b'[{"role": "user", "content": "a"}, {}]',
         b'[{"role": "user", "content": "\\ud800"}]',
+        b'[{"role": "user", "content": "a", "x": 1e400}]',
+        b'[{"role": "user", "content": NaN}]',
         b"\xff",
         b"[" * 10**5,
     ],
@@ -270,6 +272,18 @@ def test_load_of_something_else(
     file.write_bytes(data)
     assert talk("Hi", f"/load {file}", "Ho")[1][0] == user("Hi")
     assert f"{file} " in capsys.readouterr().err
+
+
+def test_load_of_what_cannot_be_sent(
+    talk: Talk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What the client refuses is a sentence, too, and the talk goes on."""
+    file = tmp_path / "x"
+    nested = "[" * 700 + "]" * 700
+    file.write_text(f'[{{"role": "user", "content": "Hi", "x": {nested}}}]')
+    assert talk(f"/load {file}", "Hi", "/clear", "Ho") == [[user("Ho")]]
+    assert "nested too deep" in (told := capsys.readouterr().err)
+    assert "please report" not in told
 
 
 def test_attached_files_go_with_the_first_message(talk: Talk, fault_server: FaultServer) -> None:
