@@ -284,8 +284,11 @@ class AsyncStream(Readable[ChunkT]):
             self._leave()
             # First, since the first word on a call counts: on its loop, the call may see the connection
             # close before this thread goes on.
-            self._end()
-            self._response.close_soon()
+            # A signal's handler may raise anywhere in it.
+            try:
+                self._end()
+            finally:
+                self._response.close_soon()
 
     def _merged(self) -> Any:
         """The response, merged, as far as it has come."""

@@ -62,13 +62,17 @@ class _Reading(BlockingWrapper):
         return BlockingIterator(self._prefetcher, select, self._drop)
 
     def _close_nowait(self) -> None:
-        self._wrapped._close_nowait()
-        self._prefetcher.stop()
+        try:
+            self._wrapped._close_nowait()
+        finally:
+            self._prefetcher.stop()
 
     def _drop(self) -> None:
         """The same when this, or a loop over it, is collected: in any thread, that of the event loop too."""
-        self._wrapped._drop()
-        self._prefetcher.stop()
+        try:
+            self._wrapped._drop()
+        finally:
+            self._prefetcher.stop()
 
     def __enter__(self) -> Self:
         return self
@@ -93,7 +97,10 @@ class _NextReading(BlockingReader[ItemT_co], _Reading):
     """One that is an iterator itself, and is closed when it is dropped."""
 
     def __init__(self, wrapped: Any, handle: LoopHandle, made_in: object = None) -> None:
-        super().__init__(Prefetcher(handle, wrapped._next_items, made_in=made_in), all_of)
+        prefetcher = Prefetcher(
+            handle, wrapped._next_items, close=wrapped._close_nowait, made_in=made_in
+        )
+        super().__init__(prefetcher, all_of)
         BlockingWrapper.__init__(self, wrapped, handle)
 
     def __iter__(self) -> Iterator[ItemT_co]:
@@ -172,7 +179,9 @@ class ToolRun(_Reading, of=AsyncToolRun):
 
     def __init__(self, wrapped: AsyncToolRun, handle: LoopHandle) -> None:
         super().__init__(wrapped, handle)
-        self._prefetcher: Prefetcher[Any] = Prefetcher(handle, wrapped._next_items)
+        self._prefetcher: Prefetcher[Any] = Prefetcher(
+            handle, wrapped._next_items, close=wrapped._close_nowait
+        )
 
     def __iter__(self) -> Iterator[ToolRunEvent]:
         return self._iterate(all_of)

@@ -379,9 +379,11 @@ class Streamed:
 
     def __init__(self, bursts: list[list[int]]) -> None:
         self._next_items = Source(bursts).pull
+        self.closed = False
 
     def _close_nowait(self) -> None:
-        """Nothing to close."""
+        """Notes that it is closed."""
+        self.closed = True
 
     _drop = _close_nowait
 
@@ -398,11 +400,12 @@ def reads(code: CodeType) -> bool:
 
 @pytest.mark.parametrize("way", ["loop", "selecting", "next", "exhaust"])
 def test_interruption_at_any_step_never_looks_complete(handle: LoopHandle, way: str) -> None:
-    """Reading on after one raises, or goes on where nothing was lost."""
+    """Reading on after one raises, of a stream that is closed, or goes on where nothing was lost."""
     whole = {"selecting": [1, 3, 5], "exhaust": []}.get(way, [1, 2, 3, 4, 5])
     tripped, refused = 0, 0
     while True:
-        stream: Stream[Any] = Stream(cast("Any", Streamed([[1, 2], [3, 4, 5], []])), handle)
+        streamed = Streamed([[1, 2], [3, 4, 5], []])
+        stream: Stream[Any] = Stream(cast("Any", streamed), handle)
         items: Iterator[int] = iter(partial(next, cast("Any", stream)), None)
         if way != "next":
             select: Any = {"loop": all_of, "selecting": odd, "exhaust": none_of}[way]
@@ -419,6 +422,7 @@ def test_interruption_at_any_step_never_looks_complete(handle: LoopHandle, way: 
             read.extend(items)
         except HorayError as error:
             refused += "Tripped" in str(error)
+            assert streamed.closed
             whole_or_begun = whole[: len(read)]
         else:
             whole_or_begun = whole

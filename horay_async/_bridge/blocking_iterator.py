@@ -43,12 +43,16 @@ class Prefetcher(Generic[T]):
         handle: LoopHandle,
         read: Callable[[], Coroutine[Any, Any, list[T]]],
         *,
+        close: Callable[[], object] | None = None,
         made_in: object = None,
     ) -> None:
-        """`made_in` is the process that the source belongs to, where that isn't the one that reads first."""
+        """`close` ends the source, from any thread; it may be called after its end. `made_in` is the process that the source
+        belongs to, where that isn't the one that reads first.
+        """
         self._handle = handle
         self._made_in = made_in
         self._read = read
+        self._close = close
         self._call: BlockingCall[None] | None = None
         self._lists: SimpleQueue[list[T] | BaseException] = SimpleQueue()
         self._resume: Callable[[], object] | None = None
@@ -160,6 +164,8 @@ class Prefetcher(Generic[T]):
         self.stop(interrupted(error))
         if self._call is not None:
             self._call.cancel_on_interrupt()
+        if self._close is not None:  # a call that hadn't begun doesn't
+            self._close()
 
     def _ended(self) -> None:
         forked_away = self._call is not None and self._call.forked_away

@@ -223,7 +223,7 @@ class _BlockingBody(httpx2.SyncByteStream):
         self._body = body
         self._translate = translate
         self._prefetcher: Prefetcher[bytes] = Prefetcher(
-            handle, body._next_items, made_in=handle.shared
+            handle, body._next_items, close=body._close_nowait, made_in=handle.shared
         )
 
     def __iter__(self) -> Iterator[bytes]:
