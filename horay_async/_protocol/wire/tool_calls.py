@@ -6,7 +6,7 @@ do so, and which call a piece belongs to is decided by what it has:
 | the piece has | it |
 | --- | --- |
 | an index that is new | begins a call |
-| the id of a call, or its index and name without one, and all of its arguments once more, not in the chunk that begins it | says nothing new: some servers end with the whole message |
+| the id of a call, or its name without one, and all of its arguments once more, not in the chunk that begins it | says nothing new: some servers end with the whole message, or repeat a call as `function_call` |
 | an id that is known | goes on with that call |
 | an index that is known, or none | goes on with the newest call of that index, or of all, but for: |
 | a new id and a name, and the arguments so far are whole | begins a call: some servers give all index 0 |
@@ -190,7 +190,7 @@ class Piece:
 
     def repeats(self, call: MergedCall) -> bool:
         """Whether it says once more what `call` is. Where no call has an id, it may be another one like it."""
-        known = self.id == call.id if self.id else bool(self.name) and self.index is not None
+        known = self.id == call.id if self.id else bool(self.name)
         if not (call.id and self.arguments and known):
             return False
         return (not self.name or call.is_named(self.name)) and call.arguments.are(self.arguments)

@@ -691,17 +691,19 @@ WHOLE: JSON = {
     ids=["whole", "in pieces"],
 )
 @pytest.mark.parametrize("written", ['{"n": 5}', '{"n":5}', '{\n  "n": 5\n}'])
-@pytest.mark.parametrize("without", ["", "index", "name", "id"])
+@pytest.mark.parametrize("without", ["", "index", "name", "id", "id and index"])
 def test_a_call_that_is_repeated_is_one_call(first: list[JSON], without: str, written: str) -> None:
-    """Its id and all of its arguments once more are nothing new, as some servers end with the whole message."""
+    """Its id or name and all of its arguments once more are nothing new, as some servers end with the whole message, and some
+    have a call as `function_call` as well.
+    """
     function = {"name": "pay", "arguments": written}
-    function = {k: v for k, v in function.items() if k != without}
-    again = {k: v for k, v in {**WHOLE, "function": function}.items() if k != without}
+    function = {k: v for k, v in function.items() if k not in without.split()}
+    again = {k: v for k, v in {**WHOLE, "function": function}.items() if k not in without.split()}
     other = {"index": 1, "id": "b", "function": {"name": "pay", "arguments": '{"n": 5}'}}
     calls = [("a", "pay", '{"n": 5}'), ("b", "pay", '{"n": 5}')]
     chunks = [*(tool(**one) for one in first), tool(**again)]
     assert calls_of(*chunks) == calls[:1]
-    if without != "index":
+    if "index" not in without:
         whole = {"choices": [delta(tool_calls=[again, other], finish="tool_calls")]}
         assert calls_of(*chunks[:-1], tool(**other), whole) == calls
     merged, events = ChatAccumulator(), list[ChatEvent]()
