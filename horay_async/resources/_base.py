@@ -246,13 +246,13 @@ def _readable(into: BodyDecoder[ResponseT], body: bytes, most: int) -> ResponseT
 
 
 def _beside_error(into: BodyDecoder[ResponseT], body: bytes, most: int) -> Response | None:
-    """The pictures or vectors beside the error in a body, as a response made by hand; None where there are none."""
+    """What was generated beside the error in a body, as a response made by hand; None where nothing was."""
     made: Response | None
     try:
         made = into.decode(without_errors(body), max_objects=most)
     except (InvalidBody, ErrorInBody) as problem:
         made = problem.response
-    if made is None or not _items_of(made):
+    if made is None or not (holds_content(made) or _items_of(made)):
         return None
     del made._raw  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
     return made

@@ -20,7 +20,7 @@ from horay_async import (
     TypedChatEvent,
 )
 from horay_async._protocol.structured.schema import response_format
-from horay_async.errors import AnswerError, StreamTruncatedError
+from horay_async.errors import AnswerError, ServiceOverloadedError, StreamTruncatedError
 from horay_async.models.chat import FunctionCall, ToolCall
 from horay_async.models.events import AnswerParsed, ChoiceFinished, PartialObject, TextDelta
 from horay_async.models.messages import (
@@ -370,3 +370,23 @@ async def test_messages_that_are_stored(fault_server: FaultServer, connect: Conn
     for wrong, told_of in cases:
         with pytest.raises(TypeError, match=told_of):
             messages_to_dicts(wrong)
+
+
+@pytest.mark.parametrize("form", ["envelope", "beside", "list", "named error"])
+async def test_response_in_an_error(form: str, fault_server: FaultServer, connect: Connect) -> None:
+    """It is paid: the error has it, and it isn't asked for again."""
+    whole = json.loads(chat("paid").data.partition(b"\r\n\r\n")[2])
+    error = {"code": 503, "message": "busy"}
+    sent: Any = {
+        "envelope": {**error, "data": whole},
+        "beside": {"error": error, "data": whole},
+        "list": [{**whole, "error": error}],
+        "named error": {**whole, **error, "object": "error"},
+    }[form]
+    fault_server.add(json_response(sent))
+    async with connect(retries=2) as client:
+        with pytest.raises(ServiceOverloadedError, match="busy") as caught:
+            await client.chat.completions.create(model="m", messages=QUESTION)
+    assert caught.value.execution == "executed"
+    assert caught.value.partial.choices[0].message.content == "paid"
+    assert len(fault_server.requests) == 1

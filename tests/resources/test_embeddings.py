@@ -445,13 +445,15 @@ async def test_error_beside_the_vectors(fault_server: FaultServer, connect: Conn
     """They are paid: the error has them, and they aren't asked for again. Where there are none, nothing is known to be paid."""
     vectors = json.loads(embeddings((1.0, 2.0)).data.partition(b"\r\n\r\n")[2])
     error = {"message": "a text was cut", "type": "server_error"}
-    fault_server.add(json_response({**vectors, "error": error}))
-    async with connect(retries=2) as client:
-        with pytest.raises(APIStatusError, match="a text was cut") as caught:
-            await client.embeddings.create(model="m", input=["a"], encoding_format="float")
+    envelope = {"code": 503, "message": "a text was cut", "data": vectors}
+    for number, form in enumerate(({**vectors, "error": error}, envelope), 1):
+        fault_server.add(json_response(form))
+        async with connect(retries=2) as client:
+            with pytest.raises(APIStatusError, match="a text was cut") as caught:
+                await client.embeddings.create(model="m", input=["a"], encoding_format="float")
         assert caught.value.execution == "executed"
         assert caught.value.partial.data[0].embedding
-        assert len(fault_server.requests) == 1
+        assert len(fault_server.requests) == number
     besides: list[dict[str, Any]] = [{}, {"data": []}, {"data": "none"}]
     bodies = [json.dumps({**beside, "error": error}) for beside in besides]
     bodies += [

@@ -463,9 +463,16 @@ def nearly_json(data: bytes) -> bytes:
 
 
 def without_errors(data: bytes) -> bytes:
-    """A JSON object without the errors in it, its own and those of its choices: what was generated beside them. Raises `InvalidBody`."""
-    fields = fields_of(parsed(nearly_json(whole_characters(data))))
+    """A JSON object, or a list of one, without the errors in it, its envelope's, its own and those of its choices: what was generated
+    beside them. Raises `InvalidBody`.
+    """
+    decoded = parsed(nearly_json(whole_characters(data)))
+    fields = fields_of(decoded[0] if is_array(decoded) and len(decoded) == 1 else decoded)
+    if "choices" not in fields and is_object(inner := fields.get("data")):
+        fields = inner
     fields.pop("error", None)
+    if fields.get("object") == "error":
+        del fields["object"]
     choices = fields.get("choices")
     for choice in filter(is_object, choices if is_array(choices) else ()):
         choice.pop("error", None)

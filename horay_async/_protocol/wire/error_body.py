@@ -9,6 +9,7 @@ import attrs
 import msgspec
 
 from horay_async._json import is_array, is_object
+from horay_async._protocol.wire.characters import whole_characters
 from horay_async._protocol.wire.clean import Cleaner, printable
 from horay_async._protocol.wire.size_limits import BOM
 from horay_async._record import Record
@@ -67,7 +68,7 @@ class ErrorBody(Record):
 
 def read(body: bytes, clean: Cleaner) -> ErrorBody:
     """What a body of any shape says, cleaned."""
-    text = printable(body.removeprefix(BOM).strip())
+    text = printable(whole_characters(body).removeprefix(BOM).strip())
     if not text:
         return ErrorBody(message=None)
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -307,13 +308,24 @@ def test_errors_first(data: bytes, cls: type[APIStatusError | StreamError]) -> N
         assert failure.partial is None
 
 
-def test_error_beside_a_text() -> None:
+@pytest.mark.parametrize(
+    "beside",
+    [
+        lambda chunk: {"error": {"message": "No."}, **chunk},
+        lambda chunk: {"error": {"message": "No."}, "data": chunk},
+        lambda chunk: {"code": 503, "message": "No.", "data": chunk},
+        lambda chunk: [{"error": {"message": "No."}, **chunk}],
+        lambda chunk: {"object": "error", "message": "No.", **chunk},
+    ],
+    ids=["object", "data", "envelope", "list", "named error"],
+)
+def test_error_beside_a_text(beside: Callable[[dict[str, Any]], Any]) -> None:
     """The text is delivered first, and paid."""
     reader = text_reader()
-    data = event({"error": {"message": "No."}, "choices": [{"text": "x"}]})
+    data = event(beside({"choices": [{"text": "x"}]}))
     assert texts(reader.feed(data + piece("late"))) == "x"
     failure = reader.take_failure()
-    assert isinstance(failure, StreamError)
+    assert isinstance(failure, StreamError | APIStatusError)
     assert failure.execution == "executed"
     assert failure.partial.choices[0].text == "x"
 

@@ -98,6 +98,12 @@ def test_text(body: bytes, message: str | None) -> None:
     assert words.body is None or isinstance(words.body, str)
 
 
+def test_half_a_character() -> None:
+    """A message that was cut within one hides no field."""
+    words = read(b'{"error": {"message": "Bad: \\ud83d", "code": 402}}', Cleaner(KEY))
+    assert (words.message, words.code) == ("Bad: \ufffd", 402)
+
+
 def test_message_is_short() -> None:
     """A message is cut; the body has it whole."""
     words = read(json.dumps({"error": {"message": "x" * 9000}}).encode(), Cleaner(KEY))
