@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -308,21 +307,20 @@ def test_errors_first(data: bytes, cls: type[APIStatusError | StreamError]) -> N
         assert failure.partial is None
 
 
-@pytest.mark.parametrize(
-    "beside",
-    [
-        lambda chunk: {"error": {"message": "No."}, **chunk},
-        lambda chunk: {"error": {"message": "No."}, "data": chunk},
-        lambda chunk: {"code": 503, "message": "No.", "data": chunk},
-        lambda chunk: [{"error": {"message": "No."}, **chunk}],
-        lambda chunk: {"object": "error", "message": "No.", **chunk},
-    ],
-    ids=["object", "data", "envelope", "list", "named error"],
-)
-def test_error_beside_a_text(beside: Callable[[dict[str, Any]], Any]) -> None:
+@pytest.mark.parametrize("form", ["object", "data", "envelope", "list", "named error"])
+def test_error_beside_a_text(form: str) -> None:
     """The text is delivered first, and paid."""
+    chunk = {"choices": [{"text": "x"}]}
+    error = {"message": "No."}
+    sent = {
+        "object": {"error": error, **chunk},
+        "data": {"error": error, "data": chunk},
+        "envelope": {"code": 503, **error, "data": chunk},
+        "list": [{"error": error, **chunk}],
+        "named error": {"object": "error", **error, **chunk},
+    }[form]
     reader = text_reader()
-    data = event(beside({"choices": [{"text": "x"}]}))
+    data = event(sent)
     assert texts(reader.feed(data + piece("late"))) == "x"
     failure = reader.take_failure()
     assert isinstance(failure, StreamError | APIStatusError)
