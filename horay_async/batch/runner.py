@@ -26,6 +26,9 @@ MAX_SET_ASIDE_SECONDS = 1.0
 
 NOT_FINISHED = "the batch ended before this request was finished"
 
+MAX_READ_AHEAD = 1000
+"""Requests that are read from the source, and kept, in the search for one of another model, before a batch ends for its balance."""
+
 MAX_UNFINISHED = 2
 """Requests that were sent and have no result, as a multiple of how many may be under way: some wait to be retried."""
 
@@ -66,6 +69,8 @@ class BatchRunner:
         """Wakes the consumers: there are results, or the run is over."""
         self._over = False
         """Whether no more results will come. Set when the dispatcher ends or `stop` is called, once."""
+        self._source_waits = False
+        """Whether the source had nothing to give for a while when it was read ahead: it may wait for results."""
         self._failure: BaseException | None = None
         """What ended the run early: raised to the consumer, once the results are taken."""
         changed, prepare = self._changed.set, sender.preparer.prepare_next
@@ -173,7 +178,7 @@ class BatchRunner:
         if sender.set_aside.unfinished:
             sender.requeue_passed()
             if sender.set_aside.stops_sending:
-                return ENDED
+                return ENDED if self._sending or self._source_waits else self._of_another_model()
         # 2. Nothing, where enough are under way, some of which wait to be retried.
         if len(self._sending) >= MAX_UNFINISHED * limit:
             return PENDING
@@ -183,12 +188,34 @@ class BatchRunner:
         # 4. A new one, unless too many results weren't taken. A source that has failed has no more.
         if self._source.error is None and self._buffer.full(self._index, limit):
             return PENDING
+        return self._poll()
+
+    def _poll(self) -> Any:
+        """The source's next item, `PENDING` or `ENDED`."""
         item = self._source.poll()
         if item is not PENDING and item is not ENDED:
             self._index += 1
         if isinstance(item, WorkItem):
             self._unfinished[item.index] = item
         return item
+
+    def _of_another_model(self) -> Any:
+        """What `_next` returns where the balance seems to be exhausted and nothing is under way: a request of a model that wasn't refused,
+        from those that were put off or the source, which is read ahead for it. `ENDED` where there is none.
+        """
+        refused, put_off = self._sender.set_aside.models_out_of_balance, self._sender.put_off
+        if not refused:
+            return ENDED
+        for work in put_off:
+            if work.model not in refused:
+                put_off.remove(work)
+                return work
+        while len(put_off) < MAX_READ_AHEAD and self._source.error is None:
+            work = self._poll()
+            if not isinstance(work, WorkItem) or work.model not in refused:
+                return work
+            put_off.append(work)
+        return ENDED
 
     async def _wait_to_go_on(self) -> None:
         """Waits until results are taken, a request ends, or the source has more. Where nothing is under way, all of that may wait
@@ -200,7 +227,9 @@ class BatchRunner:
                 self._changed.clear()
                 await self._changed.wait()
         except TimeoutError:
-            if self._stands_still():
+            if self._stands_still() and self._sender.set_aside.stops_sending:
+                self._source_waits = True
+            elif self._stands_still():
                 for work, error, _ in self._sender.set_aside.pop_all():
                     self._finish(work.result(self._loop.time(), error=error))
 

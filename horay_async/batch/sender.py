@@ -146,7 +146,7 @@ class RequestSender:
         now = self._clock()
         meta = response.meta
         self._responded(accepted=True)
-        self.set_aside.latest_success = max(self.set_aside.latest_success, began)
+        self.set_aside.note_success(work, began)
         latency = now - began if len(meta.attempts) == 1 else None
         self._batch_limiter.overload.succeeded(attempt_limiter.permit, now, latency=latency)
         work.record(meta.attempts, began)

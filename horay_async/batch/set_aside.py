@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from horay_async.batch.outcomes import is_refused_key
-from horay_async.batch.work_item import WorkItem
+from horay_async.batch.work_item import WorkItem, model_in
 from horay_async.errors import HorayError, InsufficientBalanceError
 
 MIN_REFUSED = 3
@@ -32,9 +32,13 @@ class SetAside:
 
     1. One gets past it. Then those here are sent again, and if they meet the same once more, it is their own result.
     2. None does. Once enough of them are here, no more are sent (`stops_sending`). When those under way have ended as well, or
-       the source has, the run ends with the error, and those here stay without results: the next run of a file sends them.
+       the source has, the run ends with the error, and those here stay without results: the next run of a file sends them. Before it
+       ends for the balance, a request of each other model is sent, one at a time: it may be refused for the one model alone.
     3. Nothing goes on without them: the source waits for their results, or in order all other results do. Then the error
        becomes their result.
+
+    Where another model's request gets past an exhausted balance, the server refuses the one model alone: from then on, that is its
+    requests' own result.
 
     `may_be_all` says which errors are such; with None there are none. What gets past an error depends on it:
 
@@ -48,8 +52,9 @@ class SetAside:
     def __init__(self, may_be_all: Callable[[HorayError], bool] | None) -> None:
         self.key_accepted: bool = False
         """Whether the server has accepted the key of one of this run's requests."""
-        self.latest_success: float = -math.inf
-        """When the latest request that succeeded was sent, in seconds on the loop's clock."""
+        self._latest_success = -math.inf  # when the latest request that succeeded was sent
+        self._succeeded: bytes | None = None  # that request's body
+        self._refused_models = set[bytes]()  # those that aren't refused for the balance alone
         self._may_be_all = may_be_all
         self.unfinished: list[Unfinished] = []
         """The latest last."""
@@ -58,11 +63,18 @@ class SetAside:
         """Whether a request that met `error` just now belongs here. `reached` is whether the server has ever responded."""
         if self._may_be_all is None or self._is_passed(Unfinished(work, error, now), reached):
             return False
+        if isinstance(error, InsufficientBalanceError) and work.model in self._refused_models:
+            return False
         return self._may_be_all(error)
 
     def add(self, work: WorkItem, error: HorayError, now: float) -> None:
         """Keeps a request that met `error` just now."""
         self.unfinished.append(Unfinished(work, error, now))
+
+    def note_success(self, work: WorkItem, sent: float) -> None:
+        """A request has succeeded that was sent at `sent`."""
+        if sent >= self._latest_success:
+            self._latest_success, self._succeeded = sent, work.request.body
 
     def pop_passed(self, *, reached: bool) -> list[WorkItem]:
         """Gives out those whose error another request got past: they are to be sent again."""
@@ -71,6 +83,8 @@ class SetAside:
         passed = [one for one in waiting if self._is_passed(one, reached)]
         for work, error, _ in passed:
             work.too_dear = isinstance(error, InsufficientBalanceError)
+            if work.too_dear and model_in(self._succeeded) != work.model:
+                self._refused_models.add(work.model)
         return [one.work for one in passed]
 
     def pop_all(self) -> list[Unfinished]:
@@ -85,6 +99,13 @@ class SetAside:
         """
         refused = sum(is_refused_key(one.error) for one in self.unfinished)
         return refused < len(self.unfinished) or refused >= MIN_REFUSED
+
+    @property
+    def models_out_of_balance(self) -> frozenset[bytes]:
+        """The models of those here, where the balance suffices for none of them; empty where that isn't so."""
+        if all(isinstance(one.error, InsufficientBalanceError) for one in self.unfinished):
+            return frozenset(one.work.model for one in self.unfinished)
+        return frozenset()
 
     def error_of_all(self) -> HorayError:
         """The latest error, for a run of which no request got past it."""
@@ -102,5 +123,5 @@ class SetAside:
 
     def _is_passed(self, one: Unfinished, reached: bool) -> bool:
         if isinstance(one.error, InsufficientBalanceError):
-            return one.work.too_dear or self.latest_success >= one.since
+            return one.work.too_dear or self._latest_success >= one.since
         return self.key_accepted if is_refused_key(one.error) else reached

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import attrs
+import msgspec
 
 from horay_async._protocol.limits.request_size import RequestSize
 from horay_async._protocol.wire.decode import BodyDecoder
@@ -16,6 +17,15 @@ from horay_async.batch.results import BatchResult
 from horay_async.errors import APIError, HorayError
 from horay_async.models._base import Response
 from horay_async.models.meta import Attempt
+
+
+class _Model(msgspec.Struct):
+    model: msgspec.Raw = msgspec.Raw(b"")
+
+
+def model_in(body: bytes | None) -> bytes:
+    """The model that a request's body asks for, as JSON; empty where that isn't told. Reads all of it."""
+    return bytes(msgspec.json.decode(body or b"{}", type=_Model).model)
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
@@ -45,6 +55,11 @@ class WorkItem:
     """Whether it was refused for the balance, and others that were sent later weren't (`SetAside`)."""
     last_error: APIError | None = None
     """What it met when it was sent last."""
+
+    @property
+    def model(self) -> bytes:
+        """See `model_in`."""
+        return model_in(self.request.body)
 
     def begin(self, now: float) -> None:
         """Notes that it is sent, for the first time or again: then the time since its last attempt was that one's back-off."""

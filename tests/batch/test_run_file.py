@@ -1211,6 +1211,45 @@ async def test_request_that_is_too_dear_for_what_is_left(
     assert len(files.outcomes) == 9
 
 
+@pytest.mark.parametrize("mixed", [True, False])
+@pytest.mark.parametrize("concurrency", [1, 8])
+async def test_balance_that_suffices_for_one_model_alone(
+    batch: AsyncBatch, stub: Stub, files: Files, concurrency: int, mixed: bool
+) -> None:
+    """The other model's requests fail, once each but for the first few; the run goes on, however many of them stand together."""
+
+    def asked(number: int) -> str:
+        return "dear" if (number % 2 == 0 if mixed else number < 50) else "free"
+
+    files.ask(
+        *(line(f"id-{n}", body={"model": asked(n), "prompt": f"prompt {n}"}) for n in range(100))
+    )
+
+    def reply(body: Json) -> web.Response:
+        dear = body["model"] == "dear"
+        return web.json_response({"message": "no"}, status=402) if dear else completion(body)
+
+    stub.reply = reply
+    progress = await batch.run_file(files.requests, files.results, concurrency=concurrency)
+    assert (progress.done, progress.failed) == (50, 50)
+    assert len(files.outcomes) == 100
+    assert len(stub.requests) <= 100 + concurrency + 3
+
+
+async def test_balance_that_suffices_for_no_model(
+    batch: AsyncBatch, stub: Stub, files: Files
+) -> None:
+    """One request of each other model is sent before the run ends."""
+    files.ask(*(line(f"id-{n}", body={"model": f"m{n // 20}", "prompt": "p"}) for n in range(100)))
+    stub.reply = lambda _: web.json_response({"message": "no"}, status=402)
+    with pytest.raises(InsufficientBalanceError) as raised:
+        await batch.run_file(files.requests, files.results, concurrency=2)
+    assert "none sent later succeeded" in raised.value.__notes__[0]
+    assert [body["model"] for body in stub.requests[-5:]] == ["m0", "m1", "m2", "m3", "m4"]
+    assert len(stub.requests) <= 9
+    assert files.outcomes == {}
+
+
 @pytest.mark.parametrize("concurrency", [1, 3])
 async def test_request_whose_key_alone_is_refused(
     batch: AsyncBatch, stub: Stub, files: Files, concurrency: int

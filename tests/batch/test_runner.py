@@ -28,6 +28,7 @@ from horay_async import (
     DriftError,
     DriftWarning,
     HorayError,
+    InsufficientBalanceError,
     InternalServerError,
     MessageDict,
     PermissionDeniedError,
@@ -876,6 +877,30 @@ async def test_refused_key_where_the_source_waits_for_the_result(
             had.set()
     assert len(results) == 3
     assert all(isinstance(result.error, AuthenticationError) for result in results)
+
+
+@pytest.mark.parametrize("ahead", [0, 5])
+async def test_exhausted_balance_where_the_source_gives_no_more(
+    batch: AsyncBatch, stub: Stub, monkeypatch: pytest.MonkeyPatch, ahead: int
+) -> None:
+    """Another model is looked for in what comes soon, and among no more than are read ahead; then the run ends."""
+    monkeypatch.setattr(runner, "MAX_SET_ASIDE_SECONDS", 0.01)
+    monkeypatch.setattr(runner, "MAX_READ_AHEAD", ahead)
+    stub.reply = lambda _: web.json_response({"message": "no"}, status=402)
+    given = itertools.count(1)
+
+    async def source() -> AsyncIterator[Any]:
+        for item in lines(3 + 2 * ahead):
+            _ = next(given)
+            yield item
+        await asyncio.Event().wait()
+
+    async with asyncio.timeout(20):
+        seen, error = await results_until_failure(batch.run(source(), concurrency=1))
+    assert seen == []
+    assert isinstance(error, InsufficientBalanceError)
+    assert 3 <= len(stub.requests) <= 4  # one may have waited for its turn
+    assert next(given) >= 3 + ahead
 
 
 async def test_misspelt_fields_of_mappings_are_logged(

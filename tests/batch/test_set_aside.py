@@ -77,14 +77,30 @@ def test_success_of_a_later_request_gets_past_an_exhausted_balance() -> None:
     """One that was sent before may have used it up; an accepted key says nothing of it."""
     set_aside = filled(exhausted())
     set_aside.key_accepted = True
-    set_aside.latest_success = NOW - 1
+    set_aside.note_success(work(), NOW - 1)
     assert set_aside.pop_passed(reached=True) == []
     assert set_aside.takes(work(), exhausted(), NOW, reached=True)
-    set_aside.latest_success = NOW
+    set_aside.note_success(work(), NOW)
     (passed,) = set_aside.pop_passed(reached=True)
     # What it meets after that is its own.
     assert not set_aside.takes(passed, exhausted(), NOW + 1, reached=True)
     assert set_aside.takes(work(), exhausted(), NOW + 1, reached=True)
+
+
+@pytest.mark.parametrize("model", ["m", "other"])
+def test_model_that_is_refused_alone(model: str) -> None:
+    """Another one's request got past its refusal: what it meets from then on is each request's own."""
+    set_aside = filled(exhausted(), exhausted())
+    assert set_aside.models_out_of_balance == {b'"m"'}
+    another = Preparer(ClientOptions.of("a-key-for-nothing")).prepare(
+        line("b", body={"model": model, "prompt": "p"}), 1
+    )
+    set_aside.note_success(another, NOW + 2)
+    set_aside.note_success(work(), NOW + 1)  # the one that was sent latest counts
+    assert len(set_aside.pop_passed(reached=True)) == 2
+    assert set_aside.takes(work(), exhausted(), NOW + 3, reached=True) == (model == "m")
+    assert set_aside.takes(another, exhausted(), NOW + 3, reached=True)
+    assert filled(exhausted(), refused()).models_out_of_balance == frozenset()
 
 
 def test_refused_key_doesnt_make_a_request_too_dear() -> None:
