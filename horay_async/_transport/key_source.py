@@ -15,6 +15,7 @@ from horay_async._protocol.wire.clean import Cleaner
 from horay_async._transport.failures import chain
 from horay_async._transport.in_thread import in_thread
 from horay_async._transport.loops import PerLoop
+from horay_async._user_code import is_main_thread
 from horay_async.errors import ConfigurationError
 
 MARGIN = 30.0
@@ -125,7 +126,11 @@ class KeyOfLoop:
                 key, seconds = self._provided.accept(provided)
             finally:
                 self._clean.learn(self._provided.seen)
-        except Exception as error:  # noqa: BLE001 - the caller's function can raise anything
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt) and is_main_thread():
+                raise
             return error
         self._key = key
         self._expires = self._called + seconds - min(MARGIN, seconds / 10)

@@ -228,6 +228,8 @@ class VaultError(Exception):
         (VaultError("no token for the-first-key-0123456789"), "raised VaultError"),
         (asyncio.CancelledError(), "raised CancelledError"),
         (KeyboardInterrupt(), "raised KeyboardInterrupt"),
+        (GeneratorExit(), "raised GeneratorExit"),
+        (SystemExit(3), "raised SystemExit"),
         (None, "must return a string"),
         (b"bytes-0123456789", "must return a string"),
         (("key-0123456789", "10"), "must return a string"),
