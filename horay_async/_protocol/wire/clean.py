@@ -160,9 +160,9 @@ def _pattern(secret: str) -> str:
 def _spelling(character: str) -> str:
     """A pattern for one character of a secret, which is printable ASCII.
 
-    JSON within JSON doubles the backslashes; none may be left over, since it would escape the mask.
+    Python escapes either quote, and JSON within JSON doubles the backslashes; none may be left over, since it would escape the mask.
     """
     digits = "".join(f"[{d}{d.upper()}]" if d.isalpha() else d for d in f"{ord(character):02x}")
     plain = re.escape(character)
-    escaped = rf"\\{{1,8}}{plain}|" if character in '"\\/' else ""
+    escaped = rf"\\{{1,8}}{plain}|" if character in "\"'\\/" else ""
     return rf"(?:{escaped}{plain}|\\{{1,8}}u00{digits}|%{digits})"

@@ -73,6 +73,12 @@ def test_only_masking() -> None:
     assert Cleaner().mask("%5c") == "%5c"
 
 
+@pytest.mark.parametrize("key", [KEY, """sk-"q'<&%41>/\\+=F""", "sk-it's-a-key", r"sk-\\'\'-key"])
+def test_key_that_python_spells_otherwise(key: str) -> None:
+    """Names that the server has sent are shown as Python has them."""
+    assert Cleaner(key)(f"$[{key!r}]")[3:-2] == MASK
+
+
 def test_more_secrets() -> None:
     """A key that comes later is masked beside the first; nothing that is empty is."""
     clean = Cleaner(KEY)
