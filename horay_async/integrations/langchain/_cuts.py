@@ -1,4 +1,6 @@
-"""Responses that were cut, or aren't whole: LangChain's parsers complete the JSON of these, so they have to be refused."""
+"""Responses that were cut, or aren't whole: LangChain's parsers complete the JSON of these, so they have to be refused. And what came of
+the parsing beside the response, which LangChain's own fallbacks don't tell in a stream.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,8 @@ from typing import Any, cast
 from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.output_parsers import BaseLLMOutputParser, JsonOutputParser
 from langchain_core.outputs import ChatGeneration
-from langchain_core.runnables import RunnableGenerator
+from langchain_core.runnables import Runnable, RunnableConfig, RunnableGenerator, RunnableMap
+from langchain_core.runnables.utils import AddableDict
 from langchain_core.utils.json import parse_json_markdown
 
 from horay_async._json import is_object
@@ -45,6 +48,44 @@ def refuse_cut(parser: object, *, text_is_json: bool) -> RunnableGenerator[AIMes
     return RunnableGenerator(checked, achecked)
 
 
+def with_raw(
+    model: Runnable[Any, Any], parser: Runnable[Any, Any]
+) -> Runnable[Any, dict[str, Any]]:
+    """A runnable of `raw`, the message of `model`, and behind it `parsed` and `parsing_error`: what `parser` makes of the message,
+    or what it raises.
+    """
+
+    def told(parts: Iterator[dict[str, Any]], config: RunnableConfig) -> Iterator[AddableDict]:
+        raw: Any = None
+        for part in parts:
+            raw = part["raw"] if raw is None else raw + part["raw"]
+            yield AddableDict(part)
+        try:
+            outcome = _outcome(parser.invoke(raw, config))
+        except Exception as error:  # noqa: BLE001 - as LangChain's fallbacks do
+            outcome = _outcome(error=error)
+        yield outcome
+
+    async def atold(
+        parts: AsyncIterator[dict[str, Any]], config: RunnableConfig
+    ) -> AsyncIterator[AddableDict]:
+        raw: Any = None
+        async for part in parts:
+            raw = part["raw"] if raw is None else raw + part["raw"]
+            yield AddableDict(part)
+        try:
+            outcome = _outcome(await parser.ainvoke(raw, config))
+        except Exception as error:  # noqa: BLE001 - as LangChain's fallbacks do
+            outcome = _outcome(error=error)
+        yield outcome
+
+    return RunnableMap(raw=model) | RunnableGenerator(told, atold)
+
+
+def _outcome(parsed: Any = None, error: Exception | None = None) -> AddableDict:
+    return AddableDict(parsed=parsed, parsing_error=error)
+
+
 class _Whole:
     """The message so far."""
 
@@ -76,7 +117,7 @@ class _Whole:
             text = _broken_call(message)
             raise self._error(f"a tool call isn't whole: {problem}", "mismatch", text)
         parser: Any = self._parser
-        if len(self._messages) > 1 and isinstance(parser, BaseLLMOutputParser):
+        if isinstance(message, AIMessageChunk) and isinstance(parser, BaseLLMOutputParser):
             cast("Any", parser).parse_result([ChatGeneration(message=message)])
 
     def _text(self) -> str:

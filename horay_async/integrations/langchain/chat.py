@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from hashlib import blake2b
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Literal, Unpack, cast, get_origin, get_type_hints
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
@@ -15,7 +14,7 @@ from langchain_core.output_parsers import JsonOutputParser, PydanticOutputParser
 from langchain_core.output_parsers.base import OutputParserLike
 from langchain_core.output_parsers.openai_tools import JsonOutputKeyToolsParser, PydanticToolsParser
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
-from langchain_core.runnables import Runnable, RunnableLambda, RunnableMap, RunnablePassthrough
+from langchain_core.runnables import Runnable, RunnableLambda
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_function, convert_to_openai_tool
 from langchain_core.utils.pydantic import is_basemodel_subclass
@@ -28,7 +27,7 @@ from horay_async.integrations.langchain._clients import (
     refuse_left_out,
     without_secrets,
 )
-from horay_async.integrations.langchain._cuts import refuse_cut
+from horay_async.integrations.langchain._cuts import refuse_cut, with_raw
 from horay_async.integrations.langchain.messages import (
     StreamedMessage,
     kept_arguments,
@@ -254,14 +253,7 @@ class ChatHoray(Parameters):
             "schema": _traced_schema(schema),
         }
         model = self.bind(**call, **kwargs)
-        chain: Any = model | parser
-        if include_raw:
-            parsed = RunnablePassthrough.assign(
-                parsed=itemgetter("raw") | parser, parsing_error=lambda _: None
-            )
-            failed = RunnablePassthrough.assign(parsed=lambda _: None)
-            tried = parsed.with_fallbacks([failed], exception_key="parsing_error")
-            chain = RunnableMap(raw=model) | tried
+        chain: Any = with_raw(model, parser) if include_raw else model | parser
         return cast("Runnable[LanguageModelInput, dict[str, Any] | BaseModel]", chain)
 
 

@@ -529,11 +529,11 @@ def test_broken_call_beside_a_whole_one(fault_server: FaultServer, connect: Conn
 
 @pytest.mark.parametrize("method", ["json_schema", "json_mode", "function_calling"])
 @pytest.mark.parametrize("form", [Order, Joke], ids=["attrs", "pydantic"])
+@pytest.mark.parametrize("text", ['{"town": "Rome"}', "", " nu"])
 async def test_what_does_not_fit_raises_in_streams(
-    fault_server: FaultServer, connect: Connect, form: Any, method: Any
+    fault_server: FaultServer, connect: Connect, form: Any, method: Any, text: str
 ) -> None:
-    """As it does where the response comes whole, and not as a stream without any object."""
-    text = '{"town": "Rome"}'
+    """As it does where the response comes whole, and not as a stream without any object; with `include_raw` it is told."""
     message: dict[str, Any] = {"role": "assistant", "content": text}
     if method == "function_calling":
         message = _calling(text, name=form.__name__)
@@ -546,6 +546,17 @@ async def test_what_does_not_fit_raises_in_streams(
         list(bound.stream("hi"))
     with pytest.raises(invoked.type):
         _ = [part async for part in bound.astream("hi")]
+    if method == "function_calling" and text != '{"town": "Rome"}':
+        return  # the model's own stream raises
+    both: Any = model.with_structured_output(form, method=method, include_raw=True)
+    parts = list(both.stream("hi"))
+    aparts = [part async for part in both.astream("hi")]
+    for last in (parts[-1], aparts[-1], both.invoke("hi"), await both.ainvoke("hi")):
+        assert last["parsed"] is None
+        assert isinstance(last["parsing_error"], invoked.type)
+    for some in (parts, aparts):
+        raw = [part["raw"].text for part in some if "raw" in part]
+        assert "".join(raw) == ("" if method == "function_calling" else text)
     await model.aclose()
 
 
