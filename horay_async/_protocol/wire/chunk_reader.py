@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, Generic, TypeVar, cast
 
@@ -41,6 +42,11 @@ from horay_async.models.meta import ResponseMeta
 
 C = TypeVar("C", bound=Response)
 A = TypeVar("A", bound=Response)
+
+CONTENT = re.compile(
+    rb'"(?:content|text|reasoning_content|refusal|arguments)"\s*:\s*"[^"]|"tool_calls"\s*:\s*\[\s*\{'
+)
+"""How something begins that was generated."""
 
 OBJECT = b"{"
 """How a chunk begins. Whatever else is to be told from one compares as less: `[DONE]`, an empty event,
@@ -110,7 +116,10 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
 
     @property
     def complete(self) -> bool:
-        return self.merged.complete
+        return self.merged.complete and not self._holds_content(self._sse.held)
+
+    def _holds_content(self, event: bytes) -> bool:
+        return CONTENT.search(event) is not None
 
     @property
     def _ends_anywhere(self) -> bool:

@@ -660,6 +660,22 @@ def test_truncation_can_be_taken_as_the_end() -> None:
     assert failure.reason == f"{CUT}, in the middle of an event"
 
 
+@pytest.mark.parametrize("cause", [None, APIConnectionError("reset by peer")])
+def test_cut_in_a_text_behind_the_finish_reason(cause: APIConnectionError | None) -> None:
+    """Some servers send a finish reason with each chunk: where a text has begun, more was to come."""
+    reader = text_reader()
+    reader.feed(piece("a", "stop") + piece("and more", "stop")[:-36])
+    assert not reader.complete
+    ended(reader, cause=cause)
+    assert isinstance(failure := reader.take_failure(), StreamTruncatedError)
+    assert failure.partial.choices[0].text == "a"
+    reader = text_reader()
+    reader.feed(piece("a", "stop") + event({"id": "c", "choices": [], "usage": {"x": 1}})[:-9])
+    assert reader.complete
+    ended(reader, cause=cause)
+    assert reader.take_failure() is None
+
+
 CUT_FIELDS = [
     b"d",
     b"data",
