@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import subprocess
 import sys
 import time
@@ -13,8 +14,6 @@ from pathlib import Path
 from typing import Final
 
 import typer
-
-from horay_async.cli.terminal import printable
 
 MAX_AGE: Final = 3600.0
 """Seconds until names are asked for again: new models are rare."""
@@ -64,7 +63,14 @@ def _cache_file(kind: str, base_url: str) -> Path:
 
 
 def _read(cache: Path) -> list[str]:
-    return cache.read_text(encoding="utf-8", errors="replace").split("\n")
+    return _plain(cache.read_text(encoding="utf-8", errors="replace"))
+
+
+def _plain(names: str) -> list[str]:
+    """Those of the names, one a line, that no shell reads as anything else: typer leaves backslashes as they are, and zsh runs what
+    stands in `<(...)`.
+    """
+    return [name for name in names.split("\n") if re.fullmatch(r"[\w.:/@+~=,-]+", name)]
 
 
 def _ask(kind: str, given: dict[str, object]) -> list[str] | None:
@@ -89,5 +95,4 @@ def _ask(kind: str, given: dict[str, object]) -> list[str] | None:
         )
     except (OSError, ValueError, subprocess.SubprocessError):
         return None
-    lines = printable(done.stdout.decode(errors="replace")).split("\n")
-    return [line for line in lines if line and " " not in line]
+    return _plain(done.stdout.decode(errors="replace"))

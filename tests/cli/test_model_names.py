@@ -106,6 +106,8 @@ def test_no_room_for_a_cache(
 
 
 def test_names_are_harmless(complete: Complete, fault_server: FaultServer) -> None:
-    """The shell shows the names on a terminal: escapes have no force, words stay words."""
-    fault_server.add(models("a\x1b[2J", "two words"))
-    assert complete("horay chat -m ") == ["a[2J"]
+    """The shell shows the names on a terminal, and may run what is in them: only those are offered that are plain."""
+    names = ("a\x1b[2J", "two words", "b\\", "<(>x)", "$(x)", "c/d-1.5:e+f@g", "{h,i}", "\u4e2d")
+    fault_server.add(models(*names))
+    assert complete("horay chat -m ") == ["c/d-1.5:e+f@g", "\u4e2d"]
+    assert complete("horay chat -m ") == ["c/d-1.5:e+f@g", "\u4e2d"]
