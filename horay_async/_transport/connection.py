@@ -59,11 +59,23 @@ CLOSED_HERE = "the connection was closed on this side"
 CONNECTOR_CLOSED = "Connector is closed"
 
 
+def abort(transport: asyncio.BaseTransport) -> None:
+    """Closes a connection at once: a graceful closing would wait, with TLS for close_notify, for which the loop may not run long
+    enough, and with a request that the server doesn't read, for ever.
+    """
+    # asyncio's of TLS raises where it was closed, and is closed a second time: a lost one as well.
+    with contextlib.suppress(AttributeError):
+        cast("asyncio.WriteTransport", transport).abort()
+
+
 class ConnectionProtocol(asyncio.Protocol):
     """Passes on to aiohttp's protocol what happens on a connection, and takes note of it."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self.transport = transport
+        # Asked now: of a connection with TLS that was lost, asyncio doesn't tell.
+        self._socket: socket.socket | None = transport.get_extra_info("socket")
+        self._is_tls = transport.get_extra_info("sslcontext") is not None
         self.received: int = 0
         """Bytes that have come."""
         self.requests: int = 1
@@ -94,6 +106,11 @@ class ConnectionProtocol(asyncio.Protocol):
         protocol = transport.get_protocol()
         return protocol if isinstance(protocol, cls) else cls(transport)
 
+    @property
+    def has_unsent(self) -> bool:
+        """Whether something isn't sent yet, for which a graceful closing waits; False with TLS, where aiohttp has none."""
+        return not self.lost and not self._is_tls and self.transport.get_write_buffer_size() > 0
+
     def begin_request(self) -> None:
         """The connection is used for a request from now on."""
         self.requests += 1
@@ -117,8 +134,7 @@ class ConnectionProtocol(asyncio.Protocol):
         if self.lost:  # its handle may be another connection's by now
             return False
         if self._poll is None:
-            found = cast("socket.socket | None", self.transport.get_extra_info("socket"))
-            if found is None or (handle := found.fileno()) < 0:
+            if self._socket is None or (handle := self._socket.fileno()) < 0:
                 return False
             if not hasattr(select, "poll"):  # on Windows; `select` takes any handle there
                 return bool(select.select([handle], [], [], 0)[0])
@@ -130,10 +146,9 @@ class ConnectionProtocol(asyncio.Protocol):
         """How many bytes the operating system has that the loop hasn't read yet; those of TLS are a few more than they are worth.
         `UnreadData.MAX_BYTES` where the system doesn't tell.
         """
-        found = cast("socket.socket | None", self.transport.get_extra_info("socket"))
-        if sys.platform != "win32" and found is not None and not self.lost:
-            with contextlib.suppress(OSError):
-                told = fcntl.ioctl(found.fileno(), termios.FIONREAD, bytes(4))
+        if sys.platform != "win32" and self._socket is not None and not self.lost:
+            with contextlib.suppress(OSError, ValueError):  # it was closed
+                told = fcntl.ioctl(self._socket.fileno(), termios.FIONREAD, bytes(4))
                 return int.from_bytes(told, sys.byteorder)
         return UnreadData.MAX_BYTES
 
@@ -166,7 +181,7 @@ class ConnectionProtocol(asyncio.Protocol):
         self.lost = True
         if exc is not None:
             self.broken_by = exc
-        elif not self.ended and self.transport.get_extra_info("sslcontext") is None:
+        elif not self.ended and not self._is_tls:
             self.broken_by = ConnectionAbortedError(CLOSED_HERE)
         reader = self.reader
         if reader is not None:
@@ -348,7 +363,7 @@ class PendingRequest:
     def abort(self) -> None:
         """Gives the request up, what isn't written yet included: closing would wait for that."""
         if self.connection is not None:
-            self.connection.transport.abort()
+            abort(self.connection.transport)
 
 
 class Sending:
@@ -453,9 +468,15 @@ class Connector(aiohttp.TCPConnector):
         if not self._registry.loop_collected:
             super().__del__(*args)
 
+    def abort_unsent(self) -> None:
+        """Closes the connections at once on which something isn't sent yet: a server that reads nothing would hold their closing up."""
+        for each in self._connections:
+            if each.has_unsent:
+                abort(each.transport)
+
     def abort_all(self) -> bool:
         """Closes all connections at once; whether any hasn't been told yet that it is."""
         connections = [each for each in self._connections if not each.lost]
         for each in connections:
-            each.transport.abort()
+            abort(each.transport)
         return bool(connections)

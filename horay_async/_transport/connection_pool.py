@@ -210,6 +210,9 @@ class ConnectionPool:
                 registry.discard(self)
                 self.timer.close()
                 if self.owned:
+                    self._closing = True
+                    if self._connector is not None:
+                        self._connector.abort_unsent()
                     await self.session.close()
 
     @property

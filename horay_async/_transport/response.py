@@ -28,6 +28,7 @@ from horay_async._transport.connection import (
     ConnectionProtocol,
     PendingRequest,
     UnreadData,
+    abort,
 )
 from horay_async._transport.connection_pool import ConnectionPool
 from horay_async._transport.failures import chain, map_read_exception, timed_out
@@ -101,8 +102,9 @@ class RawResponse(TimedReader):
         connection = pending.connection
         if connection is None:
             # Of a caller's own session; what it does with the connection afterwards is its business.
-            if raw.connection is not None and raw.connection.transport is not None:
-                self._connection = ConnectionProtocol.of(raw.connection.transport)
+            transport = None if raw.connection is None else raw.connection.transport
+            if transport is not None and not transport.is_closing():
+                self._connection = ConnectionProtocol.of(transport)
                 self._connection.reader = self
         elif (
             connection.unparsed is None
@@ -287,12 +289,8 @@ class RawResponse(TimedReader):
             connection = self._raw.connection
             transport = None if connection is None else connection.transport
             self._close_raw()
-            # A graceful close would wait: with TLS for close_notify, for which the loop may not run long
-            # enough, and with a request that the server doesn't read, for ever.
-            if transport is not None and (
-                transport.get_write_buffer_size() or transport.get_extra_info("sslcontext")
-            ):
-                transport.abort()
+            if transport is not None:
+                abort(transport)
             self._finish()
 
     def _close_raw(self) -> None:

@@ -10,6 +10,7 @@ import contextlib
 import importlib.util
 import socket
 import ssl
+import struct
 import threading
 import time
 import types
@@ -18,7 +19,7 @@ from typing import Any, cast
 
 import pytest
 
-from horay_async import APITimeoutError, AsyncHoray, Timeouts
+from horay_async import APITimeoutError, AsyncHoray, ConfigurationError, Timeouts
 from horay_async._transport.connection import (
     READ_BYTES,
     BufferedConnectionProtocol,
@@ -365,3 +366,51 @@ async def test_slow_caller_after_a_busy_loop(tls: Certificates | None) -> None:
             server.do_now()
             assert (await anext(stream)).text == "three"
             await stream.close()
+
+
+def leaving_script(server: ScriptedServer, wire: socket.socket) -> None:
+    """Sends the first chunk of a stream; then resets the connection."""
+    server.read_request(wire)
+    wire.sendall(STREAM + chunk(b"data: %b\n\n" % completion(b"a").replace(b'"stop"', b"null")))
+    server.wait()
+    wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    # Without a closing of TLS, which `close` of its socket wouldn't do either.
+    socket.socket(fileno=wire.detach()).close()
+    server.done()
+
+
+@pytest.mark.parametrize("turns", range(5))
+@pytest.mark.parametrize("left", ["stream", "client"])
+async def test_leaving_a_connection_that_is_just_lost(
+    tls: Certificates | None, left: str, turns: int
+) -> None:
+    """It ends without an error at whatever turn of the loop it comes: with TLS there is one at which asyncio's transport knows nothing."""
+    with scripted(leaving_script, tls.server if tls else None) as server:
+        async with client_of(server, tls) as client:
+            stream = await client.completions.create(model="m", prompt="p", stream=True)
+            assert (await anext(stream)).text == "a"
+            server.do_now()
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            await (stream if left == "stream" else client).close()
+            await stream.close()
+
+
+async def test_closing_while_a_server_does_not_read(tls: Certificates | None) -> None:
+    """The client doesn't wait until the request is sent, and the call is told."""
+
+    def script(server: ScriptedServer, wire: socket.socket) -> None:
+        _ = wire.recv(100)
+        server.requested.set()
+        server.hold()
+
+    with scripted(script, tls.server if tls else None) as server:
+        async with asyncio.timeout(20):
+            client = client_of(server, tls, timeout=Timeouts(total=600))
+            asked = asyncio.ensure_future(
+                client.completions.create(model="m", prompt="p" * 20_000_000)
+            )
+            await asyncio.to_thread(server.requested.wait, 20)
+            await client.close()
+            with pytest.raises(ConfigurationError, match="the client was closed"):
+                await asked
