@@ -18,10 +18,12 @@ from horay_async._protocol.wire.size_limits import MAX_BODY_BYTES
 from horay_async._protocol.wire.sse import begins_events
 from horay_async._suggestions import ONLY_ASYNC, no_attribute, no_await, no_copy, no_item
 from horay_async._transport.connection_slots import CLIENT_CLOSED
+from horay_async._transport.in_thread import decoded
 from horay_async._transport.loops import finalize_on, runs_here
 from horay_async.errors import (
     APIConnectionError,
     APIError,
+    APIResponseError,
     APITimeoutError,
     ConfigurationError,
     DriftWarning,
@@ -401,7 +403,7 @@ class AsyncStream(Readable[ChunkT]):
                 else:
                     error.partial = reader.partial()
                     if error.partial is None and (body := reader.unread()):
-                        error.partial = _unstreamed(body, self._whole, response.meta)
+                        error.partial = await self._unstreamed(body)
                         if error.partial is not None:
                             error.execution = "executed"
                     raise
@@ -411,13 +413,17 @@ class AsyncStream(Readable[ChunkT]):
         if failure := reader.take_failure():
             response.close()
             if reader.body and isinstance(failure, APIError) and failure.partial is None:
-                failure.partial = _unstreamed(reader.body, self._whole, response.meta)
+                failure.partial = await self._unstreamed(reader.body)
             raise failure
         if not response.finished:
             await response.drain()
         self._call.succeed(response.meta, reader.partial)
         self._end()
         return []
+
+    async def _unstreamed(self, body: bytes) -> Response | None:
+        meta = self._response.meta
+        return await decoded(body, lambda: _unstreamed(body, self._whole, meta))
 
     def _cut(self, reason: str, cause: APIConnectionError | None) -> list[ChunkT]:
         """The bytes have ended: the last chunks there are. Whether that was all is the reader's to say."""
@@ -441,20 +447,26 @@ async def require_event_stream(
         return response
     if beginning.strip():  # as of a response that isn't streamed: it has begun, and is paid for
         response.execution = "executed"
+    broken: APIError | None = None
     try:
         body, _ = await response.read(MAX_BODY_BYTES)
-    except APIError:
-        body = response.cut_off
-        if not is_error_envelope(body) and _unstreamed(body, whole, response.meta) is None:
-            raise
-    if is_error_envelope(body):
-        raise envelope_failure(body, context=response.context)
-    partial = _unstreamed(body, whole, response.meta)
-    problem = f"isn't an event stream, but {media}"
-    whole_body = partial is None
-    failure = bad_response(problem, body, context=response.context, whole_body=whole_body)
-    failure.partial = partial
+    except APIError as error:
+        broken, body = error, response.cut_off
+    failure = await decoded(body, lambda: _no_stream(response, body, whole))
+    if broken is not None and isinstance(failure, APIResponseError) and failure.partial is None:
+        raise broken
     raise failure
+
+
+def _no_stream(response: RawResponse, body: bytes, whole: type[Response] | None) -> APIError:
+    """What is raised for a body that is no stream: the error that it reports, or one that it is something else."""
+    if is_error_envelope(body):
+        return envelope_failure(body, context=response.context)
+    partial = _unstreamed(body, whole, response.meta)
+    problem = f"isn't an event stream, but {response.content_type}"
+    failure = bad_response(problem, body, context=response.context, whole_body=partial is None)
+    failure.partial = partial
+    return failure
 
 
 def _unstreamed(body: bytes, whole: type[Response] | None, meta: ResponseMeta) -> Response | None:

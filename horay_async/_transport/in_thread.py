@@ -10,7 +10,11 @@ import contextlib
 import contextvars
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar, cast
+
+from horay_async._protocol.wire.size_limits import LARGE_BODY
+
+T = TypeVar("T")
 
 
 def in_thread(
@@ -36,3 +40,18 @@ def in_thread(
 
     threading.Thread(target=run, name=name, daemon=True).start()
     return future
+
+
+async def decoded(body: bytes, decode: Callable[[], T]) -> T:
+    """What `decode` makes of `body`, here and now; of a large one in a thread, since it would hold up the loop for long. That halves the
+    longest stall: the lock of the interpreter is let go while objects are made.
+    """
+    if len(body) < LARGE_BODY:
+        return decode()
+    result, error = await in_thread(decode, name="horay-decode")
+    try:
+        if error is not None:
+            raise error
+    finally:
+        del error  # it knows this frame
+    return cast("T", result)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from horay_async._json import is_array
 from horay_async._protocol.wire.decode import (
@@ -17,12 +17,13 @@ from horay_async._protocol.wire.decode import (
     nearly_json,
     without_errors,
 )
-from horay_async._protocol.wire.errors import bad_response, envelope_failure
+from horay_async._protocol.wire.errors import ErrorContext, bad_response, envelope_failure
 from horay_async._protocol.wire.request import Operation, Request, build
-from horay_async._protocol.wire.size_limits import BOM, LARGE_BODY
+from horay_async._protocol.wire.size_limits import BOM
 from horay_async._protocol.wire.sse import begins_events
 from horay_async._signatures import with_signatures
 from horay_async._suggestions import no_attribute
+from horay_async._transport.in_thread import decoded
 from horay_async.errors import APIError
 from horay_async.models._base import Response
 
@@ -162,7 +163,7 @@ async def decode_response(
     """What `response` holds."""
     if not call.request.is_safe:
         response.execution = "executed"
-    limit = call.request.max_body_bytes
+    limit, most = call.request.max_body_bytes, call.request.max_objects
     broken: APIError | None = None
     try:
         body, over = response.read_nowait(limit) or await response.read(limit)
@@ -181,22 +182,18 @@ async def decode_response(
         problem = f"isn't JSON, but {media}"
     else:
         try:
-            most = call.request.max_objects
-            if len(body) < LARGE_BODY:
-                made = into.decode(body, max_objects=most)
-            else:
-                made = await _decode_in_thread(into, body, most)
+            made = await decoded(body, lambda: into.decode(body, max_objects=most))
         except ErrorInBody as error:
             call.error_body = body
-            failure, partial = envelope_failure(body, context=response.context), error.response
-            if partial is None:
-                partial = _beside_error(into, body, call.request.max_objects)
-            if partial is not None and (holds_content(partial) or _items_of(partial)):
-                failure.execution = "executed"
+            beside = error.response
+            failure = await decoded(
+                body, lambda: _reported(into, body, most, beside, response.context)
+            )
+            partial = failure.partial
         except InvalidBody as error:
             problem, partial = str(error), error.response
             if partial is None and broken is None:  # one of embeddings without a vector is false
-                partial = _readable(into, body, call.request.max_objects)
+                partial = await decoded(body, lambda: _readable(into, body, most))
     if broken is not None:
         # What has come of a body that is cut isn't taken for a response, even where its JSON is whole.
         failure, partial, made = failure or broken, partial or made, None
@@ -222,16 +219,7 @@ async def decode_response(
         from horay_async.resources._streams import unasked_stream  # noqa: PLC0415 - seldom needed
 
         found = failure
-        if len(body) < LARGE_BODY:
-            failure = unasked_stream(call, response, body, found)
-        else:
-            from horay_async._transport.in_thread import in_thread  # noqa: PLC0415 - for long bodies alone
-
-            def merge() -> APIError:
-                return unasked_stream(call, response, body, found)
-
-            merged, _ = await in_thread(merge, name="horay-decode")
-            failure = found if merged is None else cast("APIError", merged)
+        failure = await decoded(body, lambda: unasked_stream(call, response, body, found))
     raise failure
 
 
@@ -243,6 +231,21 @@ def _readable(into: BodyDecoder[ResponseT], body: bytes, most: int) -> ResponseT
         return None
     del made._raw  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
     return made
+
+
+def _reported(
+    into: BodyDecoder[ResponseT],
+    body: bytes,
+    most: int,
+    beside: Response | None,
+    context: ErrorContext,
+) -> APIError:
+    """The failure that a body reports, with what was generated `beside` it."""
+    failure = envelope_failure(body, context=context)
+    failure.partial = beside = beside or _beside_error(into, body, most)
+    if beside is not None and (holds_content(beside) or _items_of(beside)):
+        failure.execution = "executed"
+    return failure
 
 
 def _beside_error(into: BodyDecoder[ResponseT], body: bytes, most: int) -> Response | None:
@@ -262,19 +265,3 @@ def _items_of(response: Response) -> Sequence[object]:
     """The pictures or vectors of a response."""
     items: object = getattr(response, "images", None) or getattr(response, "data", None)
     return items if is_array(items) else ()
-
-
-async def _decode_in_thread(into: BodyDecoder[ResponseT], body: bytes, most: int) -> ResponseT:
-    """Decodes a body that would hold up the loop for long. That halves the longest stall, since the lock of the
-    interpreter is let go while objects are made.
-    """
-    from horay_async._transport.in_thread import in_thread  # noqa: PLC0415 - for long bodies alone
-
-    decode = partial(into.decode, body, max_objects=most)
-    decoded, error = await in_thread(decode, name="horay-decode")
-    try:
-        if error is not None:
-            raise error
-    finally:
-        del error  # it knows this frame
-    return cast("ResponseT", decoded)
