@@ -487,6 +487,10 @@ async def test_caller_who_takes_long_after_a_busy_loop(
         chunks = await open_stream(client)
         reading = asyncio.ensure_future(anext(chunks))
         await asyncio.sleep(0)
+        connection = chunks._response._connection
+        assert connection is not None
+        while not reading.done() and not connection.unread_bytes():
+            time.sleep(0.001)  # the loop stands still
         jump(61)
         await reading
         turns = 0

@@ -79,7 +79,9 @@ def with_raw(
             outcome = _outcome(error=error)
         yield outcome
 
-    return RunnableMap(raw=model) | RunnableGenerator(told, atold)
+    # Its types know of no `config`, which it passes to functions that take one.
+    outcomes: Any = RunnableGenerator(cast("Any", told), cast("Any", atold))
+    return cast("Runnable[Any, dict[str, Any]]", RunnableMap(raw=model) | outcomes)
 
 
 def _outcome(parsed: Any = None, error: Exception | None = None) -> AddableDict:
