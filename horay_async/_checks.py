@@ -206,8 +206,17 @@ def is_loopback(host: str) -> bool:
     return False
 
 
+def check_mapping(value: object, name: str) -> None:
+    """Raises where the option `name`, which may hold secrets, is no mapping."""
+    if not isinstance(value, Mapping):
+        raise ConfigurationError(
+            f"{name} must be a mapping, such as {{'name': 'value'}}; got a value of type {type(value).__name__}"
+        )
+
+
 def check_headers(headers: Mapping[str, str], name: str) -> dict[str, str]:
     """A copy of `headers`, none of which would break the request; `name` is the option's."""
+    check_mapping(headers, name)
     given: dict[Any, Any] = {**headers}
     known: set[str] = set()
     for field, value in given.items():

@@ -16,6 +16,7 @@ from horay_async._checks import (
     check_headers,
     check_keepalive,
     check_key,
+    check_mapping,
     check_proxy,
     is_loopback,
     wrong,
@@ -141,6 +142,11 @@ def _headers(value: Mapping[str, str]) -> dict[str, str]:
     return headers
 
 
+def _query(value: Mapping[str, str | int | float | bool]) -> dict[str, str | int | float | bool]:
+    check_mapping(value, "default_query")
+    return dict(value)
+
+
 def _names(headers: Mapping[str, str]) -> str:
     """Headers, or a query, as they are shown: a value can be a secret."""
     return f"{{{', '.join(f'{name!r}: …' for name in headers)}}}"
@@ -159,6 +165,21 @@ def _policy(instance: object, attribute: attrs.Attribute[Any], value: object) ->
 def _limits(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
     if value is not None and not isinstance(value, Limits):
         raise wrong("limits", "a Limits, or None: no limit", value)
+
+
+def _switch(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    if not isinstance(value, bool):  # "no" would be true
+        raise wrong(attribute.name, "True or False", value)
+
+
+def _tls(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    if value is not None and not hasattr(value, "wrap_bio"):
+        raise wrong("ssl_context", "an ssl.SSLContext, or None", value)
+
+
+def _session(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    if value is not None and (isinstance(value, type) or not hasattr(value, "connector")):
+        raise wrong("session", "an aiohttp.ClientSession, or None", value)
 
 
 def _hook(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
@@ -214,18 +235,18 @@ class ClientOptions(FrozenRecord):
     )
     """Sent with each request to the API. None unless given."""
     default_query: dict[str, str | int | float | bool] = attrs.field(
-        factory=dict[str, "str | int | float | bool"], converter=dict, repr=_names
+        factory=dict[str, "str | int | float | bool"], converter=_query, repr=_names
     )
     """Added to each URL's query. None unless given."""
     proxy: str | None = attrs.field(default=None, converter=check_proxy, repr=_without_password)
     """`http://host:port` of a proxy. None, the default, is no proxy but what `trust_env` finds."""
-    ssl_context: ssl.SSLContext | None = None
+    ssl_context: ssl.SSLContext | None = attrs.field(default=None, validator=_tls)
     """For a private certificate authority or client certificates. Unless given, the client trusts the system's certificates. A
     copy that changes this has connections of its own: make one context and pass the same one each time."""
-    trust_env: bool = False
+    trust_env: bool = attrs.field(default=False, validator=_switch)
     """Whether to take the proxy from `HTTPS_PROXY` and its like, and its password from `.netrc`. False, the default: the
     environment's proxy isn't used."""
-    allow_insecure_http: bool = False
+    allow_insecure_http: bool = attrs.field(default=False, validator=_switch)
     """Whether the key may be sent over plain HTTP to a host that isn't this machine. False."""
     on_truncation: Literal["raise", "return"] = attrs.field(default="raise")
     """What to do if a stream ends without a mark of its end: `"raise"`, the default, raises a `StreamTruncatedError`;
@@ -234,7 +255,9 @@ class ClientOptions(FrozenRecord):
     """What happens beside counting where a response differs from what the API describes (`client.drift`). None, the
     default: nothing; `"warn"` gives a `DriftWarning`, once for each path and kind; `"raise"` raises a `DriftError`, which
     keeps the response."""
-    session: aiohttp.ClientSession | None = attrs.field(default=None, repr=False)
+    session: aiohttp.ClientSession | None = attrs.field(
+        default=None, validator=_session, repr=False
+    )
     """A session of yours to send with. The client never closes it; its connector decides on connections, TLS and
     proxies. A response that nobody asked for, from a faulty gateway, can be taken there for the response to the next call; the
     client's own connections discard it."""

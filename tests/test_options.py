@@ -7,6 +7,7 @@ import pickle
 import traceback
 from typing import Any
 
+import aiohttp
 import attrs
 import httpx2
 import pytest
@@ -267,6 +268,13 @@ WRONG: list[dict[str, Any]] = [
     {"max_response_objects": 1e6},
     {"default_headers": {"X-A": "a\nb"}},
     {"default_headers": {"idempotency-key": "a"}},
+    {"default_headers": 5},
+    {"default_query": "secret=1"},
+    {"ssl_context": False},
+    {"session": "s"},
+    {"session": aiohttp.ClientSession},
+    {"trust_env": "no"},
+    {"allow_insecure_http": 0},
     {"proxy": "p.example:3128"},
     {"proxy": "socks5://p.example"},
     {"proxy": "http://me:secret@"},
