@@ -82,7 +82,7 @@ class BatchRequest(Generic[ResponseT_co]):
             custom_id: Names the request in its result.
             response_format: The form that the response must have: a class to parse it into, or the API's JSON form.
         """
-        check_parameter_names(params, ChatParams)
+        check_parameter_names(params, ChatParams, ("custom_id",))
         chat.adapt_tools(params)
         parse = None
         if not isinstance(params.get("response_format", {}), Mapping | None):
@@ -98,7 +98,7 @@ class BatchRequest(Generic[ResponseT_co]):
         Args:
             custom_id: Names the request in its result.
         """
-        check_parameter_names(params, CompletionParams)
+        check_parameter_names(params, CompletionParams, ("custom_id",))
         return BatchRequest(completions.CREATE, params, custom_id)
 
     @staticmethod
@@ -110,7 +110,7 @@ class BatchRequest(Generic[ResponseT_co]):
         Args:
             custom_id: Names the request in its result.
         """
-        check_parameter_names(params, EmbeddingParams)
+        check_parameter_names(params, EmbeddingParams, ("custom_id",))
         return BatchRequest(embeddings.CREATE, params, custom_id)
 
     @staticmethod
@@ -122,7 +122,7 @@ class BatchRequest(Generic[ResponseT_co]):
         Args:
             custom_id: Names the request in its result.
         """
-        check_parameter_names(params, ImageParams)
+        check_parameter_names(params, ImageParams, ("custom_id",))
         return BatchRequest(images.GENERATE, params, custom_id)
 
     def to_line(self) -> str:

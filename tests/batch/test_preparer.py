@@ -409,3 +409,10 @@ def test_tools_of_a_request(parsed: bool) -> None:
     for body in sent:
         [tool] = body["tools"]
         assert tool["function"]["name"] == "weather"
+
+
+@pytest.mark.parametrize("make", ["chat", "completion", "embedding", "image"])
+def test_misspelt_custom_id(make: str) -> None:
+    """It is told as the other parameters are."""
+    with pytest.raises(TypeError, match="unknown parameter 'customid': did you mean 'custom_id'"):
+        getattr(BatchRequest, make)(model="m", customid="a")

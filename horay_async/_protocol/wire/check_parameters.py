@@ -129,13 +129,14 @@ def _textual_part(place: str, parts: list[Any]) -> str:
     return f"{place}[{at}] must be a part, not a string: write {{'type': 'text', 'text': {shortened(text)!r}}}"
 
 
-def check_parameter_names(params: Mapping[str, Any], declared_by: type) -> None:
-    """Raises `TypeError` for a parameter that isn't declared."""
+def check_parameter_names(
+    params: Mapping[str, Any], declared_by: type, beside: tuple[str, ...] = ()
+) -> None:
+    """Raises `TypeError` for a parameter that isn't declared; `beside` as in `check_parameters`."""
     declared, _ = _declared(declared_by)
-    if not params.keys() <= declared.keys():
-        raise TypeError(
-            unknown_parameter(next(name for name in params if name not in declared), declared)
-        )
+    for name in params:
+        if name not in declared:
+            raise TypeError(unknown_parameter(name, {**declared, **dict.fromkeys(beside, ())}))
 
 
 def unknown_parameter(name: str, declared: Mapping[str, object]) -> str:
