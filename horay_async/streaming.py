@@ -12,7 +12,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from operator import length_hint
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
-from horay_async._protocol.wire.decode import ErrorInBody, InvalidBody, decoder, is_error_envelope
+from horay_async._protocol.wire.decode import (
+    ErrorInBody,
+    InvalidBody,
+    decode_nearly,
+    decoder,
+    is_error_envelope,
+)
 from horay_async._protocol.wire.errors import bad_response, envelope_failure
 from horay_async._protocol.wire.size_limits import MAX_BODY_BYTES
 from horay_async._protocol.wire.sse import begins_events
@@ -464,7 +470,8 @@ def _no_stream(response: RawResponse, body: bytes, whole: type[Response] | None)
         return envelope_failure(body, context=response.context)
     partial = _unstreamed(body, whole, response.meta)
     problem = f"isn't an event stream, but {response.content_type}"
-    failure = bad_response(problem, body, context=response.context, whole_body=partial is None)
+    whole_body = not hasattr(partial, "_raw")
+    failure = bad_response(problem, body, context=response.context, whole_body=whole_body)
     failure.partial = partial
     return failure
 
@@ -475,8 +482,10 @@ def _unstreamed(body: bytes, whole: type[Response] | None, meta: ResponseMeta) -
         return None
     try:
         made: Response | None = decoder(whole).decode(body)
-    except (InvalidBody, ErrorInBody) as error:
+    except ErrorInBody as error:
         made = error.response
+    except InvalidBody as error:
+        made = error.response or decode_nearly(decoder(whole), body)
     if made is not None:
         made.meta = meta
     return made

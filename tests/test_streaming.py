@@ -619,6 +619,21 @@ async def test_whole_response_called_a_stream(
     assert len(fault_server.requests) == 1
 
 
+@pytest.mark.parametrize("behind", [b"\0", b'{"choices": []}', b" and more"])
+async def test_whole_response_with_more_behind(
+    fault_server: FaultServer, connect: Connect, behind: bytes
+) -> None:
+    """It is in the error, and isn't asked for again."""
+    body = json.dumps({"choices": [{"message": {"content": "Paid for."}}]}).encode() + behind
+    fault_server.add(respond(body, content_type="application/json"))
+    async with connect(retries=2) as client:
+        with pytest.raises(APIResponseError, match="isn't an event stream") as caught:
+            await chat(client)
+    assert caught.value.partial.choices[0].message.content == "Paid for."
+    assert caught.value.execution == "executed"
+    assert len(fault_server.requests) == 1
+
+
 @pytest.mark.parametrize(
     "media", ["text/plain; charset=utf-8", "text/html", "application/octet-stream", "*/*"]
 )

@@ -12,9 +12,9 @@ from horay_async._protocol.wire.decode import (
     BodyDecoder,
     ErrorInBody,
     InvalidBody,
+    decode_nearly,
     decoder,
     holds_content,
-    nearly_json,
     without_errors,
 )
 from horay_async._protocol.wire.errors import ErrorContext, bad_response, envelope_failure
@@ -193,7 +193,7 @@ async def decode_response(
         except InvalidBody as error:
             problem, partial = str(error), error.response
             if partial is None and broken is None:  # one of embeddings without a vector is false
-                partial = await decoded(body, lambda: _readable(into, body, most))
+                partial = await decoded(body, lambda: decode_nearly(into, body, most))
     if broken is not None:
         # What has come of a body that is cut isn't taken for a response, even where its JSON is whole.
         failure, partial, made = failure or broken, partial or made, None
@@ -221,16 +221,6 @@ async def decode_response(
         found = failure
         failure = await decoded(body, lambda: unasked_stream(call, response, body, found))
     raise failure
-
-
-def _readable(into: BodyDecoder[ResponseT], body: bytes, most: int) -> ResponseT | None:
-    """The response in a body that isn't quite JSON, as if made by hand: there may be more in the body. None where that wasn't it."""
-    try:
-        made = into.decode(nearly_json(body), max_objects=most)
-    except (InvalidBody, ErrorInBody):
-        return None
-    del made._raw  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
-    return made
 
 
 def _reported(

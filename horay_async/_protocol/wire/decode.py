@@ -462,6 +462,16 @@ def nearly_json(data: bytes) -> bytes:
         raise InvalidBody("isn't nearly JSON") from error
 
 
+def decode_nearly(into: BodyDecoder[R], body: bytes, most: int = MAX_OBJECTS) -> R | None:
+    """The response in a body that isn't quite JSON, as if made by hand: there may be more in the body. None where that wasn't it."""
+    try:
+        made = into.decode(nearly_json(body), max_objects=most)
+    except (InvalidBody, ErrorInBody):
+        return None
+    del made._raw  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
+    return made
+
+
 def without_errors(data: bytes) -> bytes:
     """A JSON object, or a list of one, without the errors in it, its envelope's, its own and those of its choices: what was generated
     beside them. Raises `InvalidBody`.
