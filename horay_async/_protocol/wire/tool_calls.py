@@ -12,7 +12,7 @@ do so, and which call a piece belongs to is decided by what it has:
 | a new id and a name, and the arguments so far are whole | begins a call: some servers give all index 0 |
 | a new id and a name, and a `{` that the arguments so far have no place for | begins a call: the one before is broken |
 | a new id and another name | begins a call |
-| a name and arguments, and the arguments so far are whole | begins a call: nothing can follow whole JSON |
+| a name and arguments, and the arguments so far are whole | begins a call: nothing can follow whole JSON, but for `{}` and a known id: some servers begin with that |
 | a name, and a new id or neither index nor id, behind a piece of the same call in one chunk | begins a call |
 | no index, a new id, and no arguments have come, or none come with it, or they are whole | begins a call |
 | a new id otherwise | goes on: some gateways give each piece an id of its own |
@@ -151,6 +151,11 @@ class MergedCall:
     def name(self) -> str:
         return "".join(self._names)
 
+    @property
+    def has_placeholder(self) -> bool:
+        """Whether its arguments are an empty object so far: some servers begin with that, whatever follows."""
+        return self.arguments.pieces == ["{}"]
+
     def is_named(self, name: str) -> bool:
         """Whether `name` is the name so far. Takes no longer than `name` is long."""
         return len(name) == self._name_length and name == self.name
@@ -203,6 +208,8 @@ class Piece:
         if not self.id or not call.id or self.id == call.id:
             if follows and not indexed and not self.id:
                 return bool(self.name)
+            if call.has_placeholder and self.id and self.id == call.id:
+                return follows
             return bool(self.name and self.arguments.strip()) and call.arguments.whole
         if not self.name:
             return not indexed and (not self.arguments or call.arguments.whole)
@@ -287,7 +294,7 @@ class ToolCalls:
         if started and events is not None:
             events.append(ToolCallStarted(choice, call.number, call.id, call.name))
         if piece.arguments:
-            if call.arguments.pieces == ["{}"]:  # some servers begin with that, whatever follows
+            if call.has_placeholder:
                 call.arguments = Arguments()
             call.arguments.add(piece.arguments)
             if events is not None:

@@ -725,9 +725,13 @@ def test_a_call_that_is_repeated_in_another_spelling(text: str) -> None:
 def test_placeholder_before_the_arguments(pieces: list[str]) -> None:
     """Some servers begin a call with an empty object, in whose place its arguments come."""
     first = {"index": 0, "id": "a", "function": {"name": "now", "arguments": "{}"}}
-    rest = [{"index": 0, "function": {"arguments": piece}} for piece in pieces]
-    [(id_, name, arguments)] = calls_of(tool(**first), *(tool(**each) for each in rest))
-    assert (id_, name, arguments) == ("a", "now", "".join(pieces) or "{}")
+    rest: list[JSON] = [{"index": 0, "function": {"arguments": piece}} for piece in pieces]
+    whole = ("a", "now", "".join(pieces) or "{}")
+    assert calls_of(tool(**first), *(tool(**each) for each in rest)) == [whole]
+    again: list[JSON] = [
+        {**first, "function": {"name": "now", **each["function"]}} for each in rest
+    ]
+    assert calls_of(tool(**first), *(tool(**each) for each in again)) == [whole]
 
 
 def test_calls_in_one_chunk_are_no_repetition() -> None:
