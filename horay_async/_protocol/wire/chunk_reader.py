@@ -43,10 +43,8 @@ from horay_async.models.meta import ResponseMeta
 C = TypeVar("C", bound=Response)
 A = TypeVar("A", bound=Response)
 
-CONTENT = re.compile(
-    rb'"(?:content|text|reasoning_content|refusal|arguments)"\s*:\s*"[^"]|"tool_calls"\s*:\s*\[\s*\{'
-)
-"""How something begins that was generated."""
+MORE = re.compile(rb'^event: ?error|"error"\s*:|"choices"\s*:\s*\[\s*\{', re.MULTILINE)
+"""How an event may begin that holds a choice or an error, and doesn't just count tokens."""
 
 OBJECT = b"{"
 """How a chunk begins. Whatever else is to be told from one compares as less: `[DONE]`, an empty event,
@@ -116,10 +114,10 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
 
     @property
     def complete(self) -> bool:
-        return self.merged.complete and not self._holds_content(self._sse.held)
+        return self.merged.complete and not self._holds_more(self._sse.held)
 
-    def _holds_content(self, event: bytes) -> bool:
-        return CONTENT.search(event) is not None
+    def _holds_more(self, event: bytes) -> bool:
+        return MORE.search(event) is not None
 
     @property
     def _ends_anywhere(self) -> bool:

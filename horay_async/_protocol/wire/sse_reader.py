@@ -120,12 +120,12 @@ class SSEReader(ABC, Generic[T]):
         made = self._read(whole) if whole else []
         self._check_stray()
         may_end_here = (keep_truncated or self._ends_anywhere) and cause is None and not torn
-        complete = self.complete and not (torn and self._holds_content(held))
+        complete = self.complete and not (torn and self._holds_more(held))
         self._check_complete(reason, complete=complete or may_end_here, cause=cause)
         return made
 
-    def _holds_content(self, event: bytes) -> bool:
-        """Whether something that was generated begins in an event that was cut."""
+    def _holds_more(self, event: bytes) -> bool:
+        """Whether what has come of an event that was cut shows that it is one of those that matter."""
         return False
 
     @property
