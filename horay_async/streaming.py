@@ -19,7 +19,7 @@ from horay_async._protocol.wire.decode import (
     decoder,
     is_error_envelope,
 )
-from horay_async._protocol.wire.errors import bad_response, envelope_failure
+from horay_async._protocol.wire.errors import bad_response, envelope_failure, reported_failure
 from horay_async._protocol.wire.size_limits import MAX_BODY_BYTES
 from horay_async._protocol.wire.sse import begins_events
 from horay_async._suggestions import ONLY_ASYNC, no_attribute, no_await, no_copy, no_item
@@ -466,12 +466,27 @@ async def require_event_stream(
 
 def _no_stream(response: RawResponse, body: bytes, whole: type[Response] | None) -> APIError:
     """What is raised for a body that is no stream: the error that it reports, or one that it is something else."""
-    if is_error_envelope(body):
-        return envelope_failure(body, context=response.context)
-    partial = _unstreamed(body, whole, response.meta)
+    context = response.context
+    partial: Response | None = None
+    if whole is None:
+        if is_error_envelope(body):
+            return envelope_failure(body, context=context)
+    else:
+        into = decoder(whole)
+        try:
+            partial = into.decode(body)
+        except ErrorInBody as error:
+            failure: APIError = reported_failure(into, body, error.response, context=context)
+            if failure.partial is not None:
+                failure.partial.meta = response.meta
+            return failure
+        except InvalidBody as error:
+            partial = error.response or decode_nearly(into, body)
     problem = f"isn't an event stream, but {response.content_type}"
     whole_body = not hasattr(partial, "_raw")
-    failure = bad_response(problem, body, context=response.context, whole_body=whole_body)
+    failure = bad_response(problem, body, context=context, whole_body=whole_body)
+    if partial is not None:
+        partial.meta = response.meta
     failure.partial = partial
     return failure
 

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from horay_async._json import is_array
 from horay_async._protocol.wire.decode import (
     BodyDecoder,
     ErrorInBody,
     InvalidBody,
     decode_nearly,
     decoder,
-    holds_content,
-    without_errors,
 )
-from horay_async._protocol.wire.errors import ErrorContext, bad_response, envelope_failure
+from horay_async._protocol.wire.errors import bad_response, reported_failure
 from horay_async._protocol.wire.request import Operation, Request, build
 from horay_async._protocol.wire.size_limits import BOM
 from horay_async._protocol.wire.sse import begins_events
@@ -187,7 +184,7 @@ async def decode_response(
             call.error_body = body
             beside = error.response
             failure = await decoded(
-                body, lambda: _reported(into, body, most, beside, response.context)
+                body, lambda: reported_failure(into, body, beside, most, context=response.context)
             )
             partial = failure.partial
         except InvalidBody as error:
@@ -221,37 +218,3 @@ async def decode_response(
         found = failure
         failure = await decoded(body, lambda: unasked_stream(call, response, body, found))
     raise failure
-
-
-def _reported(
-    into: BodyDecoder[ResponseT],
-    body: bytes,
-    most: int,
-    beside: Response | None,
-    context: ErrorContext,
-) -> APIError:
-    """The failure that a body reports, with what was generated `beside` it."""
-    failure = envelope_failure(body, context=context)
-    failure.partial = beside = beside or _beside_error(into, body, most)
-    if beside is not None and (holds_content(beside) or _items_of(beside)):
-        failure.execution = "executed"
-    return failure
-
-
-def _beside_error(into: BodyDecoder[ResponseT], body: bytes, most: int) -> Response | None:
-    """What was generated beside the error in a body, as a response made by hand; None where nothing was."""
-    made: Response | None
-    try:
-        made = into.decode(without_errors(body), max_objects=most)
-    except (InvalidBody, ErrorInBody) as problem:
-        made = problem.response
-    if made is None or not (holds_content(made) or _items_of(made)):
-        return None
-    del made._raw  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
-    return made
-
-
-def _items_of(response: Response) -> Sequence[object]:
-    """The pictures or vectors of a response."""
-    items: object = getattr(response, "images", None) or getattr(response, "data", None)
-    return items if is_array(items) else ()

@@ -24,7 +24,13 @@ from horay_async._protocol.wire.dialects import (
     unrecognised_images,
     unrecognised_in_response,
 )
-from horay_async._protocol.wire.error_body import error_in
+from horay_async._protocol.wire.envelope import (
+    error_in,
+    is_envelope,
+    is_of_success,
+    opened,
+    reporting,
+)
 from horay_async._protocol.wire.exact_arguments import (
     OBJECT_ARGUMENTS,
     functions_in,
@@ -42,9 +48,6 @@ from horay_async.models._base import Differences, Response, parse_json, sent_fie
 
 R = TypeVar("R", bound=Response)
 R_co = TypeVar("R_co", bound=Response, covariant=True)
-
-SUCCESS_CODES = frozenset({"0", "200", "20000", "success", "ok", ""})
-"""What an envelope's `code` says of success: 20000 here, one of the others at most gateways that have one."""
 
 MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What decoding raises for bytes that aren't JSON, or that are nested too deep."""
@@ -240,7 +243,9 @@ class Decoder(Generic[R]):
             inner = {self._wire.list_field: inner}
         found = Differences()
         if is_object(inner):
-            found.extend(self._differences(decoded))
+            # Of a list of one, what is in it is described.
+            described = decoded if is_bare or is_object(decoded) else inner
+            found.extend(self._differences(described))
             found.normalized = normalize(inner, self._into)
             if found.normalized and OBJECT_ARGUMENTS.search(data):
                 self._keep_digits(inner, data)
@@ -296,7 +301,7 @@ class Decoder(Generic[R]):
 
     def _differences(self, decoded: Any) -> list[Difference]:
         """How JSON differs from what the API describes."""
-        if _is_envelope(decoded) and not is_array(decoded.get(self._wire.list_field)):
+        if is_envelope(decoded) and not is_array(decoded.get(self._wire.list_field)):
             return [*differences(decoded, Envelope), *self._drift_in(decoded.get("data"), "$.data")]
         return self._drift_in(decoded, "$")
 
@@ -345,7 +350,13 @@ def drift_of(response: Response) -> Differences:
 
 
 def holds_content(response: Any) -> bool:
-    """Whether a choice of `response`, whole or a chunk, has something that was generated."""
+    """Whether `response`, whole or a chunk, has something that was generated: in a choice, pictures, vectors, or tokens that are counted."""
+    items: object = getattr(response, "images", None) or getattr(response, "data", None)
+    if is_array(items) and items:
+        return True
+    usage: object = getattr(response, "usage", None)
+    if getattr(usage, "completion_tokens", 0):
+        return True
     for choice in getattr(response, "choices", ()):
         holder = getattr(choice, "message", None) or getattr(choice, "delta", None) or choice
         names = ("text", "content", "refusal", "reasoning_content", "tool_calls")
@@ -401,7 +412,7 @@ def has_error_field(data: bytes, *, named: bool = False) -> bool:
         decoded = parsed(whole_characters(data))
     except InvalidBody:
         return False
-    error = error_in(decoded)
+    error = error_in(reporting(decoded))
     return is_object(error) or (bool(error) and not named)
 
 
@@ -472,6 +483,19 @@ def decode_nearly(into: BodyDecoder[R], body: bytes, most: int = MAX_OBJECTS) ->
     return made
 
 
+def decode_beside_error(into: BodyDecoder[R], body: bytes, most: int) -> Response | None:
+    """What was generated beside the error in a body, as a response made by hand; None where nothing was."""
+    made: Response | None
+    try:
+        made = into.decode(without_errors(body), max_objects=most)
+    except (InvalidBody, ErrorInBody) as problem:
+        made = problem.response
+    if made is None or not holds_content(made):
+        return None
+    del made._raw  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
+    return made
+
+
 def without_errors(data: bytes) -> bytes:
     """A JSON object, or a list of one, without the errors in it, its envelope's, its own and those of its choices: what was generated
     beside them. Raises `InvalidBody`.
@@ -491,36 +515,29 @@ def without_errors(data: bytes) -> bytes:
     return msgspec.json.encode(fields)
 
 
-def unwrapped(decoded: Any) -> Any:
-    """What an envelope (`code`, `status`, `data`) holds; anything else as it is. Raises `ErrorInBody`."""
-    if is_array(decoded) and error_in(decoded) is not None:
-        raise ErrorInBody
-    if not is_object(decoded):
-        return decoded
-    if decoded.get("object") == "error" or (
+def check_reported(decoded: Any) -> None:
+    """Raises `ErrorInBody` where JSON reports a failure as a whole."""
+    if is_array(decoded):
+        reports = error_in(decoded) is not None
+    elif not is_object(decoded):
+        reports = False
+    elif decoded.get("object") == "error" or (
         not decoded.get("choices") and error_in(decoded) is not None
     ):
+        reports = True
+    else:
+        reports = is_envelope(decoded) and not is_of_success(decoded)
+    if reports:
         raise ErrorInBody
-    if not _is_envelope(decoded):
-        return decoded
-    code, status = _code(decoded), decoded.get("status")
-    if (code is not None and str(code).lower() not in SUCCESS_CODES) or status is False:
-        raise ErrorInBody
-    return decoded if "choices" in decoded else decoded.get("data")
 
 
-def _is_envelope(decoded: Any) -> bool:
-    """Whether `decoded` has the marks of an envelope, and isn't the response itself: some servers put theirs beside that."""
-    if not is_object(decoded):
-        return False
-    listed = decoded.get("data") if decoded.get("object") == "list" else decoded.get("choices")
-    if is_array(listed) and listed:
-        return False
-    marked = _code(decoded) is not None or isinstance(decoded.get("status"), bool)
-    return marked and ("data" in decoded or "message" in decoded)
-
-
-def _code(fields: dict[str, Any]) -> Any:
-    """An envelope's code; None where it has something else there, which tells nothing."""
-    code = fields.get("code")
-    return None if isinstance(code, bool | list | dict) else code
+def unwrapped(decoded: Any) -> Any:
+    """What JSON holds within lists of one and envelopes of success, each looked at as a response of its own; anything else as it is.
+    Raises `ErrorInBody` where one of them reports a failure.
+    """
+    while True:
+        check_reported(decoded)
+        inner = opened(decoded)
+        if inner is decoded:
+            return decoded
+        decoded = inner

@@ -11,6 +11,7 @@ import msgspec
 from horay_async._json import is_array, is_object
 from horay_async._protocol.wire.characters import whole_characters
 from horay_async._protocol.wire.clean import Cleaner, printable
+from horay_async._protocol.wire.envelope import error_in, reporting
 from horay_async._protocol.wire.size_limits import BOM
 from horay_async._record import Record
 
@@ -80,9 +81,8 @@ def read(body: bytes, clean: Cleaner) -> ErrorBody:
         decoded = cleaned = clean.mask(text)
     if isinstance(decoded, str):
         return ErrorBody(message=_from_text(cleaned), body=cleaned)
+    decoded = reporting(decoded)
     inner = error_in(decoded)
-    if inner is not None and is_array(decoded):
-        decoded = decoded[0]
     if not is_object(decoded):
         return ErrorBody(
             message=None if decoded is None else clean.mask(text)[:SHOWN], body=cleaned
@@ -100,30 +100,6 @@ def read(body: bytes, clean: Cleaner) -> ErrorBody:
         param=_string(clean.json(fields.get("param"))),
         body=cleaned,
     )
-
-
-def error_in(decoded: Any) -> Any:
-    """The `error` that says something in a JSON object: its own, Groq's in `x_groq`, as OpenRouter has it that of a choice, which
-    may have no more than the finish reason `error`, or MiniMax's `base_resp` without a choice; None where there is none. Gemini's
-    endpoint sends a list of one such object.
-    """
-    if is_array(decoded) and len(decoded) == 1:
-        decoded = decoded[0]
-    if not is_object(decoded):
-        return None
-    choices = decoded.get("choices")
-    for holder in (decoded, decoded.get("x_groq"), *(choices if is_array(choices) else ())):
-        if not is_object(holder):
-            continue
-        error = holder.get("error")
-        if any(error.values()) if is_object(error) else error:
-            return error
-        if holder.get("finish_reason") == "error":
-            return "a choice ended with finish_reason 'error'"
-    told = decoded.get("base_resp")
-    if not choices and is_object(told) and (code := told.get("status_code")):
-        return {"code": code, "message": told.get("status_msg")}
-    return None
 
 
 def status_of(parsed: ErrorBody) -> int | None:

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from horay_async._json import fields_of
 from horay_async._protocol.wire.characters import whole_characters
-from horay_async._protocol.wire.decode import check_size, parsed, unwrapped
+from horay_async._protocol.wire.decode import check_reported, check_size, parsed
 from horay_async._protocol.wire.size_limits import BOM, MAX_OBJECTS
 from horay_async.models._base import Response
 from horay_async.models.raw import JSONResponse
@@ -21,7 +21,7 @@ class JSONDecoder:
         data = whole_characters(data.removeprefix(BOM))
         decoded = parsed(data)
         if not _is_own_object(decoded):
-            unwrapped(decoded)
+            check_reported(decoded)
         return _made(decoded, data)
 
     @staticmethod

@@ -179,10 +179,22 @@ def test_user_without_its_envelope() -> None:
     ],
     ids=str,
 )
-def test_failures_are_told(into: type[Response], body: Any) -> None:
-    """A failure is never taken for a response, whatever class was expected."""
+@pytest.mark.parametrize(
+    "within", ["nothing", "list", "envelope", "list and envelope", "envelopes"]
+)
+def test_failures_are_told(into: type[Response], body: Any, within: str) -> None:
+    """A failure is never taken for a response, whatever class was expected, and whatever it is in."""
+    envelope: Any = {"code": 20000, "message": "Ok", "status": True}
+    forms: dict[str, Any] = {
+        "nothing": body,
+        "list": body if isinstance(body, list) else [body],
+        "envelope": {**envelope, "data": body},
+        "list and envelope": [{**envelope, "data": body}],
+        "envelopes": {**envelope, "data": {"code": 0, "data": body}},
+    }
+    sent = forms[within]
     with pytest.raises(ErrorInBody):
-        Decoder(into).decode(encoded(body))
+        Decoder(into).decode(encoded(sent))
 
 
 @pytest.mark.usefixtures("no_collection")
@@ -275,13 +287,15 @@ def test_empty_list_is_a_response() -> None:
 
 
 def test_response_in_an_envelope() -> None:
-    """An envelope around any other response is taken off too."""
+    """An envelope around any other response is taken off too, and a list of one around that."""
     wrapped = {"code": 20000, "message": "OK", "data": COMPLETION}
     made = Decoder(Completion)
     assert made.decode(encoded(wrapped)).choices[0].text == "Berlin"
     assert made.decode(encoded(wrapped)).to_dict() == wrapped
     assert made.decode(encoded({"status": True, "data": COMPLETION})).id == "c-1"
     assert made.decode(encoded({"code": "20000", "data": COMPLETION})).id == "c-1"
+    assert made.decode(encoded([wrapped])).choices[0].text == "Berlin"
+    assert made.decode(encoded({**wrapped, "data": [COMPLETION]})).choices[0].text == "Berlin"
 
 
 MARKS: list[dict[str, Any]] = [
@@ -675,3 +689,17 @@ def test_job_in_place_of_a_response(into: type[Response], fields: dict[str, Any]
     body = json.dumps({"id": "job-17", "status": "queued", **fields}).encode()
     with pytest.raises(InvalidBody, match="has no choices"):
         decoder(into).decode(body)
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"message": {"content": "Hi"}},
+        {"message": "Hi", "index": 0},
+        {"message": "Hi", "finish_reason": "stop", "code": "x"},
+        {"text": "Hi", "status": True, "data": None},
+    ],
+)
+def test_only_choice_is_no_report(item: Any) -> None:
+    """A bare list of one choice, which may have fields of a report beside."""
+    assert Decoder(ChatCompletion).decode(encoded([item])).choices[0].message.content == "Hi"

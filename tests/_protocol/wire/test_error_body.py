@@ -49,6 +49,11 @@ KEY = 'sk-ab/c"d\\e+F='
         ({"choices": [{"error": {"code": 502, "message": "No."}}]}, "No."),
         ({"x_groq": {"error": "No."}}, "No."),
         ({"choices": None, "base_resp": {"status_code": 1008, "status_msg": "No."}}, "No."),
+        ([{"object": "error", "message": "No."}], "No."),
+        ([{"code": 503, "message": "No.", "data": None}], "No."),
+        ({"code": 20000, "message": "Ok", "data": {"error": {"message": "No."}}}, "No."),
+        ({"code": 20000, "message": "Ok", "data": {"code": 503, "message": "No."}}, "No."),
+        ([{"code": 0, "data": [{"object": "error", "message": "No."}]}], "No."),
         # Of no known shape: shown as it is.
         ({"reason": "No."}, '{"reason":"No."}'),
         ({"error": {}}, '{"error":{}}'),

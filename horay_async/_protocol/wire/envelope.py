@@ -1,0 +1,104 @@
+"""What holds a response, or the report of a failure: envelopes, and lists of one. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from horay_async._json import is_array, is_object
+
+SUCCESS_CODES = frozenset({"0", "200", "20000", "success", "ok", ""})
+"""What an envelope's `code` says of success: 20000 here, one of the others at most gateways that have one."""
+
+ITEM_FIELDS = frozenset(
+    {
+        "b64_json",
+        "content",
+        "delta",
+        "embedding",
+        "finish_reason",
+        "id",
+        "index",
+        "logprobs",
+        "role",
+        "text",
+        "url",
+    }
+)
+"""What an item of a response's list has beside a `message`, if no more than one of them, and a report of a failure hasn't."""
+
+
+def error_in(decoded: Any) -> Any:
+    """The `error` that says something in a JSON object: its own, Groq's in `x_groq`, as OpenRouter has it that of a choice, which
+    may have no more than the finish reason `error`, or MiniMax's `base_resp` without a choice; None where there is none. Gemini's
+    endpoint sends a list of one such object.
+    """
+    if is_array(decoded) and len(decoded) == 1:
+        decoded = decoded[0]
+    if not is_object(decoded):
+        return None
+    choices = decoded.get("choices")
+    for holder in (decoded, decoded.get("x_groq"), *(choices if is_array(choices) else ())):
+        if not is_object(holder):
+            continue
+        error = holder.get("error")
+        if any(error.values()) if is_object(error) else error:
+            return error
+        if holder.get("finish_reason") == "error":
+            return "a choice ended with finish_reason 'error'"
+    told = decoded.get("base_resp")
+    if not choices and is_object(told) and (code := told.get("status_code")):
+        return {"code": code, "message": told.get("status_msg")}
+    return None
+
+
+def is_envelope(decoded: Any) -> bool:
+    """Whether `decoded` has the marks of an envelope, and isn't the response itself: some servers put theirs beside that."""
+    if not is_object(decoded):
+        return False
+    listed = decoded.get("data") if decoded.get("object") == "list" else decoded.get("choices")
+    if is_array(listed) and listed:
+        return False
+    marked = _code(decoded) is not None or isinstance(decoded.get("status"), bool)
+    return marked and ("data" in decoded or "message" in decoded)
+
+
+def _code(fields: dict[str, Any]) -> Any:
+    """An envelope's code; None where it has something else there, which tells nothing."""
+    code = fields.get("code")
+    return None if isinstance(code, bool | list | dict) else code
+
+
+def is_of_success(envelope: dict[str, Any]) -> bool:
+    """Whether an envelope says that the request has succeeded."""
+    code = _code(envelope)
+    succeeded = code is None or str(code).lower() in SUCCESS_CODES
+    return succeeded and envelope.get("status") is not False
+
+
+def opened(decoded: Any) -> Any:
+    """What an envelope of success holds, or a list of one that is an envelope or the report of a failure; anything else as it is."""
+    if is_array(decoded) and len(decoded) == 1 and is_object(only := decoded[0]):
+        return only if _is_no_item(only) else decoded
+    if not is_object(decoded) or "choices" in decoded:
+        return decoded
+    return decoded.get("data") if is_envelope(decoded) and is_of_success(decoded) else decoded
+
+
+def reporting(decoded: Any) -> Any:
+    """The object that says of a failure what it was: within lists of one and envelopes of success; anything else as it is."""
+    while error_in(decoded) is None or is_array(decoded):
+        inner = decoded[0] if is_array(decoded) and len(decoded) == 1 else opened(decoded)
+        if inner is decoded or not (is_object(inner) or is_array(inner)):
+            break
+        decoded = inner
+    return decoded
+
+
+def _is_no_item(fields: dict[str, Any]) -> bool:
+    """Whether the object of a list of one is an envelope, or reports a failure, and isn't the only item of a response's list."""
+    if fields.get("object") == "error" or error_in(fields) is not None:
+        return True
+    told = fields.get("message") or fields.get("detail") or fields.get("errors")
+    if is_object(told) or fields.keys() & ITEM_FIELDS:
+        return False
+    return is_envelope(fields) or fields.get("success") is False or isinstance(told, str | list)
