@@ -146,6 +146,7 @@ def _from_request(item: BatchRequest[Any], index: int, options: ClientOptions) -
         request=request,
         policy=request.retry,
         into=_decoder(item.operation, request, params),
+        model=msgspec.json.encode(str(params["model"])),
         size=RequestSize(len(request.body or b""), most, request.choices),
         parse=item.parse,
     )
@@ -166,8 +167,8 @@ def _as_line(item: Mapping[str, Any]) -> RequestLine:
     return RequestLine(cast(str, custom_id), item.get("method"), item.get("url"), msgspec.Raw(raw))
 
 
-def check_line(line: RequestLine) -> str:
-    """The path that a line asks for, percent-encoded. Raises `InvalidRequestError` that names what is wrong with a line that
+def check_line(line: RequestLine) -> tuple[str, bytes]:
+    """The path that a line asks for, percent-encoded, and the model, as JSON. Raises `InvalidRequestError` that names what is wrong with a line that
     can't be sent.
     """
     if line.problem is not None:
@@ -197,13 +198,13 @@ def check_line(line: RequestLine) -> str:
             if not bytes(getattr(body, name)):
                 raise InvalidRequestError(f"body.{name} is missing")
     try:
-        return check_path("POST", path)
+        return check_path("POST", path), bytes(body.model)
     except ConfigurationError as error:
         raise InvalidRequestError(str(error)) from error
 
 
 def _from_line(line: RequestLine, item: object, index: int, options: ClientOptions) -> WorkItem:
-    path, raw = check_line(line), bytes(line.body)
+    (path, model), raw = check_line(line), bytes(line.body)
     operation = OPERATIONS.get(path)
     request = build_request(
         "POST",
@@ -221,6 +222,7 @@ def _from_line(line: RequestLine, item: object, index: int, options: ClientOptio
         request=request,
         policy=request.retry,
         into=_decoder(operation, request, raw),
+        model=model,
         size=size_of(raw),
     )
 

@@ -26,8 +26,14 @@ MAX_SET_ASIDE_SECONDS = 1.0
 
 NOT_FINISHED = "the batch ended before this request was finished"
 
+MAX_PROBES = 20
+"""Requests that are sent, one at a time, before a batch ends for its balance: those refused so far may have asked for more than is left."""
+
 MAX_READ_AHEAD = 1000
-"""Requests that are read from the source, and kept, in the search for one of another model, before a batch ends for its balance."""
+"""Requests that are read from the source meanwhile, and in the search for those of other models."""
+
+MAX_BYTES_AHEAD = 2**25
+"""Bytes of their bodies that are kept meanwhile, about."""
 
 MAX_UNFINISHED = 2
 """Requests that were sent and have no result, as a multiple of how many may be under way: some wait to be retried."""
@@ -69,6 +75,8 @@ class BatchRunner:
         """Wakes the consumers: there are results, or the run is over."""
         self._over = False
         """Whether no more results will come. Set when the dispatcher ends or `stop` is called, once."""
+        self._read_ahead = self._bytes_ahead = 0
+        """Requests that were read by `_probe`, and the bytes of their bodies."""
         self._source_waits = False
         """Whether the source had nothing to give for a while when it was read ahead: it may wait for results."""
         self._failure: BaseException | None = None
@@ -166,6 +174,9 @@ class BatchRunner:
         if set_aside.unfinished and (set_aside.stops_sending or error is None):
             raise set_aside.error_of_all()
         if error is not None:
+            for work, failure, _ in set_aside.pop_all():
+                if not _line_of(work.item):  # those of a file are sent by the next run
+                    self._finish(work.result(self._loop.time(), error=failure))
             # Not raised here: in a task, a `SystemExit` would end the loop.
             self.stop(error)
 
@@ -178,7 +189,8 @@ class BatchRunner:
         if sender.set_aside.unfinished:
             sender.requeue_passed()
             if sender.set_aside.stops_sending:
-                return ENDED if self._sending or self._source_waits else self._of_another_model()
+                return ENDED if self._sending or self._source_waits else self._probe()
+        self._read_ahead = self._bytes_ahead = 0
         # 2. Nothing, where enough are under way, some of which wait to be retried.
         if len(self._sending) >= MAX_UNFINISHED * limit:
             return PENDING
@@ -199,9 +211,10 @@ class BatchRunner:
             self._unfinished[item.index] = item
         return item
 
-    def _of_another_model(self) -> Any:
-        """What `_next` returns where the balance seems to be exhausted and nothing is under way: a request of a model that wasn't refused,
-        from those that were put off or the source, which is read ahead for it. `ENDED` where there is none.
+    def _probe(self) -> Any:
+        """What `_next` returns where the balance seems to be exhausted and nothing is under way: one of the next requests, and behind
+        these one of a model that wasn't refused, from those that were put off or the source, which is read ahead for it. `ENDED` where
+        there is none.
         """
         refused, put_off = self._sender.set_aside.models_out_of_balance, self._sender.put_off
         if not refused:
@@ -210,9 +223,13 @@ class BatchRunner:
             if work.model not in refused:
                 put_off.remove(work)
                 return work
-        while len(put_off) < MAX_READ_AHEAD and self._source.error is None:
+        while self._read_ahead < MAX_READ_AHEAD and self._bytes_ahead < MAX_BYTES_AHEAD:
             work = self._poll()
-            if not isinstance(work, WorkItem) or work.model not in refused:
+            if not isinstance(work, WorkItem):
+                return work
+            self._read_ahead += 1
+            self._bytes_ahead += work.size.length
+            if self._read_ahead <= MAX_PROBES or work.model not in refused:
                 return work
             put_off.append(work)
         return ENDED
@@ -271,12 +288,11 @@ class BatchRunner:
         self._unfinished.pop(result.index, None)
         self._sender.progress.count(result.response, result.error)
         if result.error is not None and self._sender.settings.fail_fast:
-            line = result.request
-            in_file = isinstance(line, RequestLine) and line.number
-            which = f"line {line.number}" if in_file else f"request {result.index}"
+            line = _line_of(result.request)
+            which = f"line {line}" if line else f"request {result.index}"
             result.error.add_note(f"{which}, custom_id {result.custom_id!r}")
             # A response that can't be used is paid for, and goes into the file.
-            if self._buffer.ordered or (in_file and response_in(result.error) is not None):
+            if self._buffer.ordered or (line and response_in(result.error) is not None):
                 self._buffer.put(result)
             self.stop(result.error)
             return
@@ -300,6 +316,11 @@ class BatchRunner:
         self._sender.progress.end()
         if self._bar is not None:
             self._bar.stop()
+
+
+def _line_of(item: object) -> int | None:
+    """The number of the line that a request stands in; None where it isn't of a file."""
+    return (isinstance(item, RequestLine) and item.number) or None
 
 
 def _error_of(task: asyncio.Task[None]) -> BaseException | None:

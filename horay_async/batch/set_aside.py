@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from horay_async.batch.outcomes import is_refused_key
-from horay_async.batch.work_item import WorkItem, model_in
+from horay_async.batch.work_item import WorkItem
 from horay_async.errors import HorayError, InsufficientBalanceError
 
 MIN_REFUSED = 3
@@ -33,12 +33,13 @@ class SetAside:
     1. One gets past it. Then those here are sent again, and if they meet the same once more, it is their own result.
     2. None does. Once enough of them are here, no more are sent (`stops_sending`). When those under way have ended as well, or
        the source has, the run ends with the error, and those here stay without results: the next run of a file sends them. Before it
-       ends for the balance, a request of each other model is sent, one at a time: it may be refused for the one model alone.
+       ends for the balance, some more are sent one at a time, and one of each other model: those here may have asked for more than is
+       left, or it may be refused for the one model alone.
     3. Nothing goes on without them: the source waits for their results, or in order all other results do. Then the error
        becomes their result.
 
-    Where another model's request gets past an exhausted balance, the server refuses the one model alone: from then on, that is its
-    requests' own result.
+    Where another model's request gets past an exhausted balance, and none of the model's own has succeeded, the server refuses the one
+    model alone: that is its requests' own result until one succeeds.
 
     `may_be_all` says which errors are such; with None there are none. What gets past an error depends on it:
 
@@ -53,8 +54,8 @@ class SetAside:
         self.key_accepted: bool = False
         """Whether the server has accepted the key of one of this run's requests."""
         self._latest_success = -math.inf  # when the latest request that succeeded was sent
-        self._succeeded: bytes | None = None  # that request's body
-        self._refused_models = set[bytes]()  # those that aren't refused for the balance alone
+        # Models of which a request has succeeded; and others that are refused for the balance while another one's succeed.
+        self._succeeded, self._refused_alone = set[bytes](), set[bytes]()
         self._may_be_all = may_be_all
         self.unfinished: list[Unfinished] = []
         """The latest last."""
@@ -63,7 +64,7 @@ class SetAside:
         """Whether a request that met `error` just now belongs here. `reached` is whether the server has ever responded."""
         if self._may_be_all is None or self._is_passed(Unfinished(work, error, now), reached):
             return False
-        if isinstance(error, InsufficientBalanceError) and work.model in self._refused_models:
+        if isinstance(error, InsufficientBalanceError) and work.model in self._refused_alone:
             return False
         return self._may_be_all(error)
 
@@ -73,8 +74,9 @@ class SetAside:
 
     def note_success(self, work: WorkItem, sent: float) -> None:
         """A request has succeeded that was sent at `sent`."""
-        if sent >= self._latest_success:
-            self._latest_success, self._succeeded = sent, work.request.body
+        self._succeeded.add(work.model)
+        self._refused_alone.discard(work.model)
+        self._latest_success = max(self._latest_success, sent)
 
     def pop_passed(self, *, reached: bool) -> list[WorkItem]:
         """Gives out those whose error another request got past: they are to be sent again."""
@@ -83,8 +85,8 @@ class SetAside:
         passed = [one for one in waiting if self._is_passed(one, reached)]
         for work, error, _ in passed:
             work.too_dear = isinstance(error, InsufficientBalanceError)
-            if work.too_dear and model_in(self._succeeded) != work.model:
-                self._refused_models.add(work.model)
+            if work.too_dear and work.model not in self._succeeded:
+                self._refused_alone.add(work.model)
         return [one.work for one in passed]
 
     def pop_all(self) -> list[Unfinished]:
@@ -101,11 +103,11 @@ class SetAside:
         return refused < len(self.unfinished) or refused >= MIN_REFUSED
 
     @property
-    def models_out_of_balance(self) -> frozenset[bytes]:
-        """The models of those here, where the balance suffices for none of them; empty where that isn't so."""
+    def models_out_of_balance(self) -> set[bytes]:
+        """The models that are refused for the balance, where that is what all here met; empty where it isn't."""
         if all(isinstance(one.error, InsufficientBalanceError) for one in self.unfinished):
-            return frozenset(one.work.model for one in self.unfinished)
-        return frozenset()
+            return self._refused_alone.union(one.work.model for one in self.unfinished)
+        return set()
 
     def error_of_all(self) -> HorayError:
         """The latest error, for a run of which no request got past it."""

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import attrs
-import msgspec
 
 from horay_async._protocol.limits.request_size import RequestSize
 from horay_async._protocol.wire.decode import BodyDecoder
@@ -19,15 +18,6 @@ from horay_async.models._base import Response
 from horay_async.models.meta import Attempt
 
 
-class _Model(msgspec.Struct):
-    model: msgspec.Raw = msgspec.Raw(b"")
-
-
-def model_in(body: bytes | None) -> bytes:
-    """The model that a request's body asks for, as JSON; empty where that isn't told. Reads all of it."""
-    return bytes(msgspec.json.decode(body or b"{}", type=_Model).model)
-
-
 @attrs.define(kw_only=True, eq=False, repr=False)
 class WorkItem:
     """A request on its way through a batch. Times are on the loop's clock, in seconds."""
@@ -37,6 +27,8 @@ class WorkItem:
     item: Any
     request: Request
     into: BodyDecoder[Any]
+    model: bytes
+    """What is asked for, as JSON; empty where that isn't told."""
     policy: RetryPolicy
     """The caller's; the request's own leaves refusals to the batch."""
     size: RequestSize
@@ -55,11 +47,6 @@ class WorkItem:
     """Whether it was refused for the balance, and others that were sent later weren't (`SetAside`)."""
     last_error: APIError | None = None
     """What it met when it was sent last."""
-
-    @property
-    def model(self) -> bytes:
-        """See `model_in`."""
-        return model_in(self.request.body)
 
     def begin(self, now: float) -> None:
         """Notes that it is sent, for the first time or again: then the time since its last attempt was that one's back-off."""

@@ -40,6 +40,7 @@ from horay_async.batch import (
     BatchResult,
     request_file,
     result_file,
+    runner,
 )
 from horay_async.batch.locks import FileLock
 from horay_async.batch.request_file import RequestFile
@@ -1151,7 +1152,8 @@ async def test_wrong_key(
         await batch.run_file(files.requests, files.results, concurrency=4)
     sent = len(stub.requests)
     assert told.format(sent) in raised.value.__notes__[0]
-    assert 3 <= sent <= 8  # none of them waited for the others
+    probes = runner.MAX_PROBES if kind is InsufficientBalanceError else 0
+    assert 3 <= sent <= 8 + probes  # none of them waited for the others
     assert files.outcomes == {}
     stub.reply = completion
     progress = await batch.run_file(files.requests, files.results, concurrency=4)
@@ -1188,7 +1190,7 @@ async def test_balance_that_ends_in_the_middle(
     assert len(files.outcomes) == paid
     refused = len(stub.requests) - paid
     # Those that were under way, those in the place of the first two, and one that waited for its turn.
-    assert min(3, 100 - paid) <= refused <= concurrency + 3
+    assert min(3, 100 - paid) <= refused <= concurrency + 3 + runner.MAX_PROBES
     stub.reply = completion
     progress = await batch.run_file(files.requests, files.results)
     assert (progress.done, progress.skipped, progress.failed) == (100 - paid, paid, 0)
@@ -1233,13 +1235,58 @@ async def test_balance_that_suffices_for_one_model_alone(
     progress = await batch.run_file(files.requests, files.results, concurrency=concurrency)
     assert (progress.done, progress.failed) == (50, 50)
     assert len(files.outcomes) == 100
-    assert len(stub.requests) <= 100 + concurrency + 3
+    assert len(stub.requests) <= 100 + concurrency + 3 + runner.MAX_PROBES
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+async def test_balance_that_ends_after_one_was_refused(
+    batch: AsyncBatch, stub: Stub, files: Files, concurrency: int
+) -> None:
+    """One that asked for more than was left makes the later refusals of its model nobody's own."""
+    files.ask(
+        *(
+            line(f"id-{n}", body={"model": "b" if n % 20 == 0 else "a", "prompt": f"prompt {n}"})
+            for n in range(300)
+        )
+    )
+
+    def reply(body: Json) -> web.Response:
+        exhausted = body["prompt"] == "prompt 59" or len(stub.requests) > 150
+        error = web.json_response({"message": "no"}, status=402)
+        return error if exhausted else completion(body)
+
+    stub.reply = reply
+    progress = BatchProgress()
+    with pytest.raises(InsufficientBalanceError):
+        await batch.run_file(
+            files.requests, files.results, concurrency=concurrency, progress=progress
+        )
+    assert progress.failed == 1
+    assert len(stub.requests) <= 150 + 2 * concurrency + 6 + runner.MAX_PROBES
+
+
+@pytest.mark.parametrize("concurrency", [1, 8, "auto"])
+async def test_requests_that_ask_for_more_than_is_left(
+    batch: AsyncBatch, stub: Stub, files: Files, concurrency: Any
+) -> None:
+    """However many there are before others that succeed, each gets its result."""
+    files.ask(*lines(200))
+
+    def reply(body: Json) -> web.Response:
+        number = int(body["prompt"].split()[1])
+        dear = number % 3 < 2 and number < 180
+        return web.json_response({"message": "no"}, status=402) if dear else completion(body)
+
+    stub.reply = reply
+    progress = await batch.run_file(files.requests, files.results, concurrency=concurrency)
+    assert (progress.done, progress.failed) == (80, 120)
 
 
 async def test_balance_that_suffices_for_no_model(
-    batch: AsyncBatch, stub: Stub, files: Files
+    batch: AsyncBatch, stub: Stub, files: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One request of each other model is sent before the run ends."""
+    monkeypatch.setattr(runner, "MAX_PROBES", 0)
     files.ask(*(line(f"id-{n}", body={"model": f"m{n // 20}", "prompt": "p"}) for n in range(100)))
     stub.reply = lambda _: web.json_response({"message": "no"}, status=402)
     with pytest.raises(InsufficientBalanceError) as raised:

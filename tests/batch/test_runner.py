@@ -886,6 +886,7 @@ async def test_exhausted_balance_where_the_source_gives_no_more(
     """Another model is looked for in what comes soon, and among no more than are read ahead; then the run ends."""
     monkeypatch.setattr(runner, "MAX_SET_ASIDE_SECONDS", 0.01)
     monkeypatch.setattr(runner, "MAX_READ_AHEAD", ahead)
+    monkeypatch.setattr(runner, "MAX_PROBES", 0)
     stub.reply = lambda _: web.json_response({"message": "no"}, status=402)
     given = itertools.count(1)
 
@@ -901,6 +902,36 @@ async def test_exhausted_balance_where_the_source_gives_no_more(
     assert isinstance(error, InsufficientBalanceError)
     assert 3 <= len(stub.requests) <= 4  # one may have waited for its turn
     assert next(given) >= 3 + ahead
+
+
+@pytest.mark.parametrize("most", ["MAX_READ_AHEAD", "MAX_BYTES_AHEAD"])
+async def test_search_for_another_model_has_an_end(
+    batch: AsyncBatch, stub: Stub, monkeypatch: pytest.MonkeyPatch, most: str
+) -> None:
+    """However many models there are, so much is read for it and no more, and refused."""
+    size = len(json.dumps({"model": "m10", "prompt": "p"}, separators=(",", ":")))
+    monkeypatch.setattr(runner, "MAX_PROBES", 0)
+    monkeypatch.setattr(runner, most, 20 if most == "MAX_READ_AHEAD" else 20 * size)
+    stub.reply = lambda _: web.json_response({"message": "no"}, status=402)
+    items = [line(f"id-{n}", body={"model": f"m{n + 10}", "prompt": "p"}) for n in range(80)]
+    _, error = await results_until_failure(batch.run(items, concurrency=1))
+    assert isinstance(error, InsufficientBalanceError)
+    assert 23 <= len(stub.requests) <= 25
+
+
+async def test_iterable_that_raises_while_some_are_refused(batch: AsyncBatch, stub: Stub) -> None:
+    """Their refusal is their result."""
+    stub.reply = lambda _: web.json_response({"message": "no"}, status=402)
+
+    def source() -> Iterator[Json]:
+        yield from lines(2)
+        raise KeyError("gone")
+
+    run, results = batch.run(source()), list[BatchResult[Any]]()
+    with pytest.raises(KeyError):  # noqa: PT012 - what comes before the error counts
+        async for result in run:
+            results.append(result)
+    assert [type(result.error) for result in results] == [InsufficientBalanceError] * 2
 
 
 async def test_misspelt_fields_of_mappings_are_logged(

@@ -87,20 +87,38 @@ def test_success_of_a_later_request_gets_past_an_exhausted_balance() -> None:
     assert set_aside.takes(work(), exhausted(), NOW + 1, reached=True)
 
 
+def another(model: str) -> WorkItem:
+    """A request that asks for `model`."""
+    item = line("b", body={"model": model, "prompt": "p"})
+    return Preparer(ClientOptions.of("a-key-for-nothing")).prepare(item, 1)
+
+
 @pytest.mark.parametrize("model", ["m", "other"])
 def test_model_that_is_refused_alone(model: str) -> None:
-    """Another one's request got past its refusal: what it meets from then on is each request's own."""
+    """Another one's request got past its refusal: what it meets from then on is each request's own, until one succeeds."""
     set_aside = filled(exhausted(), exhausted())
     assert set_aside.models_out_of_balance == {b'"m"'}
-    another = Preparer(ClientOptions.of("a-key-for-nothing")).prepare(
-        line("b", body={"model": model, "prompt": "p"}), 1
-    )
-    set_aside.note_success(another, NOW + 2)
-    set_aside.note_success(work(), NOW + 1)  # the one that was sent latest counts
+    set_aside.note_success(another(model), NOW + 2)
     assert len(set_aside.pop_passed(reached=True)) == 2
     assert set_aside.takes(work(), exhausted(), NOW + 3, reached=True) == (model == "m")
-    assert set_aside.takes(another, exhausted(), NOW + 3, reached=True)
-    assert filled(exhausted(), refused()).models_out_of_balance == frozenset()
+    assert set_aside.takes(another(model), exhausted(), NOW + 3, reached=True)
+    set_aside.add(another("third"), exhausted(), NOW + 3)
+    refused_alone = {b'"m"'} if model == "other" else set[bytes]()
+    assert set_aside.models_out_of_balance == {b'"third"'} | refused_alone
+    set_aside.note_success(work(), NOW + 1)
+    assert set_aside.models_out_of_balance == {b'"third"'}
+    assert set_aside.takes(work(), exhausted(), NOW + 3, reached=True)
+    assert filled(exhausted(), refused()).models_out_of_balance == set()
+
+
+def test_model_that_has_succeeded_isnt_refused_alone() -> None:
+    """A single request of it may have asked for more than was left."""
+    set_aside = SetAside(is_of_setup)
+    set_aside.note_success(work(), NOW - 1)
+    set_aside.add(work(), exhausted(), NOW)
+    set_aside.note_success(another("other"), NOW + 1)
+    assert len(set_aside.pop_passed(reached=True)) == 1
+    assert set_aside.takes(work(), exhausted(), NOW + 2, reached=True)
 
 
 def test_refused_key_doesnt_make_a_request_too_dear() -> None:
