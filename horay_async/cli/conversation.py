@@ -182,7 +182,10 @@ def _path(word: str, name: str) -> Path:
     """The file that a command was given. Raises `CommandError` without one."""
     if not name:
         raise CommandError(f"{word} needs the name of a file")
-    return Path(name).expanduser()
+    try:
+        return Path(name).expanduser()
+    except RuntimeError as error:  # of a user who isn't there
+        raise CommandError(f"{name}: there is no such user's home directory") from error
 
 
 def _parse_messages(data: bytes, source: str) -> tuple[str | None, list[dict[str, Any]]]:

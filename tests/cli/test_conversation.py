@@ -286,6 +286,13 @@ def test_load_of_what_cannot_be_sent(
     assert "please report" not in told
 
 
+@pytest.mark.parametrize("word", ["/load", "/save", "/save!"])
+def test_home_of_nobody(talk: Talk, capsys: pytest.CaptureFixture[str], word: str) -> None:
+    """A path below it is a sentence, and the talk goes on."""
+    assert talk(f"{word} ~nobody-at-all/x.json", "Hi") == [[user("Hi")]]
+    assert "no such user's home" in capsys.readouterr().err
+
+
 def test_attached_files_go_with_the_first_message(talk: Talk, fault_server: FaultServer) -> None:
     """They are sent once, with the first message that is answered."""
     fault_server.add(error(429, "slow down"))

@@ -5,12 +5,13 @@ the parsing beside the response, which LangChain's own fallbacks don't tell in a
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 from typing import Any, cast
 
-from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.messages import AIMessage, AIMessageChunk, ToolCallChunk
 from langchain_core.output_parsers import BaseLLMOutputParser, JsonOutputParser
+from langchain_core.output_parsers.openai_tools import JsonOutputKeyToolsParser
 from langchain_core.outputs import ChatGeneration
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableGenerator, RunnableMap
 from langchain_core.runnables.utils import AddableDict
@@ -21,31 +22,75 @@ from horay_async._protocol.wire.finish_reasons import cut_of
 from horay_async.errors import AnswerError
 from horay_async.models._base import refuse_constant
 
+KEPT_FIELDS = ("content", "additional_kwargs", "response_metadata", "id", "name", "usage_metadata")
+"""Of a message that becomes a chunk."""
+
 WHOLE_JSON = partial(json.loads, strict=False, parse_constant=refuse_constant)
 """How LangChain's parsers read JSON that they needn't complete; but NaN and infinities are none."""
 
 
-def refuse_cut(parser: object, *, text_is_json: bool) -> RunnableGenerator[AIMessage, AIMessage]:
+class CheckedMessages(RunnableGenerator[AIMessage, AIMessage]):
     """Passes a message on to `parser`, whole or in chunks. Raises `AnswerError` where it ends cut, as its finish reason says;
     and where the text, with `text_is_json`, or else the tool call isn't whole, whatever that says: servers have other names
     for it. LangChain's parsers pass over what doesn't fit in chunks; for the whole of these `parser` raises here.
     """
 
-    def checked(messages: Iterator[AIMessage]) -> Iterator[AIMessage]:
-        whole = _Whole(parser, text_is_json=text_is_json)
-        for message in messages:
-            whole.add(message)
-            yield message
-        whole.check()
+    def __init__(self, parser: object, *, text_is_json: bool) -> None:
+        def checked(messages: Iterator[AIMessage]) -> Iterator[AIMessage]:
+            whole = self._whole()
+            for message in messages:
+                chunk = _as_chunk(message)
+                whole.add(chunk)
+                yield chunk
+            whole.check()
 
-    async def achecked(messages: AsyncIterator[AIMessage]) -> AsyncIterator[AIMessage]:
-        whole = _Whole(parser, text_is_json=text_is_json)
-        async for message in messages:
-            whole.add(message)
-            yield message
-        whole.check()
+        async def achecked(messages: AsyncIterator[AIMessage]) -> AsyncIterator[AIMessage]:
+            whole = self._whole()
+            async for message in messages:
+                chunk = _as_chunk(message)
+                whole.add(chunk)
+                yield chunk
+            whole.check()
 
-    return RunnableGenerator(checked, achecked)
+        super().__init__(checked, achecked)
+        self._whole: Callable[[], _Whole] = partial(_Whole, parser, text_is_json=text_is_json)
+
+    def invoke(
+        self, input: AIMessage, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> AIMessage:
+        whole = self._whole()
+        whole.add(input)
+        whole.check()
+        return input
+
+    async def ainvoke(
+        self, input: AIMessage, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> AIMessage:
+        return self.invoke(input)
+
+
+def _as_chunk(message: AIMessage) -> AIMessageChunk:
+    """A message of a model that doesn't stream, as LangChain's parsers take it in a stream: of a whole one they drop the tool calls."""
+    if isinstance(message, AIMessageChunk):
+        return message
+    fields = {name: getattr(message, name) for name in KEPT_FIELDS}
+    calls = [
+        ToolCallChunk(
+            name=call["name"],
+            args=json.dumps(call["args"]),
+            id=call["id"],
+            index=at,
+            type="tool_call_chunk",
+        )
+        for at, call in enumerate(message.tool_calls)
+    ]
+    calls += [
+        ToolCallChunk(
+            name=call["name"], args=call["args"], id=call["id"], index=None, type="tool_call_chunk"
+        )
+        for call in message.invalid_tool_calls
+    ]
+    return AIMessageChunk(**fields, tool_call_chunks=calls)
 
 
 def with_raw(
@@ -119,6 +164,11 @@ class _Whole:
             text = _broken_call(message)
             raise self._error(f"a tool call isn't whole: {problem}", "mismatch", text)
         parser: Any = self._parser
+        if isinstance(parser, JsonOutputKeyToolsParser):
+            called = [call["name"] for call in message.tool_calls]
+            if parser.key_name not in called:
+                problem = f"the model called {', '.join(called)}, not {parser.key_name}"
+                raise self._error(problem, "mismatch", self._text())
         if isinstance(message, AIMessageChunk) and isinstance(parser, BaseLLMOutputParser):
             cast("Any", parser).parse_result([ChatGeneration(message=message)])
 

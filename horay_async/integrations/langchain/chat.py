@@ -27,7 +27,7 @@ from horay_async.integrations.langchain._clients import (
     refuse_left_out,
     without_secrets,
 )
-from horay_async.integrations.langchain._cuts import refuse_cut, with_raw
+from horay_async.integrations.langchain._cuts import CheckedMessages, with_raw
 from horay_async.integrations.langchain.messages import (
     StreamedMessage,
     kept_arguments,
@@ -247,7 +247,7 @@ class ChatHoray(Parameters):
         A stream gives the object as it grows, and raises at its end.
         """
         call, parse = _structured(schema, method, True if strict is None else strict)
-        parser = refuse_cut(parse, text_is_json=method != "function_calling") | parse
+        parser = CheckedMessages(parse, text_is_json=method != "function_calling") | parse
         call["ls_structured_output_format"] = {
             "kwargs": {"method": method, "strict": strict},
             "schema": _traced_schema(schema),

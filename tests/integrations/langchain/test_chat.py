@@ -1171,3 +1171,30 @@ def test_reasoning_is_sent_back(fault_server: FaultServer, connect: Connect) -> 
     model = connect()
     model.invoke([HumanMessage("hi"), model.invoke("hi"), HumanMessage("why?")])
     assert cast("dict[str, Any]", fault_server.requests[-1].json())["messages"][1] == message
+
+
+@pytest.mark.parametrize("off", [True, "tool_calling"])
+@pytest.mark.parametrize("method", ["json_schema", "function_calling"])
+@pytest.mark.parametrize("form", [Order, Joke, JOKE_SCHEMA], ids=["attrs", "pydantic", "schema"])
+async def test_streams_of_a_model_that_does_not_stream(
+    fault_server: FaultServer, connect: Connect, form: Any, method: Any, off: Any
+) -> None:
+    """The response comes as a whole, and is parsed as in `invoke`."""
+    fault_server.always(scripted_model)
+    model = connect(disable_streaming=off)
+    bound: Any = model.with_structured_output(form, method=method)
+    found = bound.invoke("3 of 'tea'")
+    assert list(bound.stream("3 of 'tea'"))[-1] == found
+    assert [part async for part in bound.astream("3 of 'tea'")][-1] == found
+    assert await bound.ainvoke("3 of 'tea'") == found
+    await model.aclose()
+
+
+def test_call_of_another_function(fault_server: FaultServer, connect: Connect) -> None:
+    """It is no missing object: it raises, whole and in a stream."""
+    fault_server.always(_cut_script(_calling('{"a": 1}', name="Other"), "stop"))
+    bound: Any = connect().with_structured_output(JOKE_SCHEMA, method="function_calling")
+    with pytest.raises(AnswerError, match="the model called Other, not Joke"):
+        bound.invoke("hi")
+    with pytest.raises(AnswerError, match="the model called Other, not Joke"):
+        list(bound.stream("hi"))
