@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from horay_async.batch.outcomes import is_refused_key
+from horay_async.batch.results import response_in
 from horay_async.batch.work_item import WorkItem
 from horay_async.errors import HorayError, InsufficientBalanceError
 
@@ -65,6 +66,8 @@ class SetAside:
         if self._may_be_all is None or self._is_passed(Unfinished(work, error, now), reached):
             return False
         if isinstance(error, InsufficientBalanceError) and work.model in self._refused_alone:
+            return False
+        if response_in(error) is not None:  # it is paid for, and is the request's own
             return False
         return self._may_be_all(error)
 

@@ -1213,6 +1213,28 @@ async def test_request_that_is_too_dear_for_what_is_left(
     assert len(files.outcomes) == 9
 
 
+@pytest.mark.parametrize("code", [402, "insufficient_quota", 401])
+async def test_response_beside_a_refusal(
+    batch: AsyncBatch, stub: Stub, files: Files, code: int | str
+) -> None:
+    """It is paid for: the failure is its request's own, and the response is in its line."""
+    files.ask(*lines(9))
+    error = {"code": code, "message": "used up"}
+
+    def reply(body: Json) -> web.Response:
+        choice = {"index": 0, "text": body["prompt"], "finish_reason": None}
+        return web.json_response({"id": "x", "choices": [choice], "usage": USAGE, "error": error})
+
+    stub.reply = reply
+    progress = await batch.run_file(files.requests, files.results, concurrency=2)
+    assert (progress.done, progress.failed) == (0, 9)
+    assert len(stub.requests) == 9
+    found = list(files.outcomes.values())
+    assert all(outcome["error"]["message"] for outcome in found)
+    texts = {outcome["response"]["body"]["choices"][0]["text"] for outcome in found}
+    assert texts == {f"prompt {number}" for number in range(9)}
+
+
 @pytest.mark.parametrize("mixed", [True, False])
 @pytest.mark.parametrize("concurrency", [1, 8])
 async def test_balance_that_suffices_for_one_model_alone(
