@@ -198,9 +198,13 @@ class BatchRunner:
         if sender.put_off:
             return sender.put_off.popleft()
         # 4. A new one, unless too many results weren't taken. A source that has failed has no more.
-        if self._source.error is None and self._buffer.full(self._index, limit):
+        if self._source.error is None and self._results_are_full():
             return PENDING
         return self._poll()
+
+    def _results_are_full(self) -> bool:
+        """Whether too many results weren't taken for another request to be sent."""
+        return self._buffer.full(self._index, self._sender.concurrency.limit)
 
     def _poll(self) -> Any:
         """The source's next item, `PENDING` or `ENDED`."""
@@ -224,10 +228,12 @@ class BatchRunner:
                 put_off.remove(work)
                 return work
         while self._read_ahead < MAX_READ_AHEAD and self._bytes_ahead < MAX_BYTES_AHEAD:
+            if self._results_are_full():
+                return PENDING
             work = self._poll()
+            self._read_ahead += work is not PENDING
             if not isinstance(work, WorkItem):
                 return work
-            self._read_ahead += 1
             self._bytes_ahead += work.size.length
             if self._read_ahead <= MAX_PROBES or work.model not in refused:
                 return work

@@ -496,7 +496,7 @@ async def test_whatever_a_line_holds_is_one_result(
     assert "failed in earlier runs" not in caplog.text
     progress = await batch.run_file(files.requests, files.results)
     assert (progress.skipped, progress.skipped_failed, progress.failed) == (25, 5, 0)
-    told = "5 requests that failed in earlier runs aren't sent again: retry_failed=True does that"
+    told = "5 requests that failed in earlier runs aren't sent again (retry_failed sends them)"
     assert told in caplog.text
 
 
@@ -1287,9 +1287,9 @@ async def test_balance_that_ends_after_one_was_refused(
     assert len(stub.requests) <= 150 + 2 * concurrency + 6 + runner.MAX_PROBES
 
 
-@pytest.mark.parametrize("concurrency", [1, 8, "auto"])
+@pytest.mark.parametrize("concurrency", [1, 8])
 async def test_requests_that_ask_for_more_than_is_left(
-    batch: AsyncBatch, stub: Stub, files: Files, concurrency: Any
+    batch: AsyncBatch, stub: Stub, files: Files, concurrency: int
 ) -> None:
     """However many there are before others that succeed, each gets its result."""
     files.ask(*lines(200))

@@ -919,6 +919,25 @@ async def test_search_for_another_model_has_an_end(
     assert 23 <= len(stub.requests) <= 25
 
 
+async def test_search_waits_for_who_takes_results(batch: AsyncBatch, stub: Stub) -> None:
+    """What can't be sent counts as read, and isn't read further ahead of the consumer than ever."""
+    stub.reply = lambda _: web.json_response({"message": "no"}, status=402)
+    given = itertools.count()
+
+    def source() -> Iterator[Json]:
+        yield from lines(6)
+        for number in given:
+            yield line(f"bad-{number}", method="GET")
+
+    run = batch.run(source(), concurrency=1)
+    async with asyncio.timeout(20):
+        await anext(run)
+        assert next(given) < 200
+        with pytest.raises(InsufficientBalanceError):
+            await results_of(run)
+    assert next(given) < 2 * runner.MAX_READ_AHEAD
+
+
 async def test_iterable_that_raises_while_some_are_refused(batch: AsyncBatch, stub: Stub) -> None:
     """Their refusal is their result."""
     stub.reply = lambda _: web.json_response({"message": "no"}, status=402)
