@@ -11,6 +11,11 @@ ErrorT = TypeVar("ErrorT", bound=TypeError | ValueError)
 PACKAGE = str(Path(__file__).parent)
 
 
+def keyword_names(method: Callable[..., Any]) -> tuple[str, ...]:
+    """The parameters that a method declares with a default, to be given by name."""
+    return tuple(getattr(method, "__kwdefaults__", None) or ())
+
+
 def named(error: ErrorT, called: str) -> ErrorT:
     """Puts what was called, such as `Images.save`, before the message of an error that this package raised.
 

@@ -262,6 +262,8 @@ max_retries retry timeout: it is set on the client, client.with_options(...).bat
 model messages temperature max_tokens response_format: it belongs to each request: BatchRequest.chat(model=..., messages=...)
 max_concurrency max_workers workers n_jobs max_connections: it is concurrency
 callback on_progress: there is none: read run.progress in the loop
+ordered: it is an option of run; a file has its lines as they are finished
+retry_failed sync_interval: it is an option of run_file
 """
 )
 """Options of a batch that are set elsewhere, or have another name here."""

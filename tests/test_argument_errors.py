@@ -140,7 +140,7 @@ WRONG: dict[str, tuple[Callable[[Any], Any], str]] = {
         lambda client: client.chat.completions.run_tools(
             model="m", messages=MESSAGES, tools=[], max_rounds=0
         ),
-        "ChatCompletions.run_tools(): max_rounds must be at least 1, not 0",
+        "ChatCompletions.run_tools(): max_rounds must be a whole number of at least 1, not 0",
     ),
     "unknown, of a batch": (
         lambda client: client.batch.run([], size=3),
@@ -330,6 +330,18 @@ SAID: dict[str, tuple[Callable[[Any], Any], str]] = {
     "an option of the batch": (
         lambda client: client.batch.run([], concurency=3),
         "unknown batch option 'concurency': did you mean 'concurrency'? The options are",
+    ),
+    "an option of a batch alone": (
+        lambda client: client.batch.run([], order=True),
+        "unknown batch option 'order': did you mean 'ordered'? The options are",
+    ),
+    "an option of a file": (
+        lambda client: client.batch.run([], retry_failed=True),
+        "unknown batch option 'retry_failed': it is an option of run_file",
+    ),
+    "a filter of the models": (
+        lambda client: client.models.list(limit=3),
+        "Fields that this client doesn't know go into extra_query={'limit': ...}",
     ),
     "an option of the client": (
         lambda client: client.with_options(base_ur="http://localhost"),

@@ -60,9 +60,9 @@ class Settings:
     give_up_after: float = attrs.field(default=600.0, validator=check_positive)
 
     @classmethod
-    def of(cls, **options: Unpack[BatchOptions]) -> Settings:
-        """The settings from a method's arguments. Raises `TypeError` for an unknown one."""
+    def of(cls, *beside: str, **options: Unpack[BatchOptions]) -> Settings:
+        """The settings from a method's arguments; `beside` are its other options. Raises `TypeError` for an unknown one."""
         if strange := options.keys() - BatchOptions.__annotations__.keys():
-            known = BatchOptions.__annotations__
+            known = [*BatchOptions.__annotations__, *beside]
             raise unknown_option("batch option", min(strange), known, BATCH_OPTIONS)
         return cls(**options)

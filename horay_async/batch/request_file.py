@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 CHECKED = 10_000
 """Lines that are looked at for mistakes: a program that writes a file makes them early. It takes some 5 µs a line."""
 
-FAILING = "can't be sent, and fail"
-DOUBTFUL = "may have a mistake, and are sent as they are"
+FAILING = "can't be sent, and will fail"
+DOUBTFUL = "may have a mistake, but will be sent as written"
 """What becomes of lines with a mistake."""
 
 NAMED = 10

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterable, Iterable, Mapping, Sized
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar, Unpack, cast, overload
 
+from horay_async._argument_errors import keyword_names
 from horay_async._checks import is_true
 from horay_async._extras import missing_extra
 from horay_async.batch.batch_request import BatchRequest
@@ -123,7 +124,7 @@ class AsyncBatch(Resource):
                 by then, before others that have one, has a `HorayError` in its place.
             progress: Whether to draw a bar where somebody sees it; `"always"` draws it anyway.
         """
-        settings = Settings.of(**options)
+        settings = Settings.of(*keyword_names(self.run), **options)
         given = cast(object, requests)
         if isinstance(given, Mapping | str) or not isinstance(given, Iterable | AsyncIterable):
             raise TypeError(
@@ -195,7 +196,7 @@ class AsyncBatch(Resource):
         """
         from horay_async.batch.run_file import run_file  # noqa: PLC0415 - what only files need
 
-        settings = Settings.of(**options)
+        settings = Settings.of(*keyword_names(self.run_file), **options)
         given = progress if isinstance(progress, BatchProgress) else BatchProgress()
         bar = None if isinstance(progress, BatchProgress) else bar_for(given, progress)
         await run_file(

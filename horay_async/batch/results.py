@@ -109,6 +109,13 @@ class BatchProgress(Record):
     _paused_until: float = attrs.field(default=-math.inf, init=False, repr=False, eq=False)
     _errors: Counter[str] = attrs.field(factory=Counter[str], init=False, repr=False, eq=False)
 
+    def __str__(self) -> str:
+        """The totals, such as `24 of 200 finished, 0 failed`."""
+        finished = self.skipped + self.done + self.failed
+        of = "" if self.total is None else f" of {self.total:,}"
+        earlier = f" ({self.skipped:,} in earlier runs)" if self.skipped else ""
+        return f"{finished:,}{of} finished{earlier}, {self.skipped_failed + self.failed:,} failed"
+
     @property
     def seconds(self) -> float:
         """Since the start, up to the end; 0 before the start."""

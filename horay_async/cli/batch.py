@@ -128,7 +128,7 @@ def batch(
                 )
         except KeyboardInterrupt:
             _note_error(progress)
-            stopped = f"stopped with {_summary(progress)}; the same command goes on from there"
+            stopped = f"stopped with {progress!s}; the same command goes on from there"
             raise report_stopped(stopped) from None
         except BatchFileError as error:
             print_error(*str(error).split("\n"))
@@ -138,7 +138,7 @@ def batch(
                 raise
             report_error(error)
             raise typer.Exit(ExitCode.PARTLY) from error
-    note(f"{_summary(progress)}, in {timedelta(seconds=round(progress.seconds))}")
+    note(f"{progress!s}, in {timedelta(seconds=round(progress.seconds))}")
     if as_json:
         write_json({name: getattr(progress, name) for name in TOTALS})
     _note_error(progress)
@@ -163,12 +163,3 @@ def _note_error(progress: horay_async.BatchProgress) -> None:
             of = f"{count:,} of {progress.failed:,}"
             which = f"the most frequent error ({of})" if count > 1 else "the first error"
         note(f"{which}: {in_options(progress.main_error)}")
-
-
-def _summary(progress: horay_async.BatchProgress) -> str:
-    """The totals as text."""
-    finished = progress.skipped + progress.done + progress.failed
-    failed = progress.skipped_failed + progress.failed
-    of = "" if progress.total is None else f" of {progress.total:,}"
-    earlier = f" ({progress.skipped:,} in earlier runs)" if progress.skipped else ""
-    return f"{finished:,}{of} finished{earlier}, {failed:,} failed"

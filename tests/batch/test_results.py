@@ -106,3 +106,10 @@ def test_clock(monkeypatch: pytest.MonkeyPatch) -> None:
         now[0] += 1
         seen.append(progress.seconds)
     assert seen == [0, 1, 2, 2, 2]
+
+
+def test_progress_in_words() -> None:
+    """The totals, those of earlier runs among them."""
+    assert str(BatchProgress()) == "0 finished, 0 failed"
+    progress = BatchProgress(total=2000, skipped=1000, skipped_failed=2, done=30, failed=4)
+    assert str(progress) == "1,034 of 2,000 finished (1,000 in earlier runs), 6 failed"

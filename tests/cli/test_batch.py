@@ -180,7 +180,7 @@ def test_misspelt_field(
     result = horay("batch", str(requests), str(results))
     assert result.exit_code == ExitCode.DONE
     assert result.stderr.startswith(
-        f"{requests}: 1 of the 2 lines may have a mistake, and are sent as they are: "
+        f"{requests}: 1 of the 2 lines may have a mistake, but will be sent as written: "
         "line 2: body.max_token: did you mean 'max_tokens'?\n"
     )
     assert fault_server.requests[-1].json()["max_token"] == 30
@@ -216,9 +216,11 @@ def test_lines_that_cannot_be_sent(
         "\n".join([line(0), json.dumps(odd), json.dumps(no_model), ""]), encoding="utf-8"
     )
     command = ("batch", str(requests), str(results))
-    fails = f"{requests}: 1 of the 3 lines can't be sent, and fail: line 4: body.model is missing"
+    fails = (
+        f"{requests}: 1 of the 3 lines can't be sent, and will fail: line 4: body.model is missing"
+    )
     odd_told = (
-        f"{requests}: 1 of the 3 lines may have a mistake, and are sent as they are: "
+        f"{requests}: 1 of the 3 lines may have a mistake, but will be sent as written: "
         "line 3: body.top-p: did you mean 'top_p'?"
     )
     correct = "correct the lines of those that can't be sent, then --retry-failed sends them"

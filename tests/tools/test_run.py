@@ -781,7 +781,7 @@ async def test_no_choices(fault_server: FaultServer, connect: Connect) -> None:
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"max_rounds": 0}, "max_rounds must be at least 1, not 0"),
+        ({"max_rounds": 0}, "max_rounds must be a whole number of at least 1, not 0"),
         ({"n": 2}, "run_tools follows one choice"),
         ({"rounds": 3}, "unknown parameter 'rounds'"),
         ({"tools": [len]}, "tools can't be sent as JSON"),

@@ -763,7 +763,18 @@ async def test_tools_that_nobody_awaited(connect: Connect) -> None:
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"max_total_tokens": 0}, "max_total_tokens must be at least 1, not 0"),
+        ({"max_total_tokens": 0}, "max_total_tokens must be a whole number of at least 1, not 0"),
+        (
+            {"max_total_tokens": "3"},
+            "max_total_tokens must be a whole number of at least 1, not '3'",
+        ),
+        ({"max_rounds": True}, "max_rounds must be a whole number of at least 1, not True"),
+        ({"max_round": 3}, "unknown parameter 'max_round': did you mean 'max_rounds'"),
+        (
+            {"max_total_token": 3},
+            "unknown parameter 'max_total_token': did you mean 'max_total_tokens'",
+        ),
+        ({"aprove": None}, "unknown parameter 'aprove': did you mean 'approve'"),
         ({"approve": "yes"}, "approve must be a function, not 'yes'"),
         ({"tools": [weather, Tool(len, name="weather")]}, "two tools are named weather"),
         ({"tools": [[weather]]}, r"tools\[0\] is a value of type list: leave out its brackets"),

@@ -69,17 +69,21 @@ def _kinds(hint: Any) -> Kinds:
 
 
 def check_parameters(
-    params: Mapping[str, Any], declared_by: type, beside: tuple[str, ...] = ()
+    params: Mapping[str, Any],
+    declared_by: type,
+    beside: tuple[str, ...] = (),
+    others: str = "extra_body",
 ) -> None:
     """Raises `TypeError` naming the parameter that is unknown, missing or of a wrong type. `beside` are parameters of the
-    method that aren't declared there.
+    method that aren't declared there; fields that aren't known go into `others`.
 
     Ranges are the server's to judge, since they differ from model to model.
     """
     declared, needed = _declared(declared_by)
     for name, value in params.items():
         if name not in declared:
-            raise TypeError(unknown_parameter(name, {**declared, **dict.fromkeys(beside, ())}))
+            known = {**declared, **dict.fromkeys(beside, ())}
+            raise TypeError(unknown_parameter(name, known, others))
         kinds = declared[name]
         kind: type[Any] = value.__class__
         # The classes that nearly all values have are told at sight: asking an abstract one takes longer.
@@ -139,13 +143,13 @@ def check_parameter_names(
             raise TypeError(unknown_parameter(name, {**declared, **dict.fromkeys(beside, ())}))
 
 
-def unknown_parameter(name: str, declared: Mapping[str, object]) -> str:
-    """What is wrong with a parameter that isn't among those declared."""
+def unknown_parameter(name: str, declared: Mapping[str, object], others: str = "extra_body") -> str:
+    """What is wrong with a parameter that isn't among those declared; `others` as in `check_parameters`."""
     if habit := about_parameter(name, declared):
         return f"unknown parameter {name!r}: {habit}"
     return (
         f"unknown parameter {name!r}: {did_you_mean(name, declared)}Fields that this client doesn't know go into "
-        f"extra_body={{{name!r}: ...}}"
+        f"{others}={{{name!r}: ...}}"
     )
 
 

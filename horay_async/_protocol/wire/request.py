@@ -148,7 +148,8 @@ def fields_of(operation: Operation[Any], params: Mapping[str, Any]) -> dict[str,
     """What a request for `operation` with `params` sends as its fields, without the call's options. Raises `TypeError` for a parameter
     that doesn't fit its declaration.
     """
-    check_parameters(params, operation.params)
+    others = "extra_query" if operation.method == "GET" else "extra_body"
+    check_parameters(params, operation.params, others=others)
     fields = {name: value for name, value in params.items() if name not in OPTIONS}
     for name, value in fields.items():
         if value.__class__ not in SCALARS and name not in LONG_LISTS:
