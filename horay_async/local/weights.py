@@ -48,7 +48,11 @@ def find(
     """
     chosen = os.fspath(model) if model is not None else os.environ.get(ENVIRONMENT, "")
     if chosen:
-        return _own_file(Path(chosen).expanduser())
+        try:
+            path = Path(chosen).expanduser()
+        except RuntimeError as error:  # of a user who isn't there
+            raise LocalServerError(f"{chosen}: there is no such user's home directory") from error
+        return _own_file(path)
     folder = cache_folder()
     target = folder / FILE_NAME
     if not is_intact(target):

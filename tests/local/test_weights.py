@@ -88,6 +88,7 @@ def test_bad_own_file(tmp_path: Path) -> None:
     for path, words in (
         (text, r"model\.txt is not a GGUF file\.$"),
         (tmp_path, r"^The model file .* can't be read: .*\.$"),
+        ("~nobody-at-all/m.gguf", "no such user's home directory$"),
         (tmp_path / "none.gguf", r"^The model file .*none\.gguf can't be read: No such file.*\.$"),
     ):
         with pytest.raises(LocalServerError, match=words):
