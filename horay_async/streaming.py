@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 from horay_async._protocol.wire.decode import (
     ErrorInBody,
     InvalidBody,
+    decode_beside_error,
     decode_nearly,
     decoder,
     is_error_envelope,
@@ -420,6 +421,8 @@ class AsyncStream(Readable[ChunkT]):
             response.close()
             if reader.body and isinstance(failure, APIError) and failure.partial is None:
                 failure.partial = await self._unstreamed(reader.body)
+                if failure.partial is not None:
+                    failure.execution = "executed"
             raise failure
         if not response.finished:
             await response.drain()
@@ -457,11 +460,14 @@ async def require_event_stream(
     try:
         body, _ = await response.read(MAX_BODY_BYTES)
     except APIError as error:
-        broken, body = error, response.cut_off
+        broken, body = error, response.take_cut_off()
     failure = await decoded(body, lambda: _no_stream(response, body, whole))
     if broken is not None and isinstance(failure, APIResponseError) and failure.partial is None:
-        raise broken
-    raise failure
+        failure = broken
+    try:
+        raise failure
+    finally:
+        del failure, broken  # it knows this frame
 
 
 def _no_stream(response: RawResponse, body: bytes, whole: type[Response] | None) -> APIError:
@@ -495,12 +501,13 @@ def _unstreamed(body: bytes, whole: type[Response] | None, meta: ResponseMeta) -
     """What a server that doesn't stream has sent, where that is an instance of `whole`."""
     if whole is None:
         return None
+    into = decoder(whole)
     try:
-        made: Response | None = decoder(whole).decode(body)
+        made: Response | None = into.decode(body)
     except ErrorInBody as error:
-        made = error.response
+        made = error.response or decode_beside_error(into, body)
     except InvalidBody as error:
-        made = error.response or decode_nearly(decoder(whole), body)
+        made = error.response or decode_nearly(into, body)
     if made is not None:
         made.meta = meta
     return made

@@ -23,11 +23,14 @@ def in_thread(
     """What `function` returns, or None, and what it raised, or None; `name` is the thread's."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[tuple[Any, BaseException | None]] = loop.create_future()
+    # Once it has the error, whose traceback knows `run`, that is to know it no more.
+    waiting = [future]
     context = contextvars.copy_context()
 
     def deliver(result: Any, error: BaseException | None) -> None:
-        if not future.done():
-            future.set_result((result, error))
+        waits = waiting.pop()
+        if not waits.done():
+            waits.set_result((result, error))
 
     def run() -> None:
         result, failure = None, None
@@ -37,6 +40,7 @@ def in_thread(
             failure = error
         with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
             loop.call_soon_threadsafe(deliver, result, failure)
+        del result, failure  # whose traceback knows this frame
 
     threading.Thread(target=run, name=name, daemon=True).start()
     return future

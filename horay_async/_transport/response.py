@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import re
 from collections.abc import Callable
 from contextlib import suppress
 from functools import lru_cache
@@ -16,6 +15,7 @@ from horay_async._protocol.wire.clean import Cleaner
 from horay_async._protocol.wire.errors import ErrorContext
 from horay_async._protocol.wire.size_limits import DRAIN_BYTES, DRAIN_SECONDS, MAX_PIECE_BYTES
 from horay_async._protocol.wire.sse import begins_events
+from horay_async._protocol.wire.unasked_events import UnaskedEvents
 from horay_async._transport.aiohttp_internals import (
     HTTPResponse,
     available,
@@ -42,10 +42,6 @@ from horay_async.models.meta import ResponseMeta
 CONTENT_LENGTH = istr("Content-Length")
 CONTENT_TYPE = istr("Content-Type")
 TRANSFER_ENCODING = istr("Transfer-Encoding")
-
-
-LAST_EVENT = re.compile(rb"[\r\n]data: ?\[DONE]")
-"""How the event begins that ends a stream."""
 
 
 BEGINNING = 64
@@ -95,8 +91,7 @@ class RawResponse(TimedReader):
         self._clean = clean
         self._pool = pool
         self._reservation = reservation
-        self.cut_off: bytes = b""
-        """What had come when `read` raised: of a body that is cut, it may be all that matters."""
+        self._cut_off = b""  # what had come when `read` raised
         # What the connection was lost by, where its loss closed it.
         self._lost: BaseException | None = None
         connection = pending.connection
@@ -137,16 +132,21 @@ class RawResponse(TimedReader):
         return body[: limit + 1], len(body) > limit
 
     async def read(self, limit: int) -> tuple[bytes, bool]:
-        """The whole body, and whether it is over `limit` bytes: then only its beginning. Where it raises, `cut_off` is what had come."""
+        """The whole body, and whether it is over `limit` bytes: then only its beginning. Where it raises, `take_cut_off` gives what had come."""
         if (ready := self.read_nowait(limit)) is not None:
             return ready
         pieces: list[bytes] = []
         try:
             over = await self._read_pieces(pieces, limit)
         except APIError:
-            self.cut_off = b"".join(pieces)
+            self._cut_off = b"".join(pieces)
             raise
         return pieces[0] if len(pieces) == 1 else b"".join(pieces), over
+
+    def take_cut_off(self) -> bytes:
+        """What had come when `read` raised: of a body that is cut, it may be all that matters. It isn't kept here."""
+        cut_off, self._cut_off = self._cut_off, b""
+        return cut_off
 
     async def _read_pieces(self, pieces: list[bytes], limit: int) -> bool:
         """Adds all of the body to `pieces`; returns whether it is over `limit` bytes."""
@@ -155,7 +155,10 @@ class RawResponse(TimedReader):
         # Some servers send blank lines for as long as they work on the response, which so far hasn't begun.
         begins_by = began + (self._request.timeouts.first_byte or math.inf)
         blank = True
-        size, start, tail = 0, b"", b"\n"
+        events: UnaskedEvents | None = (
+            None  # of a stream that nobody asked for: its comments are no progress
+        )
+        size, start = 0, b""
         while piece := await self.next_piece():
             pieces.append(piece)
             size += len(piece)
@@ -165,20 +168,18 @@ class RawResponse(TimedReader):
             if not self.buffered and content.at_eof():
                 self._finish()
                 break
-            # A stream that nobody asked for, and not JSON by its name: its comments are no progress, and it may never be closed.
             if len(start) < BEGINNING:
                 start += piece[:BEGINNING]
-            by_name = self.content_type == EVENT_STREAM and not _begins_json(start)
-            is_stream = by_name or begins_events(start) is True
-            if is_stream:
-                tail = tail[-len("\ndata: [DONE]") :] + piece
-                if LAST_EVENT.search(tail):
-                    self.close()
-                    break
+                by_name = self.content_type == EVENT_STREAM and not _begins_json(start)
+                if events is None and (by_name or begins_events(start) is True):
+                    events, piece = UnaskedEvents(), b"".join(pieces)
+            progress = not piece.isspace() if events is None else events.feed(piece)
+            if events is not None and events.done:
+                self.close()
+                break
             now = self.loop.time()
-            is_comment = is_stream and piece.lstrip().startswith(b":")
             blank = blank and piece.isspace()
-            if not (piece.isspace() or is_comment) or (blank and now < begins_by):
+            if progress or (blank and now < begins_by):
                 self.waiting_since = now
         return False
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from horay_async._protocol.wire.decode import (
     BodyDecoder,
@@ -21,7 +21,7 @@ from horay_async._protocol.wire.sse import begins_events
 from horay_async._signatures import with_signatures
 from horay_async._suggestions import no_attribute
 from horay_async._transport.in_thread import decoded
-from horay_async.errors import APIError
+from horay_async.errors import APIError, DriftWarning
 from horay_async.models._base import Response
 
 if TYPE_CHECKING:
@@ -139,10 +139,11 @@ def fetch(
 
 
 def is_json_body(media: str, body: bytes) -> bool:
-    """Whether a body is to be read as JSON: also an object that a gateway calls something else, such as HTML."""
+    """Whether a body is to be read as JSON: also an object or a list that a gateway calls something else, such as HTML."""
     if media in ACCEPTED_TYPES or media.endswith("+json"):
         return True
-    return not media.startswith(MEDIA_OF_FILES) and body.removeprefix(BOM).lstrip().startswith(b"{")
+    begins_json = body.removeprefix(BOM).lstrip().startswith((b"{", b"["))
+    return begins_json and not media.startswith(MEDIA_OF_FILES)
 
 
 def has_no_content(method: str, meta: ResponseMeta) -> bool:
@@ -158,6 +159,23 @@ async def decode_response(
     without_content: Callable[[], ResponseT] | None = None,
 ) -> ResponseT:
     """What `response` holds."""
+    made, failure = await _outcome(call, into, response, without_content)
+    if failure is None:
+        return cast("ResponseT", made)
+    # Out here, where no body is, which the error's traceback would keep; and it knows this frame.
+    try:
+        raise failure
+    finally:
+        del failure
+
+
+async def _outcome(
+    call: Call,
+    into: BodyDecoder[ResponseT],
+    response: RawResponse,
+    without_content: Callable[[], ResponseT] | None,
+) -> tuple[ResponseT | None, APIError | DriftWarning | None]:
+    """What `response` holds; or what is raised in its place."""
     if not call.request.is_safe:
         response.execution = "executed"
     limit, most = call.request.max_body_bytes, call.request.max_objects
@@ -165,12 +183,12 @@ async def decode_response(
     try:
         body, over = response.read_nowait(limit) or await response.read(limit)
     except APIError as error:
-        broken, body, over = error, response.cut_off, False
+        broken, body, over = error, response.take_cut_off(), False
     meta, media = response.meta, response.content_type
     problem = ""
     made: ResponseT | None = None
     failure: APIError | None = None
-    partial: Response | None = None
+    found: Response | None = None  # beside what is wrong
     if not body and without_content is not None and has_no_content(call.request.method, meta):
         made = without_content()
     elif over:
@@ -186,35 +204,37 @@ async def decode_response(
             failure = await decoded(
                 body, lambda: reported_failure(into, body, beside, most, context=response.context)
             )
-            partial = failure.partial
+            found = failure.partial
         except InvalidBody as error:
-            problem, partial = str(error), error.response
-            if partial is None and broken is None:  # one of embeddings without a vector is false
-                partial = await decoded(body, lambda: decode_nearly(into, body, most))
+            problem, found = str(error), error.response
+            if found is None and broken is None:  # one of embeddings without a vector is false
+                found = await decoded(body, lambda: decode_nearly(into, body, most))
     if broken is not None:
         # What has come of a body that is cut isn't taken for a response, even where its JSON is whole.
-        failure, partial, made = failure or broken, partial or made, None
+        failure, found, made = failure or broken, found or made, None
     if made is not None:
         made.meta = meta
         call.succeed(meta, lambda: made)
-        if found := getattr(made, "_drift", None):
-            drift_error = call.drift.note(found, made, context=response.context)
+        if drifts := getattr(made, "_drift", None):
+            drift_error = call.drift.note(drifts, made, context=response.context)
             if drift_error is not None:
-                raise drift_error
-        return made
+                return None, drift_error
+        return made, None
     if failure is None:
         coding = meta.headers.get("Content-Encoding", "identity")
         if not over and coding.lower() not in DECODED:
             problem = f"has a Content-Encoding that isn't decoded here, {coding!r}"
         is_text = not over and not media.startswith(MEDIA_OF_FILES)
-        whole_body = is_text and not hasattr(partial, "_raw")
+        whole_body = is_text and not hasattr(found, "_raw")
         failure = bad_response(problem, body, context=response.context, whole_body=whole_body)
-    if partial is not None:
-        partial.meta = meta
-        failure.partial = partial
+    if found is not None:
+        found.meta = meta
+        failure.partial = found
     if begins_events(body) and not over:  # which would take seconds to read
         from horay_async.resources._streams import unasked_stream  # noqa: PLC0415 - seldom needed
 
-        found = failure
-        failure = await decoded(body, lambda: unasked_stream(call, response, body, found))
-    raise failure
+        failure = await decoded(body, partial(unasked_stream, call, response, body, failure))
+    try:
+        return None, failure
+    finally:
+        del failure, broken  # what broke off knows this frame

@@ -14,6 +14,7 @@ import pytest
 from horay_async import (
     AsyncEventStream,
     AsyncHoray,
+    AsyncStream,
     BatchRequest,
     MessageDict,
     ParsedCompletion,
@@ -373,8 +374,12 @@ async def test_messages_that_are_stored(fault_server: FaultServer, connect: Conn
 
 
 @pytest.mark.parametrize("form", ["envelope", "beside", "list", "named error"])
-async def test_response_in_an_error(form: str, fault_server: FaultServer, connect: Connect) -> None:
-    """It is paid: the error has it, and it isn't asked for again."""
+@pytest.mark.parametrize("media", ["application/json", "text/event-stream"])
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_response_in_an_error(
+    form: str, media: str, streamed: bool, fault_server: FaultServer, connect: Connect
+) -> None:
+    """It is paid: the error has it, and it isn't asked for again, though a stream was asked for."""
     whole = json.loads(chat("paid").data.partition(b"\r\n\r\n")[2])
     error = {"code": 503, "message": "busy"}
     sent: Any = {
@@ -383,10 +388,18 @@ async def test_response_in_an_error(form: str, fault_server: FaultServer, connec
         "list": [{**whole, "error": error}],
         "named error": {**whole, **error, "object": "error"},
     }[form]
-    fault_server.add(json_response(sent))
+    fault_server.add(respond(json.dumps(sent), content_type=media))
     async with connect(retries=2) as client:
+
+        async def ask() -> None:
+            asked: Any = client.chat.completions.create(
+                model="m", messages=QUESTION, stream=streamed
+            )
+            if isinstance(found := await asked, AsyncStream):
+                await anext(cast("AsyncStream[Any]", found))
+
         with pytest.raises(ServiceOverloadedError, match="busy") as caught:
-            await client.chat.completions.create(model="m", messages=QUESTION)
+            await ask()
     assert caught.value.execution == "executed"
     assert caught.value.partial.choices[0].message.content == "paid"
     assert len(fault_server.requests) == 1

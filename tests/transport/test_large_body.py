@@ -3,32 +3,36 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
+import weakref
 from typing import Any
 
 import pytest
 
-from horay_async import APIResponseError, AsyncHoray
+from horay_async import APIError, APIResponseError, AsyncHoray
 from horay_async._protocol.wire.decode import Decoder
 from horay_async._protocol.wire.size_limits import LARGE_BODY
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("internals")]
 
 
-async def ask(body: bytes) -> Any:
-    """A call that is answered with `body`."""
+async def ask(body: bytes, *, missing: int = 0, **options: Any) -> Any:
+    """A call that is answered with `body`, of which so many bytes are `missing`."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
         length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
         await reader.readexactly(length)
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+        writer.write(
+            b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body) + missing, body)
+        )
         await writer.drain()
         writer.close()
 
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
-        async with AsyncHoray("key-for-the-test", base_url=url, max_retries=0) as client:
+        async with AsyncHoray("key-for-the-test", base_url=url, max_retries=0, **options) as client:
             return await client.completions.create(model="m", prompt="p")
 
 
@@ -64,3 +68,34 @@ async def test_error() -> None:
     with pytest.raises(APIResponseError, match="isn't valid JSON") as caught:
         await ask(b"{" + b" " * LARGE_BODY)
     assert caught.value.execution == "executed"
+
+
+@pytest.mark.parametrize("kind", ["broken", "error", "cut", "no JSON", "drift"])
+async def test_failure_keeps_no_body(kind: str) -> None:
+    """No cycle of references holds what a call has failed with, once the caller has dropped it."""
+    padding = "x" * LARGE_BODY
+    body = {
+        "broken": b'{"choices": ["%b"' % padding.encode(),
+        "error": b'{"error": {"message": "%b"}}' % padding.encode(),
+        "cut": completion(padding),
+        "no JSON": padding.encode(),
+        "drift": b'{"odd": "%b", "choices": [{"text": "a"}]}' % padding.encode(),
+    }[kind]
+    kept: list[weakref.ref[BaseException]] = []
+
+    async def fail() -> None:
+        try:
+            await ask(body, missing=kind == "cut", strict="raise" if kind == "drift" else None)
+        except APIError as error:
+            kept.append(weakref.ref(error))
+
+    gc.collect()
+    gc.disable()
+    try:
+        await fail()
+        for thread in threading.enumerate():
+            if thread.name == "horay-decode":
+                thread.join(20)
+        assert [each() for each in kept] == [None]
+    finally:
+        gc.enable()

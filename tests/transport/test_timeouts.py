@@ -237,6 +237,29 @@ async def test_idle_in_a_body(fault_server: FaultServer, connect: Connect, rest:
     assert (clock, failure.execution) == ("idle", "executed")
 
 
+SIGNS_OF_LIFE = {
+    "comment": b": ping\n\n",
+    "comment in pieces": b"ng\n\n: pi",
+    "ping": b"event: ping\ndata: {}\n\n",
+    "empty data": b"data:\n\n",
+    "id": b"id: 5\n\n",
+    "retry": b"retry: 1\n\n",
+    "empty chunk": b'data: {"choices": []}\n\n',
+}
+
+
+@pytest.mark.parametrize("sign", SIGNS_OF_LIFE)
+async def test_idle_in_a_stream_that_nobody_asked_for(
+    fault_server: FaultServer, connect: Connect, sign: str
+) -> None:
+    """Nothing that just keeps a connection alive is content, there as elsewhere."""
+    steps: list[Any] = [b": hi\n\n", Repeat(SIGNS_OF_LIFE[sign], gap=0.01)]
+    fault_server.add(respond(steps, content_type="text/event-stream", framing="chunked"))
+    async with connect(retries=0, timeout=Timeouts(idle=SOON, first_byte=SOON)) as client:
+        clock, failure = await trips(client.completions.create(model="m", prompt="p"))
+    assert (clock, failure.execution) == ("idle", "executed")
+
+
 @pytest.mark.parametrize("first_byte", [60, None])
 async def test_blanks_before_a_response(
     fault_server: FaultServer, connect: Connect, first_byte: float | None

@@ -483,7 +483,9 @@ def decode_nearly(into: BodyDecoder[R], body: bytes, most: int = MAX_OBJECTS) ->
     return made
 
 
-def decode_beside_error(into: BodyDecoder[R], body: bytes, most: int) -> Response | None:
+def decode_beside_error(
+    into: BodyDecoder[R], body: bytes, most: int = MAX_OBJECTS
+) -> Response | None:
     """What was generated beside the error in a body, as a response made by hand; None where nothing was."""
     made: Response | None
     try:
