@@ -332,11 +332,13 @@ def test_each_option_of_a_class(cls: str, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", BATCH_OPTIONS)
-def test_each_option_of_a_batch(name: str) -> None:
+@pytest.mark.anyio
+async def test_each_option_of_a_batch(name: str) -> None:
     """It says where that is set."""
     given: Any = {name: 3}
+    batch = AsyncHoray("key").batch
     with pytest.raises(TypeError, match=re.escape(BATCH_OPTIONS[name])):
-        AsyncHoray("key").batch.run([], **given)
+        await batch.run_file("a", "b", **given) if name == "ordered" else batch.run([], **given)
 
 
 async def call() -> None:
