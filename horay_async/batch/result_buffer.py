@@ -60,4 +60,8 @@ class ResultBuffer:
         """Whether request number `index` has to wait, where `limit` requests may be under way."""
         if self.ordered and index - self._due > max(MIN_READY, WINDOW * limit):
             return True
+        return self.ready_for(limit)
+
+    def ready_for(self, limit: int) -> bool:
+        """Whether the consumer has enough to take, where `limit` requests may be under way."""
         return len(self._ready) >= max(MIN_READY, limit)

@@ -75,8 +75,8 @@ class BatchRunner:
         """Wakes the consumers: there are results, or the run is over."""
         self._over = False
         """Whether no more results will come. Set when the dispatcher ends or `stop` is called, once."""
-        self._read_ahead = self._bytes_ahead = 0
-        """Requests that were read by `_probe`, and the bytes of their bodies."""
+        self._probes = self._read_ahead = 0
+        """Requests that `_probe` has given, and that it has read, since it began."""
         self._source_waits = False
         """Whether the source had nothing to give for a while when it was read ahead: it may wait for results."""
         self._failure: BaseException | None = None
@@ -190,7 +190,7 @@ class BatchRunner:
             sender.requeue_passed()
             if sender.set_aside.stops_sending:
                 return ENDED if self._sending or self._source_waits else self._probe()
-        self._read_ahead = self._bytes_ahead = 0
+        self._probes = self._read_ahead = 0
         # 2. Nothing, where enough are under way, some of which wait to be retried.
         if len(self._sending) >= MAX_UNFINISHED * limit:
             return PENDING
@@ -198,13 +198,9 @@ class BatchRunner:
         if sender.put_off:
             return sender.put_off.popleft()
         # 4. A new one, unless too many results weren't taken. A source that has failed has no more.
-        if self._source.error is None and self._results_are_full():
+        if self._source.error is None and self._buffer.full(self._index, limit):
             return PENDING
         return self._poll()
-
-    def _results_are_full(self) -> bool:
-        """Whether too many results weren't taken for another request to be sent."""
-        return self._buffer.full(self._index, self._sender.concurrency.limit)
 
     def _poll(self) -> Any:
         """The source's next item, `PENDING` or `ENDED`."""
@@ -223,22 +219,34 @@ class BatchRunner:
         refused, put_off = self._sender.set_aside.models_out_of_balance, self._sender.put_off
         if not refused:
             return ENDED
+        of_any = self._probes < MAX_PROBES
         for work in put_off:
-            if work.model not in refused:
+            if of_any or work.model not in refused:
                 put_off.remove(work)
+                self._probes += 1
                 return work
-        while self._read_ahead < MAX_READ_AHEAD and self._bytes_ahead < MAX_BYTES_AHEAD:
-            if self._results_are_full():
+        while self._may_read_ahead(of_any=of_any):
+            if self._buffer.ready_for(self._sender.concurrency.limit):
                 return PENDING
             work = self._poll()
             self._read_ahead += work is not PENDING
             if not isinstance(work, WorkItem):
                 return work
-            self._bytes_ahead += work.size.length
-            if self._read_ahead <= MAX_PROBES or work.model not in refused:
+            if of_any or work.model not in refused:
+                self._probes += 1
                 return work
             put_off.append(work)
         return ENDED
+
+    def _may_read_ahead(self, *, of_any: bool) -> bool:
+        """Whether `_probe` may read on, for all that it has read and that is kept; of requests of any model, which are few, their size
+        doesn't matter.
+        """
+        put_off, set_aside = self._sender.put_off, self._sender.set_aside.unfinished
+        if max(self._read_ahead, len(put_off)) >= MAX_READ_AHEAD:
+            return False
+        kept = (*put_off, *(one.work for one in set_aside))
+        return of_any or sum(work.size.length for work in kept) < MAX_BYTES_AHEAD
 
     async def _wait_to_go_on(self) -> None:
         """Waits until results are taken, a request ends, or the source has more. Where nothing is under way, all of that may wait

@@ -94,7 +94,8 @@ class RequestSender:
 
     def requeue_passed(self) -> None:
         """Has those that were set aside sent again whose error another request got past."""
-        self.put_off.extend(self.set_aside.pop_passed(reached=self._batch_limiter.reached))
+        passed = self.set_aside.pop_passed(reached=self._batch_limiter.reached)
+        self.put_off.extendleft(reversed(passed))  # who has waited longest comes first
 
     async def admit(self, work: WorkItem) -> BatchAttemptLimiter | None:
         """Waits until `work` may be sent, and returns what admits its attempts; they go to `release` at last. None where the

@@ -107,14 +107,17 @@ class SetAside:
 
     @property
     def models_out_of_balance(self) -> set[bytes]:
-        """The models that are refused for the balance, where that is what all here met; empty where it isn't."""
-        if all(isinstance(one.error, InsufficientBalanceError) for one in self.unfinished):
+        """The models that are refused, where some here are for the balance, and the others for the key; empty where it isn't so."""
+        errors = [one.error for one in self.unfinished]
+        exhausted = any(isinstance(error, InsufficientBalanceError) for error in errors)
+        if exhausted and all(map(is_refused_key, errors)):
             return self._refused_alone.union(one.work.model for one in self.unfinished)
         return set()
 
     def error_of_all(self) -> HorayError:
         """The latest error, for a run of which no request got past it."""
-        error, count = self.unfinished[-1].error, len(self.unfinished)
+        error = self.unfinished[-1].error
+        count = sum(type(one.error) is type(error) for one in self.unfinished)
         if isinstance(error, InsufficientBalanceError):
             what = f"the balance didn't suffice for {count} request{'s' * (count > 1)}, and none sent later succeeded"
         elif is_refused_key(error):

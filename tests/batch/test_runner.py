@@ -911,12 +911,75 @@ async def test_search_for_another_model_has_an_end(
     """However many models there are, so much is read for it and no more, and refused."""
     size = len(json.dumps({"model": "m10", "prompt": "p"}, separators=(",", ":")))
     monkeypatch.setattr(runner, "MAX_PROBES", 0)
-    monkeypatch.setattr(runner, most, 20 if most == "MAX_READ_AHEAD" else 20 * size)
+    monkeypatch.setattr(runner, most, 20 if most == "MAX_READ_AHEAD" else 23 * size)
     stub.reply = lambda _: web.json_response({"message": "no"}, status=402)
     items = [line(f"id-{n}", body={"model": f"m{n + 10}", "prompt": "p"}) for n in range(80)]
     _, error = await results_until_failure(batch.run(items, concurrency=1))
     assert isinstance(error, InsufficientBalanceError)
     assert 23 <= len(stub.requests) <= 25
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+async def test_other_model_far_behind_in_order(
+    batch: AsyncBatch, stub: Stub, concurrency: int
+) -> None:
+    """It is found, however many results wait for the first one."""
+
+    def reply(body: Json) -> web.Response:
+        dear = body["model"] == "a"
+        return web.json_response({"message": "no"}, status=402) if dear else completion(body)
+
+    stub.reply = reply
+    items = [
+        line(f"id-{n}", body={"model": "a" if n < 300 else "b", "prompt": "p"}) for n in range(320)
+    ]
+    results = await results_of(batch.run(items, concurrency=concurrency, ordered=True))
+    assert [result.index for result in results] == list(range(320))
+    assert [result.error is None for result in results] == [n >= 300 for n in range(320)]
+
+
+async def test_refused_keys_among_the_refused(batch: AsyncBatch, stub: Stub) -> None:
+    """The search goes on: with some servers a model has a key of its own."""
+    statuses = {"a": 402, "z": 401}
+
+    def reply(body: Json) -> web.Response:
+        status = statuses.get(body["model"])
+        return web.json_response({"message": "no"}, status=status) if status else completion(body)
+
+    stub.reply = reply
+    items = [
+        line(f"id-{n}", body={"model": model, "prompt": "p"}) for n, model in enumerate("zaaazbb")
+    ]
+    results = await results_of(batch.run(items, concurrency=1))
+    assert sorted(result.index for result in results if result.error is None) == [5, 6]
+
+
+async def test_what_is_read_ahead_stays_bounded(
+    batch: AsyncBatch, stub: Stub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However often another model succeeds meanwhile; and those that were refused come first then."""
+    monkeypatch.setattr(runner, "MAX_READ_AHEAD", 50)
+    monkeypatch.setattr(runner, "MAX_PROBES", 2)
+    asked = itertools.count()
+
+    def reply(body: Json) -> web.Response:
+        exhausted = body["model"] == "a" and next(asked) > 5
+        return web.json_response({"message": "no"}, status=402) if exhausted else completion(body)
+
+    stub.reply = reply
+    given = itertools.count()
+
+    def source() -> Iterator[Json]:
+        for number in given:
+            yield line(
+                f"id-{number}", body={"model": "b" if number % 5 == 4 else "a", "prompt": "p"}
+            )
+
+    run = batch.run(source(), concurrency=1)
+    seen = [(await anext(run)).index for _ in range(60)]
+    assert next(given) - len(seen) < 100
+    assert max(seen) < 100  # those that were refused come first once another has succeeded
+    await run.close()
 
 
 async def test_search_waits_for_who_takes_results(batch: AsyncBatch, stub: Stub) -> None:

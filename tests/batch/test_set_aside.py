@@ -108,7 +108,9 @@ def test_model_that_is_refused_alone(model: str) -> None:
     set_aside.note_success(work(), NOW + 1)
     assert set_aside.models_out_of_balance == {b'"third"'}
     assert set_aside.takes(work(), exhausted(), NOW + 3, reached=True)
-    assert filled(exhausted(), refused()).models_out_of_balance == set()
+    assert filled(exhausted(), refused()).models_out_of_balance == {b'"m"'}
+    assert filled(refused()).models_out_of_balance == set()
+    assert filled(exhausted(), away()).models_out_of_balance == set()
 
 
 def test_model_that_has_succeeded_isnt_refused_alone() -> None:
