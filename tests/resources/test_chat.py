@@ -373,7 +373,7 @@ async def test_messages_that_are_stored(fault_server: FaultServer, connect: Conn
             messages_to_dicts(wrong)
 
 
-@pytest.mark.parametrize("form", ["envelope", "beside", "list", "named error"])
+@pytest.mark.parametrize("form", ["envelope", "beside", "list", "named error", "within", "around"])
 @pytest.mark.parametrize("media", ["application/json", "text/event-stream"])
 @pytest.mark.parametrize("streamed", [False, True])
 async def test_response_in_an_error(
@@ -387,6 +387,8 @@ async def test_response_in_an_error(
         "beside": {"error": error, "data": whole},
         "list": [{**whole, "error": error}],
         "named error": {**whole, **error, "object": "error"},
+        "within": {"code": 20000, "message": "Ok", "data": {**error, "data": whole}},
+        "around": [{**error, "data": [{"code": 0, "data": whole}]}],
     }[form]
     fault_server.add(respond(json.dumps(sent), content_type=media))
     async with connect(retries=2) as client:

@@ -52,6 +52,9 @@ R_co = TypeVar("R_co", bound=Response, covariant=True)
 MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What decoding raises for bytes that aren't JSON, or that are nested too deep."""
 
+HOLDS_ITEMS = frozenset({"choices", "data", "images"})
+"""Fields of responses that hold a list."""
+
 ABOUT_ITSELF = frozenset({"id", "object", "created", "model"})
 """Fields that say nothing of what was generated. An object in which no others have a value may be a job's, of a server that takes the request
 and responds later."""
@@ -306,14 +309,16 @@ class Decoder(Generic[R]):
         return self._drift_in(decoded, "$")
 
     def _drift_in(self, inner: Any, path: str) -> list[Difference]:
-        if is_array(inner):
+        if is_array(inner) and self._wire.list_field:
             return list_differences(inner, self._into, path)
         return differences(inner, self._into, path)
 
     def _only_response(self, inner: Any) -> Any:
         """The response in a list of one, as gateways have it that collect what comes; anything else as it is."""
-        if is_array(inner) and len(inner) == 1 and is_object(inner[0]):
-            return inner[0] if is_array(inner[0].get(self._wire.list_field)) else inner
+        if is_array(inner) and len(inner) == 1 and is_object(only := inner[0]):
+            lists = {self._wire.list_field, "data"}  # the latter as openai has it for images
+            if not self._wire.list_field or any(is_array(only.get(name)) for name in lists):
+                return only
         return inner
 
     def _is_bare_list(self, inner: Any) -> bool:
@@ -502,13 +507,21 @@ def without_errors(data: bytes) -> bytes:
     """A JSON object, or a list of one, without the errors in it, its envelope's, its own and those of its choices: what was generated
     beside them. Raises `InvalidBody`.
     """
-    decoded = parsed(nearly_json(whole_characters(data)))
-    fields = fields_of(decoded[0] if is_array(decoded) and len(decoded) == 1 else decoded)
-    if "choices" not in fields and is_object(inner := fields.get("data")):
-        fields = inner
-    fields.pop("error", None)
-    if fields.get("object") == "error":
-        del fields["object"]
+    held = parsed(nearly_json(whole_characters(data)))
+    while True:
+        held = held[0] if is_array(held) and len(held) == 1 else held
+        fields = fields_of(held)
+        fields.pop("error", None)
+        if fields.get("object") == "error":
+            del fields["object"]
+        inner = fields.get("data")
+        only = inner[0] if is_array(inner) and len(inner) == 1 else inner
+        # The only item of a response's own list holds no response.
+        if "choices" in fields or not (only is inner or fields_of(only).keys() & HOLDS_ITEMS):
+            break
+        if not is_object(only):
+            break
+        held = only
     choices = fields.get("choices")
     for choice in filter(is_object, choices if is_array(choices) else ()):
         choice.pop("error", None)

@@ -11,7 +11,7 @@ import msgspec
 from horay_async._json import is_array, is_object
 from horay_async._protocol.wire.characters import whole_characters
 from horay_async._protocol.wire.clean import Cleaner, printable
-from horay_async._protocol.wire.envelope import error_in, reporting
+from horay_async._protocol.wire.envelope import error_in, is_envelope, is_of_success, reporting
 from horay_async._protocol.wire.size_limits import BOM
 from horay_async._record import Record
 
@@ -88,6 +88,8 @@ def read(body: bytes, clean: Cleaner) -> ErrorBody:
             message=None if decoded is None else clean.mask(text)[:SHOWN], body=cleaned
         )
     fields = inner if is_object(inner) else decoded
+    if isinstance(inner, str) and is_envelope(fields) and is_of_success(fields):
+        fields = {"message": inner}  # what the envelope says is of something else
     message = fields.get("message") or (inner if isinstance(inner, str) else decoded.get("message"))
     if not message and (complaints := fields.get("detail") or fields.get("errors")):
         message = _from_complaints(complaints)

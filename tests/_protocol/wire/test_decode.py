@@ -156,6 +156,8 @@ def test_money_as_a_number(sent: str, read: Decimal | None) -> None:
 def test_user_without_its_envelope() -> None:
     """A user that comes bare is read as well."""
     assert Decoder(UserInfo).decode(encoded(USER["data"])).name == "Ada"
+    assert Decoder(UserInfo).decode(encoded([USER["data"]])).name == "Ada"
+    assert Decoder(UserInfo).decode(encoded({**USER, "data": [USER["data"]]})).name == "Ada"
 
 
 @pytest.mark.parametrize(
@@ -180,7 +182,7 @@ def test_user_without_its_envelope() -> None:
     ids=str,
 )
 @pytest.mark.parametrize(
-    "within", ["nothing", "list", "envelope", "list and envelope", "envelopes"]
+    "within", ["nothing", "list", "envelope", "list and envelope", "envelope and list", "envelopes"]
 )
 def test_failures_are_told(into: type[Response], body: Any, within: str) -> None:
     """A failure is never taken for a response, whatever class was expected, and whatever it is in."""
@@ -190,6 +192,7 @@ def test_failures_are_told(into: type[Response], body: Any, within: str) -> None
         "list": body if isinstance(body, list) else [body],
         "envelope": {**envelope, "data": body},
         "list and envelope": [{**envelope, "data": body}],
+        "envelope and list": {**envelope, "data": body if isinstance(body, list) else [body]},
         "envelopes": {**envelope, "data": {"code": 0, "data": body}},
     }
     sent = forms[within]

@@ -50,6 +50,7 @@ KEY = 'sk-ab/c"d\\e+F='
         ({"x_groq": {"error": "No."}}, "No."),
         ({"choices": None, "base_resp": {"status_code": 1008, "status_msg": "No."}}, "No."),
         ([{"object": "error", "message": "No."}], "No."),
+        ({"code": 20000, "message": "Ok", "status": True, "data": {}, "error": "No."}, "No."),
         ([{"code": 503, "message": "No.", "data": None}], "No."),
         ({"code": 20000, "message": "Ok", "data": {"error": {"message": "No."}}}, "No."),
         ({"code": 20000, "message": "Ok", "data": {"code": 503, "message": "No."}}, "No."),
