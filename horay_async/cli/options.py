@@ -162,7 +162,7 @@ class Output:
             "--stream/--no-stream",
             show_default=False,
             help="Show the text as it comes, or with --json its chunks, one a line. The default "
-            "on a terminal without --json.",
+            "on a terminal and with -o, without --json.",
         ),
     ] = None
     as_json: AsJson = False

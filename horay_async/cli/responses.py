@@ -86,8 +86,8 @@ def print_response(
     operation: Any, params: dict[str, Any], output: Output, *, markdown: bool = False
 ) -> None:
     """Sends and prints. `operation` is `client.completions` or `client.chat.completions`; `markdown` lays
-    the text out where it goes to a terminal. Text is streamed onto a terminal by default, as long as there
-    is one choice.
+    the text out where it goes to a terminal. Text is streamed onto a terminal and into a file by default, as long as
+    there is one choice.
 
     Raises `CommandError` for a response without a choice, and once it is written, `typer.Exit` for one that was cut or
     is empty. What else is raised may have a response that hasn't been written: that is paid for, and is written, too.
@@ -96,7 +96,9 @@ def print_response(
         sent, streamed = params | params.get("extra_body", {}), output.streamed
         several = sent.get("n") not in (None, 1)
         if streamed is None:
-            streamed = sys.stdout.isatty() and not output.as_json and not several
+            # Into a file, too: what has come when it is stopped is written.
+            seen = output.file is not None or sys.stdout.isatty()
+            streamed = seen and not output.as_json and not several
         if streamed and output.as_json:
             with operation.stream(**params) as events:
                 for chunk in events.chunks:

@@ -178,15 +178,16 @@ def test_response_of_an_error_that_holds_nothing(
     assert told.stdout == ""
 
 
+@pytest.mark.parametrize("options", [["--stream"], []], ids=["asked for", "by default"])
 def test_cut_stream_leaves_the_file(
-    horay: Horay, fault_server: FaultServer, tmp_path: Path
+    horay: Horay, fault_server: FaultServer, tmp_path: Path, options: list[str]
 ) -> None:
     """What had come is beside it, under a name that is told; nothing is there that was left half written."""
     file = tmp_path / "x.txt"
     file.write_text("old")
     for name in ("x-partial.txt", "x-partial-2.txt"):
         fault_server.stream(["half"], done=False, finish_reason=None)
-        result = horay("chat", "Hi", "--stream", "-o", str(file))
+        result = horay("chat", "Hi", *options, "-o", str(file))
         assert result.exit_code == ExitCode.BROKEN
         assert f"what had come is in {tmp_path / name}" in result.stderr
         assert (tmp_path / name).read_text() == "half\n"
@@ -218,7 +219,7 @@ def test_name_is_taken_before_it_is_written(
         message = {"role": "assistant", "content": text}
         choice = {"index": 0, "message": message, "finish_reason": "tool_calls"}
         fault_server.add(json_response({"choices": [choice]}))
-    horay("chat", "Hi", *["--stream"] * bool(text), "-o", str(tmp_path / "x"))
+    horay("chat", "Hi", "--stream" if text else "--no-stream", "-o", str(tmp_path / "x"))
     (file,) = tmp_path.iterdir()
     assert (file.name, file.read_text()) == ("x-partial" if text else "x", f"{text}\n")
 
