@@ -37,28 +37,26 @@ class CheckedMessages(RunnableGenerator[AIMessage, AIMessage]):
 
     def __init__(self, parser: object, *, text_is_json: bool) -> None:
         def checked(messages: Iterator[AIMessage]) -> Iterator[AIMessage]:
-            whole = self._whole()
+            whole = self._whole(streamed=True)
             for message in messages:
-                chunk = _as_chunk(message)
-                whole.add(chunk)
-                yield chunk
+                whole.add(message)
+                yield _as_chunk(message)
             whole.check()
 
         async def achecked(messages: AsyncIterator[AIMessage]) -> AsyncIterator[AIMessage]:
-            whole = self._whole()
+            whole = self._whole(streamed=True)
             async for message in messages:
-                chunk = _as_chunk(message)
-                whole.add(chunk)
-                yield chunk
+                whole.add(message)
+                yield _as_chunk(message)
             whole.check()
 
         super().__init__(checked, achecked)
-        self._whole: Callable[[], _Whole] = partial(_Whole, parser, text_is_json=text_is_json)
+        self._whole: Callable[..., _Whole] = partial(_Whole, parser, text_is_json=text_is_json)
 
     def invoke(
         self, input: AIMessage, config: RunnableConfig | None = None, **kwargs: Any
     ) -> AIMessage:
-        whole = self._whole()
+        whole = self._whole(streamed=False)
         whole.add(input)
         whole.check()
         return input
@@ -70,7 +68,9 @@ class CheckedMessages(RunnableGenerator[AIMessage, AIMessage]):
 
 
 def _as_chunk(message: AIMessage) -> AIMessageChunk:
-    """A message of a model that doesn't stream, as LangChain's parsers take it in a stream: of a whole one they drop the tool calls."""
+    """A message of a model that doesn't stream, as LangChain's parsers take it in a stream: of a whole one they drop the tool calls.
+    Those that are broken are left out, since the parsers would complete them.
+    """
     if isinstance(message, AIMessageChunk):
         return message
     fields = {name: getattr(message, name) for name in KEPT_FIELDS}
@@ -83,12 +83,6 @@ def _as_chunk(message: AIMessage) -> AIMessageChunk:
             type="tool_call_chunk",
         )
         for at, call in enumerate(message.tool_calls)
-    ]
-    calls += [
-        ToolCallChunk(
-            name=call["name"], args=call["args"], id=call["id"], index=None, type="tool_call_chunk"
-        )
-        for call in message.invalid_tool_calls
     ]
     return AIMessageChunk(**fields, tool_call_chunks=calls)
 
@@ -136,8 +130,9 @@ def _outcome(parsed: Any = None, error: Exception | None = None) -> AddableDict:
 class _Whole:
     """The message so far."""
 
-    def __init__(self, parser: object, *, text_is_json: bool) -> None:
+    def __init__(self, parser: object, *, text_is_json: bool, streamed: bool) -> None:
         self._parser = parser
+        self._streamed = streamed
         self._text_is_json = text_is_json
         self._messages: list[AIMessage] = []
         self._request_id: str | None = None
@@ -169,7 +164,7 @@ class _Whole:
             if parser.key_name not in called:
                 problem = f"the model called {', '.join(called)}, not {parser.key_name}"
                 raise self._error(problem, "mismatch", self._text())
-        if isinstance(message, AIMessageChunk) and isinstance(parser, BaseLLMOutputParser):
+        if self._streamed and isinstance(parser, BaseLLMOutputParser):
             cast("Any", parser).parse_result([ChatGeneration(message=message)])
 
     def _text(self) -> str:

@@ -734,6 +734,28 @@ def test_placeholder_before_the_arguments(pieces: list[str]) -> None:
     assert calls_of(tool(**first), *(tool(**each) for each in again)) == [whole]
 
 
+@pytest.mark.parametrize("without", ["", "id", "name", "id and name"])
+@pytest.mark.parametrize("arguments", ["", '{"n": 5}'])
+@pytest.mark.parametrize("together", [True, False])
+def test_placeholder_goes_on(without: str, arguments: str, together: bool) -> None:
+    """It is one call, in one chunk too, whatever of its names comes again."""
+    first = {"index": 0, "id": "a", "function": {"name": "pay", "arguments": "{}"}}
+    left = without.split()
+    function = {"arguments": arguments} | ({} if "name" in left else {"name": "pay"})
+    again: JSON = {"index": 0, "function": function} | ({} if "id" in left else {"id": "a"})
+    whole = [("a", "pay", arguments or "{}")]
+    if together:
+        assert calls_of({"choices": [delta(tool_calls=[first, again])]}) == whole
+    else:
+        assert calls_of(tool(**first), tool(**again)) == whole
+
+
+def test_calls_alike_without_arguments() -> None:
+    """In one chunk, with the same id, they are two."""
+    calls = [{"index": 0, "id": "null", "function": {"name": "now", "arguments": "{}"}}] * 2
+    assert calls_of({"choices": [delta(tool_calls=calls)]}) == [("null", "now", "{}")] * 2
+
+
 def test_calls_in_one_chunk_are_no_repetition() -> None:
     """Though they are alike, and a server gives all the same id."""
     calls = [{"id": "null", "function": {"name": "pay", "arguments": '{"n": 5}'}}] * 2

@@ -496,13 +496,14 @@ def test_line_ends_in_arguments(fault_server: FaultServer, connect: Connect) -> 
 @pytest.mark.parametrize("reason", ["tool_calls", "stop", "interrupted"])
 @pytest.mark.parametrize("text", ['{"setup": "a man', '{"setup": "a", "count": 1', '["a"]', "no"])
 @pytest.mark.parametrize("form", [Order, Joke, JOKE_SCHEMA], ids=["attrs", "pydantic", "schema"])
+@pytest.mark.parametrize("off", [False, True], ids=["streaming", "none"])
 async def test_calls_that_are_not_whole(
-    fault_server: FaultServer, connect: Connect, form: Any, text: str, reason: str
+    fault_server: FaultServer, connect: Connect, form: Any, text: str, reason: str, off: bool
 ) -> None:
     """They raise where the finish reason says nothing of a cut, and are no missing object."""
     name = "Order" if form is Order else "Joke"
     fault_server.always(_cut_script(_calling(text, name=name), reason))
-    model = connect()
+    model = connect(disable_streaming=off)
     bound = model.with_structured_output(form, method="function_calling")
     for one in await _errors_of(bound):
         assert (one.reason, one.text) == ("mismatch", text)
