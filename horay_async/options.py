@@ -144,6 +144,10 @@ def _headers(value: Mapping[str, str]) -> dict[str, str]:
 
 def _query(value: Mapping[str, str | int | float | bool]) -> dict[str, str | int | float | bool]:
     check_mapping(value, "default_query")
+    names: list[object] = [*value]
+    for name in names:
+        if not isinstance(name, str):
+            raise ConfigurationError(f"default_query must have strings for names; {name!r} is none")
     return dict(value)
 
 

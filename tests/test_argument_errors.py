@@ -339,6 +339,12 @@ SAID: dict[str, tuple[Callable[[Any], Any], str]] = {
         lambda client: client.batch.run([], retry_failed=True),
         "unknown batch option 'retry_failed': it is an option of run_file",
     ),
+    "a word for truncation": (
+        lambda client: client.completions.create(
+            model="m", prompt="p", stream=True, on_truncation="Return"
+        ),
+        'on_truncation must be "raise" or "return", not \'Return\'',
+    ),
     "a filter of the models": (
         lambda client: client.models.list(limit=3),
         "Fields that this client doesn't know go into extra_query={'limit': ...}",

@@ -270,6 +270,7 @@ WRONG: list[dict[str, Any]] = [
     {"default_headers": {"idempotency-key": "a"}},
     {"default_headers": 5},
     {"default_query": "secret=1"},
+    {"default_query": {1: "secret"}},
     {"ssl_context": False},
     {"session": "s"},
     {"session": aiohttp.ClientSession},

@@ -29,6 +29,9 @@ NOT_FINISHED = "the batch ended before this request was finished"
 MAX_PROBES = 20
 """Requests that are sent, one at a time, before a batch ends for its balance: those refused so far may have asked for more than is left."""
 
+MAX_PROBE_SECONDS = 30.0
+"""Seconds after which no other one is sent: each may have to wait for a limit that the server tells of."""
+
 MAX_READ_AHEAD = 1000
 """Requests that are read from the source meanwhile, and in the search for those of other models."""
 
@@ -77,6 +80,8 @@ class BatchRunner:
         """Whether no more results will come. Set when the dispatcher ends or `stop` is called, once."""
         self._probes = self._read_ahead = 0
         """Requests that `_probe` has given, and that it has read, since it began."""
+        self._probing_since: float | None = None
+        """When that was."""
         self._source_waits = False
         """Whether the source had nothing to give for a while when it was read ahead: it may wait for results."""
         self._failure: BaseException | None = None
@@ -171,7 +176,7 @@ class BatchRunner:
             else:
                 self._finish(work)
         set_aside, error = self._sender.set_aside, self._source.error
-        if set_aside.unfinished and (set_aside.stops_sending or error is None):
+        if set_aside.unfinished and error is None:
             raise set_aside.error_of_all()
         if error is not None:
             for work, failure, _ in set_aside.pop_all():
@@ -191,6 +196,7 @@ class BatchRunner:
             if sender.set_aside.stops_sending:
                 return ENDED if self._sending or self._source_waits else self._probe()
         self._probes = self._read_ahead = 0
+        self._probing_since = None
         # 2. Nothing, where enough are under way, some of which wait to be retried.
         if len(self._sending) >= MAX_UNFINISHED * limit:
             return PENDING
@@ -217,7 +223,10 @@ class BatchRunner:
         there is none.
         """
         refused, put_off = self._sender.set_aside.models_out_of_balance, self._sender.put_off
-        if not refused:
+        now = self._loop.time()
+        if self._probing_since is None:
+            self._probing_since = now
+        if not refused or now > self._probing_since + MAX_PROBE_SECONDS:
             return ENDED
         of_any = self._probes < MAX_PROBES
         for work in put_off:
@@ -327,6 +336,10 @@ class BatchRunner:
         for index in self._buffer.missing():
             error = HorayError(NOT_FINISHED)
             self._buffer.put(self._unfinished[index].result(self._loop.time(), error=error))
+        # Whoever keeps the error that ended the run, whose traceback leads here, isn't to keep the requests.
+        self._unfinished.clear()
+        self._sender.put_off.clear()
+        self._sender.set_aside.unfinished.clear()
         self._sender.progress.end()
         if self._bar is not None:
             self._bar.stop()

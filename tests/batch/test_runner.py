@@ -938,6 +938,34 @@ async def test_other_model_far_behind_in_order(
     assert [result.error is None for result in results] == [n >= 300 for n in range(320)]
 
 
+async def test_search_ends_after_a_while(
+    batch: AsyncBatch, stub: Stub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where each request has to wait before it is refused, no more than one is sent for the search."""
+    monkeypatch.setattr(runner, "MAX_PROBE_SECONDS", 0.0)
+    stub.reply = lambda _: web.json_response({"message": "no"}, status=402)
+    _, error = await results_until_failure(batch.run(lines(100), concurrency=1))
+    assert isinstance(error, InsufficientBalanceError)
+    assert len(stub.requests) <= 5
+
+
+async def test_ended_run_keeps_no_requests(batch: AsyncBatch, stub: Stub) -> None:
+    """Not even where its error is kept, whose traceback knows the run."""
+    stub.reply = lambda _: web.json_response({"message": "no"}, status=402)
+    given = list[ref[BatchRequest[Any]]]()
+
+    def source() -> Iterator[BatchRequest[Any]]:
+        for number in range(40):
+            request = BatchRequest.completion(model="m", prompt=str(number))
+            given.append(ref(request))
+            yield request
+
+    _, error = await results_until_failure(batch.run(source(), concurrency=4))
+    gc.collect()
+    assert isinstance(error, InsufficientBalanceError)
+    assert sum(each() is not None for each in given) <= 1  # the generator's own variable
+
+
 async def test_refused_keys_among_the_refused(batch: AsyncBatch, stub: Stub) -> None:
     """The search goes on: with some servers a model has a key of its own."""
     statuses = {"a": 402, "z": 401}
@@ -1001,19 +1029,22 @@ async def test_search_waits_for_who_takes_results(batch: AsyncBatch, stub: Stub)
     assert next(given) < 2 * runner.MAX_READ_AHEAD
 
 
-async def test_iterable_that_raises_while_some_are_refused(batch: AsyncBatch, stub: Stub) -> None:
+@pytest.mark.parametrize("count", [2, 10])
+async def test_iterable_that_raises_while_some_are_refused(
+    batch: AsyncBatch, stub: Stub, count: int
+) -> None:
     """Their refusal is their result."""
     stub.reply = lambda _: web.json_response({"message": "no"}, status=402)
 
     def source() -> Iterator[Json]:
-        yield from lines(2)
+        yield from lines(count)
         raise KeyError("gone")
 
     run, results = batch.run(source()), list[BatchResult[Any]]()
     with pytest.raises(KeyError):  # noqa: PT012 - what comes before the error counts
         async for result in run:
             results.append(result)
-    assert [type(result.error) for result in results] == [InsufficientBalanceError] * 2
+    assert [type(result.error) for result in results] == [InsufficientBalanceError] * count
 
 
 async def test_misspelt_fields_of_mappings_are_logged(

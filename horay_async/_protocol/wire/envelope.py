@@ -9,6 +9,26 @@ from horay_async._json import is_array, is_object
 SUCCESS_CODES = frozenset({"0", "200", "20000", "success", "ok", ""})
 """What an envelope's `code` says of success: 20000 here, one of the others at most gateways that have one."""
 
+BESIDE_DATA = frozenset({"created", "model", "object", "usage"})
+"""What a response has beside a list named `data` of its own."""
+
+ABOUT_SUCCESS = frozenset(
+    {
+        "code",
+        "data",
+        "error",
+        "errors",
+        "message",
+        "msg",
+        "request_id",
+        "requestId",
+        "status",
+        "success",
+        "timestamp",
+    }
+)
+"""Fields of an envelope; a response without one has others, too."""
+
 ITEM_FIELDS = frozenset(
     {
         "b64_json",
@@ -55,10 +75,14 @@ def is_envelope(decoded: Any) -> bool:
     """Whether `decoded` has the marks of an envelope, and isn't the response itself: some servers put theirs beside that."""
     if not is_object(decoded):
         return False
-    listed = decoded.get("data") if decoded.get("object") == "list" else decoded.get("choices")
-    if is_array(listed) and listed:
+    lists = [decoded.get("choices"), decoded.get("images")]
+    if decoded.keys() & BESIDE_DATA:
+        lists.append(decoded.get("data"))
+    if any(is_array(listed) and listed for listed in lists):
         return False
     marked = _code(decoded) is not None or isinstance(decoded.get("status"), bool)
+    if decoded.get("data") is None and is_of_success(decoded) and decoded.keys() - ABOUT_SUCCESS:
+        return False
     return marked and ("data" in decoded or "message" in decoded)
 
 

@@ -186,8 +186,16 @@ def build_request(
         choices=_choices(body),
         bulk=call.get("bulk", False),
         max_objects=options.max_response_objects,
-        keep_truncated=call.get("on_truncation", options.on_truncation) == "return",
+        keep_truncated=_keeps_truncated(call, options),
     )
+
+
+def _keeps_truncated(call: Mapping[str, Any], options: ClientOptions) -> bool:
+    """Whether what came of a stream without a mark of its end is taken. Raises `TypeError` for a word that isn't known."""
+    asked = call.get("on_truncation") or options.on_truncation
+    if asked not in ("raise", "return"):
+        raise TypeError(f'on_truncation must be "raise" or "return", not {asked!r}')
+    return asked == "return"
 
 
 def _headers(
@@ -352,7 +360,7 @@ def forwarded(
         billed_per_run=may_be_billed(method, path),
         choices=_count_choices(asked.n, asked.prompt),
         max_objects=options.max_response_objects,
-        keep_truncated=call.get("on_truncation", options.on_truncation) == "return",
+        keep_truncated=_keeps_truncated(call, options),
         external=external,
     )
     return request, asked.stream is True

@@ -320,6 +320,10 @@ def test_marks_of_an_envelope_beside_the_response(marks: dict[str, Any]) -> None
     assert [model.id for model in Decoder(ModelList).decode(encoded(models)).data] == ["m"]
     with pytest.raises((ErrorInBody, InvalidBody)):
         Decoder(Completion).decode(encoded({"choices": [], **marks}))
+    pictures = {**marks, "images": [{"url": "https://h/a.png"}]}
+    assert Decoder(ImageResponse).decode(encoded(pictures)).images[0].url == "https://h/a.png"
+    if marks.get("status") is not False and marks.get("data") is None:
+        assert Decoder(UserInfo).decode(encoded({**USER["data"], **marks})).name == "Ada"
 
 
 @pytest.mark.parametrize("code", [0, 200, 20000, "0", "", "Success", "ok"])
