@@ -1403,3 +1403,46 @@ async def test_loop_made_before_another_read(
 def content(text: str) -> dict[str, Any]:
     """A chunk of text."""
     return {"id": "c", "choices": [{"index": 0, "delta": {"content": text}}]}
+
+
+PAID = '{"choices": [{"message": {"content": "Paid."}}]}'
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        '[{"error": {"message": "busy", "code": 400}}]',
+        '{"detail": "busy"}',
+        "<html>busy</html>",
+        f"[{PAID}]",
+        f'{{"code": 0, "message": "Ok", "data": {PAID}}}',
+        f'{{"code": 503, "message": "busy", "data": {PAID}}}',
+    ],
+)
+@pytest.mark.parametrize("behind", ["\n\n", "\ndata: [DONE]\n\n", "\n\ndata: [DONE]\n\n"])
+async def test_what_is_no_event_before_the_last_one(
+    fault_server: FaultServer, connect: Connect, sent: str, behind: str
+) -> None:
+    """It is no empty stream, whatever a gateway puts behind it; and what was generated isn't asked for again."""
+    fault_server.add(respond(sent + behind, content_type="text/event-stream"))
+    async with connect(retries=1) as client:
+        chunks = await chat(client)
+        with pytest.raises(APIError) as caught:
+            await anext(aiter(chunks))
+    if PAID in sent:
+        assert caught.value.partial.choices[0].message.content == "Paid."
+        assert caught.value.execution == "executed"
+    assert len(fault_server.requests) == 1
+
+
+@pytest.mark.parametrize("form", ["[{}]", '{{"code": 0, "data": {}}}'])
+async def test_chunk_on_a_line_that_is_no_event_in_something(
+    fault_server: FaultServer, connect: Connect, form: str
+) -> None:
+    """It is no gap that the stream goes on behind."""
+    line = form.format('{"choices": [{"index": 0, "delta": {"content": "x"}}]}').encode()
+    fault_server.add(sse_response(CHAT[0], line + b"\n\n", *CHAT[1:]))
+    async with connect() as client:
+        chunks = await chat(client)
+        with pytest.raises(APIResponseError, match="on a line that is no event's"):
+            _ = [chunk async for chunk in chunks]

@@ -102,6 +102,9 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
         """What is wrong with a stream that ended well, but has no known content, or not the end of each choice."""
         if not self.done:
             return None
+        if self._saw_done and self.merged.empty and self._before_events:
+            self.body = self._before_events
+            return self._misnamed(self.body)
         if self._unrecognised_beside is not None and self.merged.without_choices:
             what = f"is finished and holds nothing that is known, but {self._unrecognised_beside}"
         elif self._unrecognised is not None and self.merged.holds_nothing:

@@ -174,7 +174,7 @@ class SSEDecoder:
                     if each.startswith(b"error:") and each[6:].lstrip().startswith(b"{"):
                         self.stray = b'{"error":%b}' % each[6:]
                         break
-                    if each.removeprefix(BOM).lstrip().startswith((b"{", b"data:")):
+                    if each.removeprefix(BOM).lstrip().startswith((b"{", b"[", b"data:")):
                         self.stray = b"\n".join(unknown[at:])
                         break
                 unknown = []

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from typing import Any, Generic, TypeVar
 
-from horay_async._json import is_object
-from horay_async._protocol.wire.decode import InvalidBody, is_error_envelope, parsed
+from horay_async._json import is_array, is_object
+from horay_async._protocol.wire.decode import (
+    ErrorInBody,
+    InvalidBody,
+    is_error_envelope,
+    parsed,
+    unwrapped,
+)
 from horay_async._protocol.wire.errors import ErrorContext, bad_response, stream_error
 from horay_async._protocol.wire.size_limits import BOM
 from horay_async._protocol.wire.sse import EventTooLarge, SSEDecoder, begins_events
@@ -17,6 +24,9 @@ DONE = b"[DONE]"
 """The data that ends a stream of OpenAI's family, whatever else ends it."""
 PINGS = frozenset({"ping", "keepalive", "keep-alive", "heartbeat"})
 """Names of events that keep a connection alive and are no progress."""
+BEFORE_DONE = re.compile(rb"[\r\n]+data: ?\[DONE]")
+"""What parts a body that is no event from the event that a gateway has put behind it."""
+
 OPENING = 2**14
 """Bytes that are kept of a body without an event: an error that was sent as one is hardly longer."""
 
@@ -48,6 +58,7 @@ class SSEReader(ABC, Generic[T]):
         self._max_event_bytes = max_event_bytes
         self._opening: bytes | None = b""  # how the body begins, until an event has come
         self._kept_of_opening = OPENING
+        self._before_events = b""  # what came before the first event and is none
         self.body: bytes = b""
         """The body, once it has ended without an event: it may be JSON."""
 
@@ -66,6 +77,8 @@ class SSEReader(ABC, Generic[T]):
             return before
         made: list[T] = []
         if datas:
+            if self._opening is not None and begins_events(self._opening + data) is False:
+                self._before_events = BEFORE_DONE.split(self._opening + data)[0]
             self._opening = None
             made = self._read(datas)
         elif self._opening is not None and len(self._opening) < self._kept_of_opening:
@@ -147,7 +160,7 @@ class SSEReader(ABC, Generic[T]):
         """Decides what becomes of the stream when its bytes have ended."""
         if self.done:
             return
-        if problem := self._misnamed():
+        if problem := self._misnamed(self._opening or b""):
             self._fail(problem)
         elif complete:
             self.done = True
@@ -171,10 +184,15 @@ class SSEReader(ABC, Generic[T]):
             self._fail(stream_error(stray, context=self._context))
         elif (self._opening is None or begins_events(self._opening)) and _is_chunk(stray):
             self._fail(self._bad("has a chunk on a line that is no event's", stray))
+        else:
+            return
+        self.body = (
+            self.body or stray
+        )  # where nothing else has come, it may be a response, or hold one
 
-    def _misnamed(self) -> APIError | None:
+    def _misnamed(self, body: bytes) -> APIError | None:
         """What a body is that was sent as an event stream and isn't one: JSON, or a page."""
-        opening = (self._opening or b"").removeprefix(BOM).lstrip()
+        opening = body.removeprefix(BOM).lstrip()
         if not opening.startswith((b"{", b"[", b"<", b'"')):
             return None
         if is_error_envelope(opening):
@@ -193,10 +211,11 @@ def _is_chunk(stray: bytes) -> bool:
     """Whether lines that are no field of an event hold a chunk: one of them, or all together."""
     for text in (stray, *stray.split(b"\n")):
         try:
-            decoded = parsed(text.removeprefix(BOM).lstrip().removeprefix(b"data:").strip())
-        except InvalidBody:
+            held = unwrapped(parsed(text.removeprefix(BOM).lstrip().removeprefix(b"data:").strip()))
+        except (InvalidBody, ErrorInBody):
             continue
-        if is_object(decoded) and decoded.get("choices"):
+        held = held[0] if is_array(held) and len(held) == 1 else held
+        if is_object(held) and held.get("choices"):
             return True
     return False
 
