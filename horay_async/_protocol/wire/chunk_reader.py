@@ -43,7 +43,7 @@ from horay_async.models.meta import ResponseMeta
 C = TypeVar("C", bound=Response)
 A = TypeVar("A", bound=Response)
 
-MORE = re.compile(rb'^event: ?error|"error"\s*:|"choices"\s*:\s*\[\s*\{', re.MULTILINE)
+MORE = re.compile(rb'^event: ?error|"error"\s*:\s*[{"]|"choices"\s*:\s*\[\s*\{', re.MULTILINE)
 """How an event may begin that holds a choice or an error, and doesn't just count tokens."""
 
 OBJECT = b"{"
@@ -117,10 +117,8 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
 
     @property
     def complete(self) -> bool:
-        return self.merged.complete and not self._holds_more(self._sse.held)
-
-    def _holds_more(self, event: bytes) -> bool:
-        return MORE.search(event) is not None
+        cut = self._cut or self._sse.held
+        return self.merged.complete and MORE.search(cut) is None
 
     @property
     def _ends_anywhere(self) -> bool:

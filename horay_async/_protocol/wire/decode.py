@@ -517,9 +517,8 @@ def without_errors(data: bytes) -> bytes:
         inner = fields.get("data")
         only = inner[0] if is_array(inner) and len(inner) == 1 else inner
         # The only item of a response's own list holds no response.
-        if "choices" in fields or not (only is inner or fields_of(only).keys() & HOLDS_ITEMS):
-            break
-        if not is_object(only):
+        is_item = only is not inner and not fields_of(only).keys() & HOLDS_ITEMS
+        if "choices" in fields or is_item or not is_object(only):
             break
         held = only
     choices = fields.get("choices")

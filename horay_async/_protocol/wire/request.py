@@ -192,7 +192,9 @@ def build_request(
 
 def _keeps_truncated(call: Mapping[str, Any], options: ClientOptions) -> bool:
     """Whether what came of a stream without a mark of its end is taken. Raises `TypeError` for a word that isn't known."""
-    asked = call.get("on_truncation") or options.on_truncation
+    asked = call.get("on_truncation")
+    if asked is None:
+        asked = options.on_truncation
     if asked not in ("raise", "return"):
         raise TypeError(f'on_truncation must be "raise" or "return", not {asked!r}')
     return asked == "return"

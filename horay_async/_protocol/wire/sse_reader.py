@@ -58,6 +58,7 @@ class SSEReader(ABC, Generic[T]):
         self._max_event_bytes = max_event_bytes
         self._opening: bytes | None = b""  # how the body begins, until an event has come
         self._kept_of_opening = OPENING
+        self._cut = b""  # what has come of the event in which the bytes have ended
         self._before_events = b""  # what came before the first event and is none
         self.body: bytes = b""
         """The body, once it has ended without an event: it may be JSON."""
@@ -130,16 +131,12 @@ class SSEReader(ABC, Generic[T]):
         torn = whole != rest or (not rest and _has_field(held))
         if torn:
             reason = f"{reason}, in the middle of an event"
+            self._cut = held
         made = self._read(whole) if whole else []
         self._check_stray()
         may_end_here = (keep_truncated or self._ends_anywhere) and cause is None and not torn
-        complete = self.complete and not (torn and self._holds_more(held))
-        self._check_complete(reason, complete=complete or may_end_here, cause=cause)
+        self._check_complete(reason, complete=self.complete or may_end_here, cause=cause)
         return made
-
-    def _holds_more(self, event: bytes) -> bool:
-        """Whether what has come of an event that was cut shows that it is one of those that matter."""
-        return False
 
     @property
     @abstractmethod
@@ -186,9 +183,7 @@ class SSEReader(ABC, Generic[T]):
             self._fail(self._bad("has a chunk on a line that is no event's", stray))
         else:
             return
-        self.body = (
-            self.body or stray
-        )  # where nothing else has come, it may be a response, or hold one
+        self.body = self.body or stray  # it may be a response, or hold one
 
     def _misnamed(self, body: bytes) -> APIError | None:
         """What a body is that was sent as an event stream and isn't one: JSON, or a page."""
