@@ -84,14 +84,15 @@ def check_delay(policy: object, value: Any) -> None:
         )
 
 
-def _is_whole(value: object, lowest: int) -> bool:
+def is_whole(value: object, lowest: int) -> bool:
+    """Whether a value is a whole number of at least `lowest`, for which there is a float."""
     return isinstance(value, int) and not isinstance(value, bool) and lowest <= value <= LARGEST
 
 
 def check_count(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
     """A whole number, at least 1, or 0 where that means none."""
     lowest = 0 if attribute.name == "max_retries" else 1
-    if not _is_whole(value, lowest):
+    if not is_whole(value, lowest):
         raise wrong(attribute.name, f"a whole number of at least {lowest}", value)
 
 
@@ -103,7 +104,7 @@ def check_positive(instance: object, attribute: attrs.Attribute[Any], value: Any
 
 def check_concurrency(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
     """A whole number of at least 1, or `"auto"`; or None where that is the default, and no limit."""
-    if value != "auto" and value is not attribute.default and not _is_whole(value, 1):
+    if value != "auto" and value is not attribute.default and not is_whole(value, 1):
         expected = f'"auto" or a whole number of at least 1{_or_none(attribute)}'
         raise wrong(attribute.name, expected, value)
 

@@ -155,9 +155,8 @@ class RawResponse(TimedReader):
         # Some servers send blank lines for as long as they work on the response, which so far hasn't begun.
         begins_by = began + (self._request.timeouts.first_byte or math.inf)
         blank = True
-        events: UnaskedEvents | None = (
-            None  # of a stream that nobody asked for: its comments are no progress
-        )
+        # Of a stream that nobody asked for, whose signs of life are no progress.
+        events: UnaskedEvents | None = None
         size, start = 0, b""
         while piece := await self.next_piece():
             pieces.append(piece)

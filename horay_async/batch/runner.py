@@ -234,7 +234,10 @@ class BatchRunner:
                 put_off.remove(work)
                 self._probes += 1
                 return work
-        while self._may_read_ahead(of_any=of_any):
+        kept = (*put_off, *(one.work for one in self._sender.set_aside.unfinished))
+        room = MAX_BYTES_AHEAD - sum(work.size.length for work in kept)
+        # Of requests of any model, which are few, the size doesn't matter.
+        while (of_any or room > 0) and max(self._read_ahead, len(put_off)) < MAX_READ_AHEAD:
             if self._buffer.ready_for(self._sender.concurrency.limit):
                 return PENDING
             work = self._poll()
@@ -245,17 +248,8 @@ class BatchRunner:
                 self._probes += 1
                 return work
             put_off.append(work)
+            room -= work.size.length
         return ENDED
-
-    def _may_read_ahead(self, *, of_any: bool) -> bool:
-        """Whether `_probe` may read on, for all that it has read and that is kept; of requests of any model, which are few, their size
-        doesn't matter.
-        """
-        put_off, set_aside = self._sender.put_off, self._sender.set_aside.unfinished
-        if max(self._read_ahead, len(put_off)) >= MAX_READ_AHEAD:
-            return False
-        kept = (*put_off, *(one.work for one in set_aside))
-        return of_any or sum(work.size.length for work in kept) < MAX_BYTES_AHEAD
 
     async def _wait_to_go_on(self) -> None:
         """Waits until results are taken, a request ends, or the source has more. Where nothing is under way, all of that may wait

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, Unpack, cast, overload
 import attrs
 
 from horay_async._argument_errors import by_position, keyword_names
-from horay_async._checks import is_true
+from horay_async._checks import is_true, is_whole
 from horay_async._class_attributes import Group
 from horay_async._json import is_object
 from horay_async._protocol.wire.check_parameters import check_parameter_names
@@ -171,9 +171,9 @@ class AsyncChatCompletions(Resource):
         from horay_async.tools.run import AsyncToolRun, RunSettings  # noqa: PLC0415 - needed here alone
 
         check_parameter_names(params, ChatParams, keyword_names(self.run_tools))
-        if not _is_count(max_rounds):
+        if not is_whole(max_rounds, 1):
             raise TypeError(f"max_rounds must be a whole number of at least 1, not {max_rounds!r}")
-        if max_total_tokens is not None and not _is_count(max_total_tokens):
+        if max_total_tokens is not None and not is_whole(max_total_tokens, 1):
             raise TypeError(
                 f"max_total_tokens must be a whole number of at least 1, not {max_total_tokens!r}"
             )
@@ -213,10 +213,6 @@ class AsyncChatCompletions(Resource):
         )
         body = None if telemetry is None else first.body
         return AsyncToolRun(settings, params["messages"], body)
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 
 def parser_of(params: dict[str, Any]) -> partial[ParsedCompletion[Any]]:
