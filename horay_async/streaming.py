@@ -12,15 +12,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from operator import length_hint
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
-from horay_async._protocol.wire.decode import (
-    ErrorInBody,
-    InvalidBody,
-    decode_beside_error,
-    decode_nearly,
-    decoder,
-    is_error_envelope,
-)
-from horay_async._protocol.wire.errors import bad_response, envelope_failure, reported_failure
+from horay_async._protocol.wire.contents import Contents, contents_of
+from horay_async._protocol.wire.decode import decoder, is_error_envelope
+from horay_async._protocol.wire.errors import bad_response, reported_failure
 from horay_async._protocol.wire.size_limits import MAX_BODY_BYTES
 from horay_async._protocol.wire.sse import begins_events
 from horay_async._suggestions import ONLY_ASYNC, no_attribute, no_await, no_copy, no_item
@@ -52,6 +46,8 @@ ChunkT = TypeVar("ChunkT", bound=Response)
 ResponseT = TypeVar("ResponseT", bound=Response)
 EventT = TypeVar("EventT")
 ItemT = TypeVar("ItemT")
+ErrorT = TypeVar("ErrorT", bound=Exception)
+BaseErrorT = TypeVar("BaseErrorT", bound=BaseException)
 
 STREAM_LEFT = "the stream is closed: its loop was left early, or close() was called"
 """The error of a later read."""
@@ -68,6 +64,20 @@ def interrupted(error: BaseException, what: str = "the stream") -> HorayError:
     return HorayError(
         f"{what} is closed: {type(error).__name__} ended a reading of it before its time"
     )
+
+
+def anew(error: ErrorT) -> ErrorT:
+    """A copy of `error` that knows no traceback, to keep or to raise: what raises an error that it keeps itself is in a cycle with it,
+    and stays in memory, with all that has come, until the garbage collector runs.
+    """
+    copy = type(error).__new__(type(error), *error.args)
+    vars(copy).update(vars(error))
+    return copy
+
+
+def kept(error: BaseErrorT) -> BaseErrorT:
+    """The same of an error of this package's; one of the caller's code as it is, since not every class can be copied."""
+    return anew(error) if isinstance(error, HorayError | DriftWarning) else error
 
 
 def no_end(error: StopAsyncIteration) -> RuntimeError:
@@ -161,7 +171,7 @@ class Readable(AsyncReadable, Generic[ItemT]):
             if self._have_ready():  # what `final` has read, where a loop goes on
                 return True
             if self._failure is not None:
-                raise self._failure
+                raise kept(self._failure)
         if self._closed:
             raise HorayError(self._left_early)
         if self._exhausted:
@@ -322,9 +332,9 @@ class AsyncStream(Readable[ChunkT]):
             self._handed_out = True
             self._ready = iter(chunks)
         except APIError as error:
-            self._failure = error
             if self._handed_out:
                 self._call.fail(error)
+            self._failure = anew(error)
             self._end(error)
             raise
         except BaseException as error:
@@ -332,13 +342,13 @@ class AsyncStream(Readable[ChunkT]):
             if client_closed:  # told to a retry, since the connection was closed with the client
                 self._failure = HorayError(CLIENT_CLOSED_UNREAD)
             elif isinstance(error, HorayError | DriftWarning):
-                self._failure = error
+                self._failure = anew(error)
             else:
                 self._failure, self._interrupted_by = interrupted(error), type(error)
             self._end(error)
             self._close_nowait()
             if client_closed:
-                raise self._failure from None
+                raise anew(self._failure) from None
             if isinstance(error, StopAsyncIteration):
                 raise no_end(error) from error
             raise
@@ -367,13 +377,13 @@ class AsyncStream(Readable[ChunkT]):
         """The next chunks, at least one; none at the end of a complete stream."""
         # Each piece of bytes goes to the reader. What comes of that:
         #
-        #   chunks                                     they are returned
-        #   none, and there may be more                the next piece is waited for
-        #   no more bytes, or the connection failed    the last chunks are returned (`_cut`); the next time it is the reader's to say
-        #                                              whether that was all
-        #   another error, such as that time is up     that was all, if every choice is finished; else it is raised, with what came
+        #   chunks                             they are returned
+        #   none, and there may be more        the next piece is waited for
+        #   no more bytes                      the last chunks are returned (`_cut`); the next time it is the reader's to say
+        #                                      whether that was all
+        #   an error                           see `_after`
         #
-        # Once the reader is done, its failure is raised, or the connection is given back and the call is over.
+        # Once the reader is done, see `_finish`.
         response, reader = self._response, self._reader
         if not reader.done:
             clock = response.loop.time
@@ -397,42 +407,61 @@ class AsyncStream(Readable[ChunkT]):
                     # Bytes without a chunk can go on without end: let the timeouts and other tasks run.
                     await self._call.yield_to_others()
             except APIError as error:
-                if self._closed:  # by another task, which ends what this one waits for
-                    raise HorayError(STREAM_LEFT) from None
-                if isinstance(error, APIConnectionError) and not isinstance(error, APITimeoutError):
-                    reason = error.message.removeprefix(self._call.request.incomplete)
-                    if chunks := self._cut(reason, error):
-                        return chunks
-                elif reader.complete:
-                    # Every choice is finished, and the server just doesn't say so before a timeout passes, or
-                    # sends what is no HTTP behind it.
-                    reader.done = True
-                else:
-                    error.partial = reader.partial()
-                    if error.partial is None and (body := reader.unread()):
-                        error.partial = await self._unstreamed(body)
-                        if error.partial is not None:
-                            error.execution = "executed"
+                last = await self._after(error)
+                if last is None:
                     raise
+                if last:
+                    return last
             finally:
                 self._waited = 0.0 if reader.has_content else clock() - response.waiting_since
                 response.waiting_since = None
+        await self._finish()
+        return []
+
+    async def _after(self, error: APIError) -> list[ChunkT] | None:
+        """The last chunks after `error`; none where the stream is over, and None where the error is to be raised."""
+        # What ended the reading, and what becomes of it:
+        #
+        #   another task has closed the stream            that is raised
+        #   the connection failed                         the last chunks are returned; whether that was all is the reader's to say
+        #   time is up, or what comes is no HTTP, and
+        #   - every choice is finished                    that was all: the server just doesn't say so
+        #   - one isn't                                   the error is raised, with what has come
+        reader = self._reader
+        if self._closed:
+            raise HorayError(STREAM_LEFT) from None
+        if isinstance(error, APIConnectionError) and not isinstance(error, APITimeoutError):
+            return self._cut(error.message.removeprefix(self._call.request.incomplete), error)
+        if reader.complete:
+            reader.done = True
+            return []
+        error.partial = reader.partial()
+        await self._add_unstreamed(error, reader.unread())
+        return None
+
+    async def _finish(self) -> None:
+        """Raises what the reader says was wrong; else gives the connection back, and the call is over."""
+        response, reader = self._response, self._reader
         if failure := reader.take_failure():
             response.close()
-            if reader.body and isinstance(failure, APIError) and failure.partial is None:
-                failure.partial = await self._unstreamed(reader.body)
-                if failure.partial is not None:
-                    failure.execution = "executed"
-            raise failure
+            if isinstance(failure, APIError):
+                await self._add_unstreamed(failure, reader.body)
+            try:
+                raise failure
+            finally:
+                del failure  # it knows this frame
         if not response.finished:
             await response.drain()
         self._call.succeed(response.meta, reader.partial)
         self._end()
-        return []
 
-    async def _unstreamed(self, body: bytes) -> Response | None:
-        meta = self._response.meta
-        return await decoded(body, lambda: _unstreamed(body, self._whole, meta))
+    async def _add_unstreamed(self, error: APIError, body: bytes) -> None:
+        """Puts into `error` what a server that doesn't stream has sent, unless it has something already."""
+        if body and error.partial is None:
+            meta = self._response.meta
+            error.partial = await decoded(body, lambda: unstreamed(body, self._whole, meta))
+            if error.partial is not None:
+                error.execution = "executed"
 
     def _cut(self, reason: str, cause: APIConnectionError | None) -> list[ChunkT]:
         """The bytes have ended: the last chunks there are. Whether that was all is the reader's to say."""
@@ -473,44 +502,28 @@ async def require_event_stream(
 def _no_stream(response: RawResponse, body: bytes, whole: type[Response] | None) -> APIError:
     """What is raised for a body that is no stream: the error that it reports, or one that it is something else."""
     context = response.context
-    partial: Response | None = None
     if whole is None:
-        if is_error_envelope(body):
-            return envelope_failure(body, context=context)
+        held: Contents[Response] = Contents(reports_error=is_error_envelope(body))
     else:
-        into = decoder(whole)
-        try:
-            partial = into.decode(body)
-        except ErrorInBody as error:
-            failure: APIError = reported_failure(into, body, error.response, context=context)
-            if failure.partial is not None:
-                failure.partial.meta = response.meta
-            return failure
-        except InvalidBody as error:
-            partial = error.response or decode_nearly(into, body)
+        held = contents_of(decoder(whole), body)
+    found = held.response
+    if found is not None:
+        found.meta = response.meta
+    if held.reports_error:
+        return reported_failure(body, found, context=context)
     problem = f"isn't an event stream, but {response.content_type}"
-    whole_body = not hasattr(partial, "_raw")
+    whole_body = not hasattr(found, "_raw")
     failure = bad_response(problem, body, context=context, whole_body=whole_body)
-    if partial is not None:
-        partial.meta = response.meta
-    failure.partial = partial
+    failure.partial = found
     return failure
 
 
-def _unstreamed(body: bytes, whole: type[Response] | None, meta: ResponseMeta) -> Response | None:
+def unstreamed(body: bytes, whole: type[Response] | None, meta: ResponseMeta) -> Response | None:
     """What a server that doesn't stream has sent, where that is an instance of `whole`."""
-    if whole is None:
-        return None
-    into = decoder(whole)
-    try:
-        made: Response | None = into.decode(body)
-    except ErrorInBody as error:
-        made = error.response or decode_beside_error(into, body)
-    except InvalidBody as error:
-        made = error.response or decode_nearly(into, body)
-    if made is not None:
-        made.meta = meta
-    return made
+    found = None if whole is None else contents_of(decoder(whole), body).response
+    if found is not None:
+        found.meta = meta
+    return found
 
 
 class StreamIterator(Generic[ItemT]):

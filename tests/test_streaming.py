@@ -368,6 +368,57 @@ async def test_response_whose_end_is_missing(
     assert len(fault_server.requests) == 1
 
 
+ANSWERED = {
+    "id": "1",
+    "choices": [{"index": 0, "message": {"content": "Paid for."}, "finish_reason": "stop"}],
+}
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+@pytest.mark.parametrize("before", ["", ": hi\n", ": hi\r\n\r\n", "\ufeff"])
+@pytest.mark.parametrize("behind", ["", "\n\n", "\n\ndata: [DONE]\n\n"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"code": 503, "message": "busy", "data": ANSWERED},
+        [{"code": 503, "message": "busy", "data": ANSWERED}],
+        {**ANSWERED, "object": "error", "message": "busy", "code": 503},
+    ],
+)
+async def test_failure_among_what_belongs_to_a_stream(
+    fault_server: FaultServer,
+    connect: Connect,
+    body: object,
+    before: str,
+    behind: str,
+    streamed: bool,
+) -> None:
+    """What was generated beside it is in the error, and isn't asked for again."""
+    sent = f"{before}{json.dumps(body)}{behind}".encode()
+    fault_server.always(respond([sent], content_type="text/event-stream"))
+    async with connect(retries=2) as client:
+        with pytest.raises(APIError) as caught:
+            await (first_chunk if streamed else whole)(client)
+    assert caught.value.partial.choices[0].message.content == "Paid for."
+    assert caught.value.execution == "executed"
+    assert len(fault_server.requests) == 1
+
+
+@pytest.mark.parametrize("before", ["", ": hi\n\n"])
+@pytest.mark.parametrize(
+    "body", ['{"detail": "busy"}', '["busy"]', json.dumps([ANSWERED, ANSWERED]), "busy", "<p>busy"]
+)
+async def test_no_event_but_the_last(
+    fault_server: FaultServer, connect: Connect, before: str, body: str
+) -> None:
+    """A stream of which nothing but the end is an event isn't an empty response."""
+    sent = f"{before}{body}\n\ndata: [DONE]\n\n".encode()
+    fault_server.always(respond([sent], content_type="text/event-stream"))
+    async with connect() as client:
+        with pytest.raises(APIError):
+            await first_chunk(client)
+
+
 @pytest.mark.parametrize("size", [1, 7000, 20_000])
 async def test_response_by_the_name_of_a_stream(
     fault_server: FaultServer, connect: Connect, size: int

@@ -16,7 +16,7 @@ from horay_async._bridge import thread
 from horay_async._bridge.thread import FORKED, BlockingCall, LoopHandle
 from horay_async._suggestions import no_copy
 from horay_async.errors import ConfigurationError, HorayError
-from horay_async.streaming import STREAM_LEFT, Select, interrupted
+from horay_async.streaming import STREAM_LEFT, Select, interrupted, kept
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -75,7 +75,7 @@ class Prefetcher(Generic[T]):
             if self._is_ready():  # what `exhaust` has read, where a loop goes on
                 return True
             if self._failure is not None:
-                raise self._failure
+                raise kept(self._failure)
             return False
         self._acquire()
         try:
@@ -95,7 +95,7 @@ class Prefetcher(Generic[T]):
     def exhaust(self) -> None:
         """Reads what is left, which a loop that is under way, in whichever thread, still gets. Raises as `advance` does."""
         if self._failure is not None:
-            raise self._failure
+            raise kept(self._failure)
         left: list[T] = []
         try:
             self._acquire()
@@ -140,8 +140,11 @@ class Prefetcher(Generic[T]):
             self._resume = None
             resume()
         if isinstance(items, BaseException):
-            self._failure = items
-            raise items
+            self._failure = kept(items)
+            try:
+                raise items
+            finally:
+                del items  # it knows this frame
         self.over = not items
         self.ready = iter(items)
         return not self.over

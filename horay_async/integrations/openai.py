@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, get_args, get_origi
 from horay_async._extras import missing_extra
 from horay_async.client import AsyncHoray
 from horay_async.errors import APIStatusError, APITimeoutError, HorayError, StreamError
-from horay_async.streaming import interrupted
+from horay_async.streaming import anew, interrupted
 from horay_async.sync import Horay
 
 if _missing := missing_extra(__name__, "openai", "openai", "httpx2"):
@@ -83,11 +83,11 @@ class _Checked:
     def __init__(self, iterator: Any, response: httpx2.Response) -> None:
         self._iterator = iterator
         self._response = response
-        self._failure: BaseException | None = None
+        self._failure: openai.OpenAIError | None = None
 
     def __enter__(self) -> None:
         if self._failure is not None:
-            raise self._failure
+            raise anew(self._failure)
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if error is None or isinstance(error, StopIteration | StopAsyncIteration):
@@ -95,7 +95,7 @@ class _Checked:
         if not isinstance(error, openai.OpenAIError):
             text = str(interrupted(error))
             error = openai.APIConnectionError(message=text, request=self._response.request)
-        self._failure = error
+        self._failure = anew(error)
 
     def __iter__(self) -> Self:
         return self

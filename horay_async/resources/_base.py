@@ -7,13 +7,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from horay_async._protocol.wire.decode import (
-    BodyDecoder,
-    ErrorInBody,
-    InvalidBody,
-    decode_nearly,
-    decoder,
-)
+from horay_async._protocol.wire.contents import Contents, contents_of
+from horay_async._protocol.wire.decode import BodyDecoder, decoder
 from horay_async._protocol.wire.errors import bad_response, reported_failure
 from horay_async._protocol.wire.request import Operation, Request, build
 from horay_async._protocol.wire.size_limits import BOM
@@ -21,7 +16,7 @@ from horay_async._protocol.wire.sse import begins_events
 from horay_async._signatures import with_signatures
 from horay_async._suggestions import no_attribute
 from horay_async._transport.in_thread import decoded
-from horay_async.errors import APIError, DriftWarning
+from horay_async.errors import APIError, DriftError, DriftWarning
 from horay_async.models._base import Response
 
 if TYPE_CHECKING:
@@ -176,51 +171,45 @@ async def _outcome(
     without_content: Callable[[], ResponseT] | None,
 ) -> tuple[ResponseT | None, APIError | DriftWarning | None]:
     """What `response` holds; or what is raised in its place."""
+    # What there is in the body, and what becomes of it:
+    #
+    #   a response                          it is returned; raised with its drift under `strict`
+    #   the report of a failure             that is raised, with what stands beside it
+    #   what can't be used                  `APIResponseError` that says why, with what can be read of it
+    #   a body that is cut                  the error of the connection, or the failure that it reports; with what has come, which isn't
+    #                                       taken for a response, even where its JSON is whole
+    #   events, which nobody asked for      one of these, with what they merge to; or the failure that they report
     if not call.request.is_safe:
         response.execution = "executed"
-    limit, most = call.request.max_body_bytes, call.request.max_objects
+    limit = call.request.max_body_bytes
     broken: APIError | None = None
     try:
         body, over = response.read_nowait(limit) or await response.read(limit)
     except APIError as error:
         broken, body, over = error, response.take_cut_off(), False
     meta, media = response.meta, response.content_type
-    problem = ""
-    made: ResponseT | None = None
-    failure: APIError | None = None
-    found: Response | None = None  # beside what is wrong
+    held: Contents[ResponseT]
     if not body and without_content is not None and has_no_content(call.request.method, meta):
-        made = without_content()
+        held = Contents(without_content())
     elif over:
-        problem = f"is over {limit:,} bytes"
+        held = Contents(problem=f"is over {limit:,} bytes")
     elif not is_json_body(media, body):
-        problem = f"isn't JSON, but {media}"
+        held = Contents(problem=f"isn't JSON, but {media}")
     else:
-        try:
-            made = await decoded(body, lambda: into.decode(body, max_objects=most))
-        except ErrorInBody as error:
-            call.error_body = body
-            beside = error.response
-            failure = await decoded(
-                body, lambda: reported_failure(into, body, beside, most, context=response.context)
-            )
-            found = failure.partial
-        except InvalidBody as error:
-            problem, found = str(error), error.response
-            if found is None and broken is None:  # one of embeddings without a vector is false
-                found = await decoded(body, lambda: decode_nearly(into, body, most))
-    if broken is not None:
-        # What has come of a body that is cut isn't taken for a response, even where its JSON is whole.
-        failure, found, made = failure or broken, found or made, None
-    if made is not None:
-        made.meta = meta
-        call.succeed(meta, lambda: made)
-        if drifts := getattr(made, "_drift", None):
-            drift_error = call.drift.note(drifts, made, context=response.context)
-            if drift_error is not None:
-                return None, drift_error
-        return made, None
-    if failure is None:
+        most = call.request.max_objects
+        held = await decoded(body, lambda: contents_of(into, body, most))
+    found = held.response
+    if found is not None:
+        found.meta = meta
+    if broken is None and held.is_response:
+        return _succeeded(call, cast("ResponseT", found), response)
+    if held.reports_error:
+        call.error_body = body
+        failure: APIError = reported_failure(body, found, context=response.context)
+    elif broken is not None:
+        failure = broken
+    else:
+        problem = held.problem
         coding = meta.headers.get("Content-Encoding", "identity")
         if not over and coding.lower() not in DECODED:
             problem = f"has a Content-Encoding that isn't decoded here, {coding!r}"
@@ -228,7 +217,6 @@ async def _outcome(
         whole_body = is_text and not hasattr(found, "_raw")
         failure = bad_response(problem, body, context=response.context, whole_body=whole_body)
     if found is not None:
-        found.meta = meta
         failure.partial = found
     if begins_events(body) and not over:  # which would take seconds to read
         from horay_async.resources._streams import unasked_stream  # noqa: PLC0415 - seldom needed
@@ -238,3 +226,15 @@ async def _outcome(
         return None, failure
     finally:
         del failure, broken  # what broke off knows this frame
+
+
+def _succeeded(
+    call: Call, made: ResponseT, response: RawResponse
+) -> tuple[ResponseT | None, DriftError | DriftWarning | None]:
+    """`made`; or what is raised in its place for how it drifts."""
+    call.succeed(response.meta, lambda: made)
+    if drifts := getattr(made, "_drift", None):
+        drift_error = call.drift.note(drifts, made, context=response.context)
+        if drift_error is not None:
+            return None, drift_error
+    return made, None

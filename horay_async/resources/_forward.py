@@ -22,7 +22,7 @@ from horay_async.models.meta import ResponseMeta
 from horay_async.models.raw import ServerSentEvent
 from horay_async.resources._base import JSON_TYPES, decode_response, has_no_content
 from horay_async.resources._streams import STREAMED, chunk_reader, path_of, raw_event_reader
-from horay_async.streaming import AsyncStream, require_event_stream
+from horay_async.streaming import AsyncStream, anew, require_event_stream
 
 if TYPE_CHECKING:
     from horay_async._protocol.wire.request import Request
@@ -117,7 +117,7 @@ class ForwardedBody:
         """What has come, waiting for some; nothing at the end."""
         response = self._response
         if self._failure is not None:
-            raise self._failure
+            raise anew(self._failure)
         if response.finished:
             return []
         response.waiting_since = response.loop.time()
@@ -125,8 +125,8 @@ class ForwardedBody:
             piece = await response.next_piece()
         except BaseException as error:
             if isinstance(error, APIError):
-                self._failure = error
                 self._call.fail(error)
+                self._failure = anew(error)
             self._call.end(error)
             raise
         finally:

@@ -20,7 +20,7 @@ from horay_async.models.chat import ChatCompletion
 from horay_async.models.chat_chunks import ChatCompletionChunk
 from horay_async.models.completions import Completion, CompletionChunk
 from horay_async.models.raw import ServerSentEvent
-from horay_async.streaming import AsyncStream, require_event_stream
+from horay_async.streaming import AsyncStream, require_event_stream, unstreamed
 
 if TYPE_CHECKING:
     from horay_async._protocol.wire.accumulate import ChoiceAccumulator
@@ -85,8 +85,13 @@ def unasked_stream(call: Call, response: RawResponse, body: bytes, failure: APIE
     reader.end("its body has ended", keep_truncated=True)
     reported = reader.take_failure()
     if isinstance(reported, APIStatusError | StreamError):
-        return reported
-    failure.partial = reader.partial()
+        failure = reported
+    if failure.partial is None:
+        failure.partial = reader.partial()
+    if failure.partial is None and reader.body:  # which came among the events, and is none
+        failure.partial = unstreamed(reader.body, described.whole, response.meta)
+    if failure.partial is not None:
+        failure.execution = "executed"
     return failure
 
 

@@ -28,7 +28,14 @@ from horay_async.models.events import (
     ToolRunEvent,
 )
 from horay_async.models.usage import Usage
-from horay_async.streaming import AsyncEventStream, Readable, interrupted, no_end, read_to_end
+from horay_async.streaming import (
+    AsyncEventStream,
+    Readable,
+    interrupted,
+    kept,
+    no_end,
+    read_to_end,
+)
 
 if TYPE_CHECKING:
     from horay_async._observers import RunObserver, TelemetryObserver
@@ -46,6 +53,7 @@ RUN_STOPPED = "the run was stopped: its loop was left early, or close() was call
 """What reading says during that, and after it."""
 
 Events = list[ToolRunEvent]
+Step = Callable[["AsyncToolRun"], Awaitable[Events]]
 Ask = Callable[[Sequence[Any], int, float | None], AsyncEventStream[ChatEvent, ChatCompletion]]
 """Makes the request of a round from the conversation, the round's number and the seconds left."""
 
@@ -125,8 +133,8 @@ class AsyncToolRun(Readable[ToolRunEvent]):
         """Runs the calls; made at the first one."""
 
         # Where the run is.
-        self._next: Callable[[], Awaitable[Events]] | None = self._begin_round
-        """The step to take; None once the run is complete, not where it ended otherwise."""
+        self._next: Step | None = AsyncToolRun._begin_round
+        """The step to take, unbound, since a bound method would be in a cycle with the run; None once the run is complete, not where it ended otherwise."""
         self._round = 0
         """The number of the round; 0 before the first."""
         self._stream: AsyncEventStream[ChatEvent, ChatCompletion] | None = None
@@ -212,7 +220,9 @@ class AsyncToolRun(Readable[ToolRunEvent]):
         except BaseException as error:
             if isinstance(error, StopAsyncIteration):
                 error = no_end(error)
-            self._failure = error if isinstance(error, Exception) else interrupted(error, "the run")
+            self._failure = (
+                kept(error) if isinstance(error, Exception) else interrupted(error, "the run")
+            )
             self._halt()
             try:
                 await self._clean_up()
@@ -232,12 +242,12 @@ class AsyncToolRun(Readable[ToolRunEvent]):
             self._observer = self._settings.telemetry.run(self._first_body)
             self._first_body = None
 
-    async def _take_step(self, step: Callable[[], Awaitable[Events]]) -> Events:
+    async def _take_step(self, step: Step) -> Events:
         """The events of a step. Raises `APITimeoutError` when time is up, and `HorayError` where the run is stopped meanwhile."""
         self._limit = limit = asyncio.timeout_at(self._deadline)
         try:
             async with limit:
-                events = await step()
+                events = await step(self)
         except Exception as error:
             if self._closed:  # by another task, which ends what this one waits for
                 raise HorayError(RUN_STOPPED) from None
@@ -262,7 +272,7 @@ class AsyncToolRun(Readable[ToolRunEvent]):
             if tool._check is not None:
                 tool._check()
         self._round += 1
-        self._next = self._send
+        self._next = AsyncToolRun._send
         return [RoundStarted(self._round)]
 
     async def _send(self) -> Events:
@@ -273,7 +283,7 @@ class AsyncToolRun(Readable[ToolRunEvent]):
         self._inference_calls += 1
         stream = self._settings.ask(self._messages, self._round, left)
         self._stream = await stream.__aenter__()
-        self._next = self._receive
+        self._next = AsyncToolRun._receive
         return []
 
     async def _receive(self) -> Events:
@@ -292,7 +302,7 @@ class AsyncToolRun(Readable[ToolRunEvent]):
         results: Events = [*await caller.next_results()]
         if not caller.waiting:
             self._messages += caller.pop_messages()
-            self._next = None if self._last_round else self._begin_round
+            self._next = None if self._last_round else AsyncToolRun._begin_round
         return results
 
     # What they decide
@@ -345,7 +355,7 @@ class AsyncToolRun(Readable[ToolRunEvent]):
             if self._caller is None:
                 self._caller = ToolCaller(settings.tools, settings.approve, settings.telemetry)
             self._caller.start(ours)
-            self._next = self._await_tools
+            self._next = AsyncToolRun._await_tools
 
     # How it ends
 

@@ -10,6 +10,7 @@ from horay_async._json import fields_of, is_array
 from horay_async._protocol.wire.accumulate import ChoiceAccumulator
 from horay_async._protocol.wire.characters import SplitCharacters
 from horay_async._protocol.wire.chunk_template import ChunkTemplate
+from horay_async._protocol.wire.contents import without_errors
 from horay_async._protocol.wire.decode import (
     NO_DIFFERENCES,
     Decoder,
@@ -22,7 +23,6 @@ from horay_async._protocol.wire.decode import (
     is_json,
     number_choices,
     parsed,
-    without_errors,
 )
 from horay_async._protocol.wire.description import Difference
 from horay_async._protocol.wire.dialects import (
@@ -89,6 +89,7 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
 
     def take_failure(self) -> APIError | DriftWarning | None:
         failure = self._failure or self._unfinished() or self._drift_error
+        self._failure = self._drift_error = None
         if failure is not None and not self.merged.empty:
             whole = self.result()
             if isinstance(failure, APIError):
@@ -104,7 +105,7 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
             return None
         if self._saw_done and self.merged.empty and self._before_events:
             self.body = self._before_events
-            return self._misnamed(self.body)
+            return self._misnamed(self.body) or self._bad("isn't an event stream", self.body)
         if self._unrecognised_beside is not None and self.merged.without_choices:
             what = f"is finished and holds nothing that is known, but {self._unrecognised_beside}"
         elif self._unrecognised is not None and self.merged.holds_nothing:

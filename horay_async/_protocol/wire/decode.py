@@ -10,7 +10,7 @@ from typing import Any, Generic, Protocol, TypeVar, cast, get_args
 import msgspec
 
 from horay_async._first_use import FIRST_USE
-from horay_async._json import decimal, fields_of, is_array, is_object
+from horay_async._json import decimal, is_array, is_object
 from horay_async._protocol.wire.characters import SplitCharacters, whole_characters
 from horay_async._protocol.wire.description import (
     Difference,
@@ -51,9 +51,6 @@ R_co = TypeVar("R_co", bound=Response, covariant=True)
 
 MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What decoding raises for bytes that aren't JSON, or that are nested too deep."""
-
-HOLDS_ITEMS = frozenset({"choices", "data", "images"})
-"""Fields of responses that hold a list."""
 
 ABOUT_ITSELF = frozenset({"id", "object", "created", "model"})
 """Fields that say nothing of what was generated. An object in which no others have a value may be a job's, of a server that takes the request
@@ -462,71 +459,6 @@ def parsed(data: bytes, decode: Callable[[bytes], Any] = msgspec.json.decode) ->
         raise InvalidBody(f"isn't valid JSON: {problem}") from error
     except RecursionError as error:
         raise InvalidBody("is JSON nested too deep") from error
-
-
-def nearly_json(data: bytes) -> bytes:
-    """`data` as JSON where it is nearly that: bytes that aren't UTF-8 become U+FFFD, `NaN` and `Infinity` null, control
-    characters may stand in strings, and anything behind the first value. Raises `InvalidBody` where it is something else.
-    """
-    import json  # noqa: PLC0415 - seldom needed
-
-    try:
-        text = data.decode("utf-8", "replace").lstrip()
-        value, _ = json.JSONDecoder(strict=False).raw_decode(text)
-        return msgspec.json.encode(value)
-    except (ValueError, OverflowError, RecursionError) as error:
-        raise InvalidBody("isn't nearly JSON") from error
-
-
-def decode_nearly(into: BodyDecoder[R], body: bytes, most: int = MAX_OBJECTS) -> R | None:
-    """The response in a body that isn't quite JSON, as if made by hand: there may be more in the body. None where that wasn't it."""
-    try:
-        made = into.decode(nearly_json(body), max_objects=most)
-    except (InvalidBody, ErrorInBody):
-        return None
-    del made._raw  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
-    return made
-
-
-def decode_beside_error(
-    into: BodyDecoder[R], body: bytes, most: int = MAX_OBJECTS
-) -> Response | None:
-    """What was generated beside the error in a body, as a response made by hand; None where nothing was."""
-    made: Response | None
-    try:
-        made = into.decode(without_errors(body), max_objects=most)
-    except (InvalidBody, ErrorInBody) as problem:
-        made = problem.response
-    if made is None or not holds_content(made):
-        return None
-    del made._raw  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
-    return made
-
-
-def without_errors(data: bytes) -> bytes:
-    """A JSON object, or a list of one, without the errors in it, its envelope's, its own and those of its choices: what was generated
-    beside them. Raises `InvalidBody`.
-    """
-    held = parsed(nearly_json(whole_characters(data)))
-    while True:
-        held = held[0] if is_array(held) and len(held) == 1 else held
-        fields = fields_of(held)
-        fields.pop("error", None)
-        if fields.get("object") == "error":
-            del fields["object"]
-        inner = fields.get("data")
-        only = inner[0] if is_array(inner) and len(inner) == 1 else inner
-        # The only item of a response's own list holds no response.
-        is_item = only is not inner and not fields_of(only).keys() & HOLDS_ITEMS
-        if "choices" in fields or is_item or not is_object(only):
-            break
-        held = only
-    choices = fields.get("choices")
-    for choice in filter(is_object, choices if is_array(choices) else ()):
-        choice.pop("error", None)
-        if choice.get("finish_reason") == "error":
-            del choice["finish_reason"]
-    return msgspec.json.encode(fields)
 
 
 def check_reported(decoded: Any) -> None:

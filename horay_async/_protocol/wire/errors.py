@@ -11,9 +11,8 @@ import attrs
 from horay_async import errors
 from horay_async._protocol.limits.retry_after import parse_retry_after
 from horay_async._protocol.wire.clean import Cleaner
-from horay_async._protocol.wire.decode import BodyDecoder, decode_beside_error, holds_content
+from horay_async._protocol.wire.decode import holds_content
 from horay_async._protocol.wire.error_body import ErrorBody, beginning, read, status_of
-from horay_async._protocol.wire.size_limits import MAX_OBJECTS
 from horay_async._record import Record
 from horay_async.errors import APIResponseError, APIStatusError, StreamError
 from horay_async.models._base import Response
@@ -131,16 +130,11 @@ def envelope_failure(body: bytes, *, context: ErrorContext) -> APIStatusError:
 
 
 def reported_failure(
-    into: BodyDecoder[Any],
-    body: bytes,
-    beside: Response | None,
-    most: int = MAX_OBJECTS,
-    *,
-    context: ErrorContext,
+    body: bytes, beside: Response | None, *, context: ErrorContext
 ) -> APIStatusError:
-    """The error that a body reports, with what was generated beside it: `beside`, or what else is found."""
+    """The error that a body reports, with what was generated beside it."""
     failure = envelope_failure(body, context=context)
-    failure.partial = beside = beside or decode_beside_error(into, body, most)
+    failure.partial = beside
     if beside is not None and holds_content(beside):
         failure.execution = "executed"
     return failure

@@ -48,9 +48,10 @@ class RawEventReader(SSEReader[ServerSentEvent]):
         self._began = False  # whether an event has come that is more than a sign of life
 
     def take_failure(self) -> APIError | None:
-        if self._failure is not None and self._began:
-            self._failure.execution = "executed"
-        return self._failure
+        failure, self._failure = self._failure, None
+        if failure is not None and self._began:
+            failure.execution = "executed"
+        return failure
 
     @property
     def _ends_anywhere(self) -> bool:

@@ -26,6 +26,8 @@ PINGS = frozenset({"ping", "keepalive", "keep-alive", "heartbeat"})
 """Names of events that keep a connection alive and are no progress."""
 BEFORE_DONE = re.compile(rb"[\r\n]+data: ?\[DONE]")
 """What parts a body that is no event from the event that a gateway has put behind it."""
+COMMENTS = re.compile(rb"\A(?::[^\r\n]*[\r\n]+|\s+)+")
+"""The comments at the beginning of a stream."""
 
 OPENING = 2**14
 """Bytes that are kept of a body without an event: an error that was sent as one is hardly longer."""
@@ -78,8 +80,10 @@ class SSEReader(ABC, Generic[T]):
             return before
         made: list[T] = []
         if datas:
-            if self._opening is not None and begins_events(self._opening + data) is False:
-                self._before_events = BEFORE_DONE.split(self._opening + data)[0]
+            if self._opening is not None:
+                opening = COMMENTS.sub(b"", (self._opening + data).removeprefix(BOM))
+                if begins_events(opening) is False:
+                    self._before_events = BEFORE_DONE.split(opening)[0]
             self._opening = None
             made = self._read(datas)
         elif self._opening is not None and len(self._opening) < self._kept_of_opening:
@@ -116,7 +120,9 @@ class SSEReader(ABC, Generic[T]):
 
     @abstractmethod
     def take_failure(self) -> APIError | DriftWarning | None:
-        """What to raise once all before it is delivered, with what has come in it; None where the stream ended well."""
+        """What to raise once all before it is delivered, with what has come in it; None where the stream ended well. To be asked
+        for once: the reader doesn't keep what is raised.
+        """
 
     def end(self, reason: str, *, keep_truncated: bool, cause: APIError | None = None) -> list[T]:
         """The bytes have ended, for `reason`: decodes what is left, and notes a failure where the stream wasn't complete.
@@ -183,7 +189,8 @@ class SSEReader(ABC, Generic[T]):
             self._fail(self._bad("has a chunk on a line that is no event's", stray))
         else:
             return
-        self.body = self.body or stray  # it may be a response, or hold one
+        if not self.body or begins_events(self.body):
+            self.body = stray  # it may be a response, or hold one
 
     def _misnamed(self, body: bytes) -> APIError | None:
         """What a body is that was sent as an event stream and isn't one: JSON, or a page."""

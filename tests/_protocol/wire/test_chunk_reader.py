@@ -434,8 +434,9 @@ def test_the_key_is_in_no_failure() -> None:
     for data in (event({"error": KEY}), event(KEY), event({"message": KEY}, "error")):
         reader = text_reader()
         reader.feed(data)
-        assert reader.take_failure() is not None
-        assert KEY not in f"{reader.take_failure()!r} {vars(reader.take_failure())}"
+        failure = reader.take_failure()
+        assert failure is not None
+        assert KEY not in f"{failure!r} {vars(failure)}"
 
 
 def test_event_over_the_limit() -> None:
@@ -887,7 +888,7 @@ def test_too_much_of_a_stream() -> None:
     for _ in range(5):
         reader.feed(piece("a"))
     assert isinstance(failure := reader.take_failure(), APIResponseError)
-    assert "max_response_objects" in str(reader.take_failure())
+    assert "max_response_objects" in str(failure)
     assert failure.partial is not None
 
 

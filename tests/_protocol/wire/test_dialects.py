@@ -76,8 +76,9 @@ def test_streamed(vector: Vector, in_one: bool) -> None:
         source.feed(piece)
     source.end("the response ended without its last event", keep_truncated=False)
     if "error" in vector:
-        assert isinstance(source.take_failure(), APIResponseError)
-        assert vector["error"] in str(source.take_failure())
+        failure = source.take_failure()
+        assert isinstance(failure, APIResponseError)
+        assert vector["error"] in str(failure)
         return
     assert source.take_failure() is None
     check(vector, source.merged.result())

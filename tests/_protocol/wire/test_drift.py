@@ -314,8 +314,9 @@ def test_chunks_before_a_failure() -> None:
     watch = DriftWatch(None)
     source = reader_of(drift=watch)
     read(source, [b"".join(events([told("a", x=1), {"error": {"message": "No."}}], done=False))])
-    assert source.take_failure() is not None
-    assert not isinstance(source.take_failure(), DriftError)
+    failure = source.take_failure()
+    assert failure is not None
+    assert not isinstance(failure, DriftError)
     assert counts_of(watch.counts) == {("$.x", "unknown"): 1}
 
 

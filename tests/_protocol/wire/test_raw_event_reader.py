@@ -154,9 +154,10 @@ def test_last_event_without_its_blank_line(rest: bytes, events: int, cut: bool) 
     stream = reader("x") if b"event: x" in rest else reader()
     stream.feed(rest)
     assert len(stream.end("closed", keep_truncated=False)) == events
-    assert (stream.take_failure() is not None) is cut
-    if stream.take_failure() is not None:
-        assert "in the middle of an event" in str(stream.take_failure())
+    failure = stream.take_failure()
+    assert (failure is not None) is cut
+    if failure is not None:
+        assert "in the middle of an event" in str(failure)
 
 
 @pytest.mark.parametrize(
@@ -171,8 +172,9 @@ def test_errors(error: bytes, kind: type[APIError]) -> None:
     """An error event is raised after the events before it."""
     stream = reader()
     assert len(stream.feed(b"data: 1\n\n" + error)) == 1
-    assert isinstance(stream.take_failure(), kind)
-    assert "full" in str(stream.take_failure())
+    failure = stream.take_failure()
+    assert isinstance(failure, kind)
+    assert "full" in str(failure)
 
 
 def test_error_without_data() -> None:

@@ -32,6 +32,52 @@ def test_end(end: bytes) -> None:
     assert events.done
 
 
+@pytest.mark.parametrize(
+    "chunk",
+    [
+        b'{"id": "1", "object": "chunk", "choices": [{"index": 0, "delta": {}}]}',
+        b'{"choices": [{"index": 1, "delta": {"role": "assistant", "content": ""}}]}',
+        b'{"choices": [{"delta": {"content": null, "reasoning_content": ""}}]}',
+        b'{"choices": [{}]}',
+        b'{"choices": [], "usage": {"prompt_tokens": 1}}',
+        b'{"choices": [{"delta": {}, "finish_reason": "stop"}]}',
+    ],
+)
+def test_chunks_without_content(chunk: bytes) -> None:
+    """They can come without end."""
+    assert not UnaskedEvents().feed(b"data: %b\n\n" % chunk)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'{"choices": [{"delta": {"tool_calls": [{"function": {"name": "f"}}]}}]}',
+        b'{"data": [{"embedding": [0.1]}]}',
+        b"no JSON",
+        b"[" * 100_000,
+    ],
+)
+def test_content(data: bytes) -> None:
+    """Whatever isn't known to say nothing is progress."""
+    assert UnaskedEvents().feed(b"data: %b\n\n" % data)
+
+
+@pytest.mark.parametrize(
+    ("event", "done"),
+    [
+        (b'data: {"error": {"message": "full"}}', True),
+        (b'data: {"error": null, "text": "a"}', False),
+        (b'event: x\ndata: {"error": "a text"}', False),
+        (b"event: error\ndata: {}", False),
+    ],
+)
+def test_error(event: bytes, done: bool) -> None:
+    """Nothing is waited for behind one."""
+    events = UnaskedEvents()
+    events.feed(event + b"\n\n")
+    assert events.done is done
+
+
 def test_event_that_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
     """All that comes is content then, up to the limit of the body."""
     monkeypatch.setattr(unasked_events, "MAX_EVENT_BYTES", 10)

@@ -1,0 +1,122 @@
+"""What there is in a body: a response, the report of a failure, or both, and what can be read of one that is neither. Pure."""
+
+from __future__ import annotations
+
+from typing import Generic, NamedTuple, TypeVar
+
+import msgspec
+
+from horay_async._json import fields_of, is_array, is_object
+from horay_async._protocol.wire.characters import whole_characters
+from horay_async._protocol.wire.decode import (
+    BodyDecoder,
+    ErrorInBody,
+    InvalidBody,
+    holds_content,
+    parsed,
+)
+from horay_async._protocol.wire.size_limits import MAX_OBJECTS
+from horay_async.models._base import Response
+
+R = TypeVar("R", bound=Response)
+R_co = TypeVar("R_co", bound=Response, covariant=True)
+
+HOLDS_ITEMS = frozenset({"choices", "data", "images"})
+"""Fields of responses that hold a list."""
+
+
+class Contents(NamedTuple, Generic[R]):
+    """What a body holds."""
+
+    response: R | Response | None = None
+    """The response, or what can be read of it."""
+    problem: str = ""
+    """What is wrong with the body, which completes "the response ..."."""
+    reports_error: bool = False
+    """Whether it reports a failure; the response is what stands beside it."""
+
+    @property
+    def is_response(self) -> bool:
+        """Whether it is a response, and can be used."""
+        return self.response is not None and not self.problem and not self.reports_error
+
+
+def contents_of(into: BodyDecoder[R], body: bytes, most: int = MAX_OBJECTS) -> Contents[R]:
+    """What `body` holds, which may have up to `most` JSON objects."""
+    try:
+        return Contents(into.decode(body, max_objects=most))
+    except ErrorInBody as error:
+        beside = error.response or _decode_beside_error(into, body, most)
+        return Contents(beside, reports_error=True)
+    except InvalidBody as error:
+        # One of embeddings without a vector is false.
+        found = error.response
+        nearly = _decode_nearly(into, body, most) if found is None else found
+        return Contents(nearly, str(error))
+
+
+def _decode_nearly(into: BodyDecoder[R], body: bytes, most: int = MAX_OBJECTS) -> Response | None:
+    """The response in a body that isn't quite JSON, as if made by hand: there may be more in the body. None where that wasn't it."""
+    try:
+        made = into.decode(nearly_json(body), max_objects=most)
+    except InvalidBody:
+        return None
+    except ErrorInBody:
+        return _decode_beside_error(into, body, most)
+    del made._raw  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
+    return made
+
+
+def _decode_beside_error(
+    into: BodyDecoder[R], body: bytes, most: int = MAX_OBJECTS
+) -> Response | None:
+    """What was generated beside the error in a body, as a response made by hand; None where nothing was."""
+    made: Response | None
+    try:
+        made = into.decode(without_errors(body), max_objects=most)
+    except (InvalidBody, ErrorInBody) as problem:
+        made = problem.response
+    if made is None or not holds_content(made):
+        return None
+    del made._raw  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
+    return made
+
+
+def nearly_json(data: bytes) -> bytes:
+    """`data` as JSON where it is nearly that: bytes that aren't UTF-8 become U+FFFD, `NaN` and `Infinity` null, control
+    characters may stand in strings, and anything behind the first value. Raises `InvalidBody` where it is something else.
+    """
+    import json  # noqa: PLC0415 - seldom needed
+
+    try:
+        text = data.decode("utf-8-sig", "replace").lstrip()
+        value, _ = json.JSONDecoder(strict=False).raw_decode(text)
+        return msgspec.json.encode(value)
+    except (ValueError, OverflowError, RecursionError) as error:
+        raise InvalidBody("isn't nearly JSON") from error
+
+
+def without_errors(data: bytes) -> bytes:
+    """A JSON object, or a list of one, without the errors in it, its envelope's, its own and those of its choices: what was generated
+    beside them. Raises `InvalidBody`.
+    """
+    held = parsed(nearly_json(whole_characters(data)))
+    while True:
+        held = held[0] if is_array(held) and len(held) == 1 else held
+        fields = fields_of(held)
+        fields.pop("error", None)
+        if fields.get("object") == "error":
+            del fields["object"]
+        inner = fields.get("data")
+        only = inner[0] if is_array(inner) and len(inner) == 1 else inner
+        # The only item of a response's own list holds no response.
+        is_item = only is not inner and not fields_of(only).keys() & HOLDS_ITEMS
+        if "choices" in fields or is_item or not is_object(only):
+            break
+        held = only
+    choices = fields.get("choices")
+    for choice in filter(is_object, choices if is_array(choices) else ()):
+        choice.pop("error", None)
+        if choice.get("finish_reason") == "error":
+            del choice["finish_reason"]
+    return msgspec.json.encode(fields)
