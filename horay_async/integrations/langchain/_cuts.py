@@ -32,26 +32,16 @@ WHOLE_JSON = partial(json.loads, strict=False, parse_constant=refuse_constant)
 class CheckedMessages(RunnableGenerator[AIMessage, AIMessage]):
     """Passes a message on to `parser`, whole or in chunks. Raises `AnswerError` where it ends cut, as its finish reason says;
     and where the text, with `text_is_json`, or else the tool call isn't whole, whatever that says: servers have other names
-    for it. LangChain's parsers pass over what doesn't fit in chunks; for the whole of these `parser` raises here.
+    for it. With `any_json` the text needs to be no object. LangChain's parsers pass over what doesn't fit in chunks; for the whole of these `parser` raises here.
     """
 
-    def __init__(self, parser: object, *, text_is_json: bool) -> None:
-        def checked(messages: Iterator[AIMessage]) -> Iterator[AIMessage]:
-            whole = self._whole(streamed=True)
-            for message in messages:
-                whole.add(message)
-                yield _as_chunk(message)
-            whole.check()
-
-        async def achecked(messages: AsyncIterator[AIMessage]) -> AsyncIterator[AIMessage]:
-            whole = self._whole(streamed=True)
-            async for message in messages:
-                whole.add(message)
-                yield _as_chunk(message)
-            whole.check()
-
-        super().__init__(checked, achecked)
-        self._whole: Callable[..., _Whole] = partial(_Whole, parser, text_is_json=text_is_json)
+    def __init__(self, parser: object, *, text_is_json: bool, any_json: bool = False) -> None:
+        self._whole: Callable[..., _Whole] = partial(
+            _Whole, parser, text_is_json=text_is_json, any_json=any_json
+        )
+        # No functions within this one, which could not be pickled.
+        whole = partial(self._whole, streamed=True)
+        super().__init__(partial(_checked, whole), partial(_achecked, whole), name="check_message")
 
     def invoke(
         self, input: AIMessage, config: RunnableConfig | None = None, **kwargs: Any
@@ -65,6 +55,24 @@ class CheckedMessages(RunnableGenerator[AIMessage, AIMessage]):
         self, input: AIMessage, config: RunnableConfig | None = None, **kwargs: Any
     ) -> AIMessage:
         return self.invoke(input)
+
+
+def _checked(make: Callable[[], _Whole], messages: Iterator[AIMessage]) -> Iterator[AIMessage]:
+    whole = make()
+    for message in messages:
+        whole.add(message)
+        yield _as_chunk(message)
+    whole.check()
+
+
+async def _achecked(
+    make: Callable[[], _Whole], messages: AsyncIterator[AIMessage]
+) -> AsyncIterator[AIMessage]:
+    whole = make()
+    async for message in messages:
+        whole.add(message)
+        yield _as_chunk(message)
+    whole.check()
 
 
 def _as_chunk(message: AIMessage) -> AIMessageChunk:
@@ -93,34 +101,41 @@ def with_raw(
     """A runnable of `raw`, the message of `model`, and behind it `parsed` and `parsing_error`: what `parser` makes of the message,
     or what it raises.
     """
-
-    def told(parts: Iterator[dict[str, Any]], config: RunnableConfig) -> Iterator[AddableDict]:
-        raw: Any = None
-        for part in parts:
-            raw = part["raw"] if raw is None else raw + part["raw"]
-            yield AddableDict(part)
-        try:
-            outcome = _outcome(parser.invoke(raw, config))
-        except Exception as error:  # noqa: BLE001 - as LangChain's fallbacks do
-            outcome = _outcome(error=error)
-        yield outcome
-
-    async def atold(
-        parts: AsyncIterator[dict[str, Any]], config: RunnableConfig
-    ) -> AsyncIterator[AddableDict]:
-        raw: Any = None
-        async for part in parts:
-            raw = part["raw"] if raw is None else raw + part["raw"]
-            yield AddableDict(part)
-        try:
-            outcome = _outcome(await parser.ainvoke(raw, config))
-        except Exception as error:  # noqa: BLE001 - as LangChain's fallbacks do
-            outcome = _outcome(error=error)
-        yield outcome
-
     # Its types know of no `config`, which it passes to functions that take one.
-    outcomes: Any = RunnableGenerator(cast("Any", told), cast("Any", atold))
+    outcomes: Any = RunnableGenerator(
+        cast("Any", partial(_outcomes, parser)),
+        cast("Any", partial(_aoutcomes, parser)),
+        name="parse_message",
+    )
     return cast("Runnable[Any, dict[str, Any]]", RunnableMap(raw=model) | outcomes)
+
+
+def _outcomes(
+    parser: Runnable[Any, Any], parts: Iterator[dict[str, Any]], config: RunnableConfig
+) -> Iterator[AddableDict]:
+    raw: Any = None
+    for part in parts:
+        raw = part["raw"] if raw is None else raw + part["raw"]
+        yield AddableDict(part)
+    try:
+        outcome = _outcome(parser.invoke(raw, config))
+    except Exception as error:  # noqa: BLE001 - as LangChain's fallbacks do
+        outcome = _outcome(error=error)
+    yield outcome
+
+
+async def _aoutcomes(
+    parser: Runnable[Any, Any], parts: AsyncIterator[dict[str, Any]], config: RunnableConfig
+) -> AsyncIterator[AddableDict]:
+    raw: Any = None
+    async for part in parts:
+        raw = part["raw"] if raw is None else raw + part["raw"]
+        yield AddableDict(part)
+    try:
+        outcome = _outcome(await parser.ainvoke(raw, config))
+    except Exception as error:  # noqa: BLE001 - as LangChain's fallbacks do
+        outcome = _outcome(error=error)
+    yield outcome
 
 
 def _outcome(parsed: Any = None, error: Exception | None = None) -> AddableDict:
@@ -130,8 +145,11 @@ def _outcome(parsed: Any = None, error: Exception | None = None) -> AddableDict:
 class _Whole:
     """The message so far."""
 
-    def __init__(self, parser: object, *, text_is_json: bool, streamed: bool) -> None:
+    def __init__(
+        self, parser: object, *, text_is_json: bool, any_json: bool, streamed: bool
+    ) -> None:
         self._parser = parser
+        self._any_json = any_json
         self._streamed = streamed
         self._text_is_json = text_is_json
         self._messages: list[AIMessage] = []
@@ -178,7 +196,7 @@ class _Whole:
         return self._messages[0] if self._messages else None
 
     def _check_text(self, text: str) -> None:
-        """Raises where LangChain takes `text` for JSON only since it completes it, or for a dict what is no object."""
+        """Raises where LangChain takes `text` for JSON only since it completes it, or for a dict what is no object, unless `any_json` will do."""
         try:
             parse_json_markdown(text)
         except json.JSONDecodeError:
@@ -188,7 +206,8 @@ class _Whole:
         except ValueError as error:
             problem = f"the response is no whole JSON: {error}"
             raise self._error(problem, "mismatch", text) from error
-        if type(self._parser) is JsonOutputParser and not is_object(value):
+        dicts = type(self._parser) is JsonOutputParser and not self._any_json
+        if dicts and not is_object(value):
             raise self._error("the response is no JSON object", "mismatch", text)
 
     def _error(self, problem: str, reason: Any, text: str) -> AnswerError:

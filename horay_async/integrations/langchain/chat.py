@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from functools import partial
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Literal, Unpack, cast, get_origin, get_type_hints
 
@@ -20,6 +21,7 @@ from langchain_core.utils.function_calling import convert_to_openai_function, co
 from langchain_core.utils.pydantic import is_basemodel_subclass
 from pydantic import BaseModel, create_model
 
+from horay_async._json import is_object
 from horay_async.integrations.langchain._clients import (
     LEFT_OUT,
     MAY_HOLD_SECRETS,
@@ -246,8 +248,9 @@ class ChatHoray(Parameters):
         that isn't whole for any other one does, too.
         A stream gives the object as it grows, and raises at its end.
         """
-        call, parse = _structured(schema, method, True if strict is None else strict)
-        parser = CheckedMessages(parse, text_is_json=method != "function_calling") | parse
+        call, parse, any_json = _structured(schema, method, True if strict is None else strict)
+        text_is_json = method != "function_calling"
+        parser = CheckedMessages(parse, text_is_json=text_is_json, any_json=any_json) | parse
         call["ls_structured_output_format"] = {
             "kwargs": {"method": method, "strict": strict},
             "schema": _traced_schema(schema),
@@ -290,49 +293,85 @@ def _traced_schema(schema: dict[str, Any] | type) -> dict[str, Any] | type:
     return {"title": function["name"], **function["parameters"]}
 
 
+def _described(schema: dict[str, Any] | type, strict: bool | None) -> dict[str, Any]:
+    """The name and the JSON schema, as `parameters`, of what isn't ours."""
+    inner: Any = None
+    if isinstance(schema, dict):
+        if is_object(schema.get("schema")):  # as openai has it
+            inner = schema["schema"]
+        elif not schema.keys() & {"name", "properties", "toolSpec"}:  # of a list, or the like
+            inner = {each: schema[each] for each in schema.keys() - {"title", "description"}}
+        name = schema.get("name", schema.get("title"))
+        if inner and isinstance(name, str):
+            told = {"description": schema["description"]} if "description" in schema else {}
+            return {"name": name, **told, "parameters": inner}
+    return convert_to_openai_function(schema, strict=strict)
+
+
+def _check_schema(schema: object, method: Method) -> None:
+    """Raises `TypeError` for what has no fields; `dict` or None will do for JSON of any shape."""
+    any_shape = method == "json_mode" and (schema is None or schema is dict)
+    is_kept = any_shape or is_object(schema) or _is_ours(schema)
+    module = getattr(schema, "__module__", "builtins")  # that of str, list and so on
+    if not is_kept and (
+        not callable(cast("Any", schema)) or get_origin(schema) is not None or module == "builtins"
+    ):
+        raise TypeError(
+            "schema must be a class with fields (of pydantic, attrs or dataclasses, or a typed dictionary) or a JSON schema, "
+            f"not {schema!r}"
+        )
+
+
 def _structured(
     schema: dict[str, Any] | type, method: Method, strict: bool
-) -> tuple[dict[str, Any], OutputParserLike[Any] | Runnable[Any, Any]]:
-    """What is sent for a schema, and what makes the result of the message."""
+) -> tuple[dict[str, Any], OutputParserLike[Any] | Runnable[Any, Any], bool]:
+    """What is sent for a schema, what makes the result of the message, and whether that may be other JSON than an object."""
+    _check_schema(schema, method)
     ours = _is_ours(schema)
     cls: type[Any] = dict if isinstance(schema, dict) else schema
     pydantic = not ours and is_basemodel_subclass(cls)
     whole: OutputParserLike[Any] | Runnable[Any, Any]
     if ours:
-
-        def read(message: Any) -> Any:
-            return parse_text(cls, str(message.text))
-
-        whole = RunnableLambda(read)
+        whole = RunnableLambda(partial(_read_text, cls))
     elif pydantic:
         whole = PydanticOutputParser(pydantic_object=cls)
     else:
         whole = JsonOutputParser()
     if method == "json_mode":
-        return {"response_format": {"type": "json_object"}}, whole
+        return {"response_format": {"type": "json_object"}}, whole, False
     if ours:
         function = _function_of(cls)
     else:
-        held = strict if method == "json_schema" else None
-        function = convert_to_openai_function(schema, strict=held)
+        function = _described(schema, strict if method == "json_schema" else None)
+    parameters = function["parameters"]
+    is_of_object = parameters.get("type", "object") == "object"
+    any_json = not parameters.keys() & {"properties", "type"} or not is_of_object
     if method == "json_schema":
-        sent = {"name": function["name"], "schema": function["parameters"], "strict": strict}
-        return {"response_format": {"type": "json_schema", "json_schema": sent}}, whole
+        sent = {"name": function["name"], "schema": parameters, "strict": strict}
+        return {"response_format": {"type": "json_schema", "json_schema": sent}}, whole, any_json
     if method != "function_calling":
         raise ValueError(
             f"method must be 'json_schema', 'function_calling' or 'json_mode', not {method!r}"
         )
     name = function["name"]
+    if not is_of_object:
+        raise ValueError(
+            f"{name} is no JSON schema of an object, which a call has: use method='json_schema'"
+        )
     call = {
         "tools": [{"type": "function", "function": function}],
         "tool_choice": {"type": "function", "function": {"name": name}},
     }
     if pydantic:
-        return call, PydanticToolsParser(tools=[cls], first_tool_only=True)
+        return call, PydanticToolsParser(tools=[cls], first_tool_only=True), False
     if not ours:
-        return call, JsonOutputKeyToolsParser(key_name=name, first_tool_only=True)
+        return call, JsonOutputKeyToolsParser(key_name=name, first_tool_only=True), False
+    return {**call, KEEP_ARGUMENTS: True}, RunnableLambda(partial(_read_call, cls, name)), False
 
-    def read_call(message: Any) -> Any:
-        return parse_text(cls, kept_arguments(message, name) or "null")
 
-    return {**call, KEEP_ARGUMENTS: True}, RunnableLambda(read_call)
+def _read_text(cls: type[Any], message: Any) -> Any:
+    return parse_text(cls, str(message.text))
+
+
+def _read_call(cls: type[Any], name: str, message: Any) -> Any:
+    return parse_text(cls, kept_arguments(message, name) or "null")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import pickle
 import re
 import threading
 from collections.abc import Callable, Iterator
@@ -618,6 +619,56 @@ def test_json_that_langchain_reads(fault_server: FaultServer, connect: Connect, 
     }
 
 
+@pytest.mark.parametrize("include_raw", [True, False])
+@pytest.mark.parametrize("method", ["json_schema", "function_calling", "json_mode"])
+@pytest.mark.parametrize("form", [Order, Joke, JOKE_SCHEMA])
+def test_structured_models_can_be_pickled(
+    fault_server: FaultServer,
+    monkeypatch: pytest.MonkeyPatch,
+    form: Any,
+    method: Any,
+    include_raw: bool,
+) -> None:
+    """As other models can, for a process of its own."""
+    monkeypatch.setenv("HORAY_API_KEY", fault_server.api_key)
+    fault_server.always(scripted_model)
+    model = ChatHoray(model="m", base_url=fault_server.base_url)
+    made = model.with_structured_output(form, method=method, include_raw=include_raw)
+    again = pickle.loads(pickle.dumps(made))
+    if method != "json_mode":  # for which the server has no answer
+        found: list[Any] = [one.invoke("3 of 'tea'") for one in (made, again)]
+        parsed = [one["parsed"] if include_raw else one for one in found]
+        assert parsed[0] == parsed[1]
+        assert parsed[0] is not None
+
+
+@pytest.mark.parametrize(
+    ("schema", "sent"),
+    [
+        (
+            {"title": "Words", "type": "array", "items": {"type": "string"}},
+            {"type": "array", "items": {"type": "string"}},
+        ),
+        ({"title": "Words", "anyOf": [{"type": "array"}]}, {"anyOf": [{"type": "array"}]}),
+        (
+            {"name": "Words", "strict": True, "schema": {"type": "array"}, "description": "Some."},
+            {"type": "array"},
+        ),
+    ],
+)
+def test_schemas_of_no_object(
+    fault_server: FaultServer, connect: Connect, schema: dict[str, Any], sent: object
+) -> None:
+    """They are sent, and lists come back."""
+    fault_server.reply('["a", "b"]')
+    fault_server.reply('["a", "b"]')
+    model: Any = connect().with_structured_output(schema)
+    assert model.invoke("hi") == ["a", "b"]
+    assert list(model.stream("hi"))[-1] == ["a", "b"]
+    form = fault_server.requests[0].json()["response_format"]["json_schema"]
+    assert form == {"name": "Words", "schema": sent, "strict": True}
+
+
 def test_text_that_is_no_json(fault_server: FaultServer, connect: Connect) -> None:
     """LangChain's own error says so."""
     fault_server.always(_cut_script({"role": "assistant", "content": "no"}, "stop"))
@@ -1067,6 +1118,13 @@ def test_bad_settings(connect: Connect) -> None:
     """A method or a tool that doesn't exist is refused, with those that do."""
     with pytest.raises(ValueError, match="json_mode"):
         connect().with_structured_output(Joke, method=cast("Any", "magic"))
+    with pytest.raises(ValueError, match="Words is no JSON schema of an object"):
+        connect().with_structured_output(
+            {"title": "Words", "type": "array"}, method="function_calling"
+        )
+    for schema in (None, list[str], str, int | None, 5):
+        with pytest.raises(TypeError, match="schema must be a class with fields"):
+            connect().with_structured_output(cast("Any", schema))
     with pytest.raises(ValueError, match="is no tool"):
         connect().bind_tools([weather], tool_choice="wether")
     with pytest.raises(ValueError, match="n: LangChain streams one choice"):
