@@ -6,8 +6,8 @@ from typing import Any
 
 from horay_async._json import is_array, is_object
 
-SUCCESS_CODES = frozenset({"0", "200", "20000", "success", "ok", ""})
-"""What an envelope's `code` says of success: 20000 here, one of the others at most gateways that have one."""
+SUCCESS_CODES = frozenset({"200", "20000", "success", "ok", ""})
+"""What an envelope's `code` says of success, without zeros before it: 20000 here, one of the others, or zeros, at most gateways that have one."""
 
 BESIDE_DATA = frozenset({"created", "model", "object", "usage"})
 """What a response has beside a list named `data` of its own."""
@@ -95,7 +95,8 @@ def _code(fields: dict[str, Any]) -> Any:
 def is_of_success(envelope: dict[str, Any]) -> bool:
     """Whether an envelope says that the request has succeeded."""
     code = _code(envelope)
-    succeeded = code is None or str(code).lower() in SUCCESS_CODES
+    text = f"{code:g}" if isinstance(code, float) else str(code).lower()
+    succeeded = code is None or text.lstrip("0") in SUCCESS_CODES
     return succeeded and envelope.get("status") is not False
 
 

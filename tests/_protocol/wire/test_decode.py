@@ -173,6 +173,8 @@ def test_user_without_its_envelope() -> None:
         {"code": 20012, "message": "No.", "data": None},
         {"code": "20012", "message": "No."},
         {"code": 20000, "message": "No.", "data": {}, "status": False},
+        {"code": 400.0, "message": "No.", "data": {}},
+        {"code": "00400", "message": "No.", "data": {}},
         {"status": False, "message": "No."},
         {"object": "error", "message": "No.", "type": "NotFoundError", "code": 404},
         {"message": "No."},
@@ -326,7 +328,7 @@ def test_marks_of_an_envelope_beside_the_response(marks: dict[str, Any]) -> None
         assert Decoder(UserInfo).decode(encoded({**USER["data"], **marks})).name == "Ada"
 
 
-@pytest.mark.parametrize("code", [0, 200, 20000, "0", "", "Success", "ok"])
+@pytest.mark.parametrize("code", [0, 200, 200.0, 20000, "0", "00000", "", "Success", "ok"])
 def test_codes_of_success(code: Any) -> None:
     """Gateways that put a response into an envelope spell it in one of these ways; a chunk without choices may have one, too."""
     wrapped = {"code": code, "message": "success", "data": COMPLETION}
