@@ -11,6 +11,7 @@ from horay_async.batch import BatchProgress as BatchProgress
 from horay_async.batch import BatchRequest as BatchRequest
 from horay_async.batch import BatchResult as BatchResult
 from horay_async.batch import InvalidRequestError as InvalidRequestError
+from horay_async.batch import read_results as read_results
 from horay_async.client import AsyncHoray as AsyncHoray
 from horay_async.errors import AnswerError as AnswerError
 from horay_async.errors import AnswerFault as AnswerFault
@@ -339,5 +340,6 @@ __all__ = [
     "messages_to_dicts",
     "parse_text",
     "pydantic_function_tool",
+    "read_results",
     "tool",
 ]

@@ -174,5 +174,6 @@ HOMES = {
     "messages_to_dicts": "parsing",
     "parse_text": "parsing",
     "pydantic_function_tool": "tools.define",
+    "read_results": "batch",
     "tool": "tools.define",
 }

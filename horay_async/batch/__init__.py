@@ -9,6 +9,7 @@ from __future__ import annotations
 from horay_async.batch.batch_request import BatchRequest
 from horay_async.batch.errors import BatchFileError, InvalidRequestError
 from horay_async.batch.options import BatchOptions
+from horay_async.batch.reading import read_results
 from horay_async.batch.resource import AsyncBatch
 from horay_async.batch.results import BatchProgress, BatchResult
 from horay_async.batch.run import AsyncBatchRun
@@ -22,4 +23,5 @@ __all__ = [
     "BatchRequest",
     "BatchResult",
     "InvalidRequestError",
+    "read_results",
 ]

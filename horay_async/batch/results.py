@@ -41,7 +41,7 @@ class BatchResult(Record, Generic[ResponseT_co]):
     custom_id: str
     """The id it was given, else `"request-"` and its index."""
     request: Any
-    """The request as it was passed in."""
+    """The request as it was passed in; None where the result was read from a file."""
     response: ResponseT_co | None = None
     """The response; None if the request failed."""
     error: HorayError | None = None

@@ -1,0 +1,196 @@
+"""`read_results`: what a file of results holds, as `run` would have given it."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import Any, cast
+
+import attrs
+import pytest
+
+from horay_async import (
+    AnswerError,
+    APIConnectionError,
+    APIError,
+    APIResponseError,
+    APIStatusError,
+    BatchFileError,
+    BatchRequest,
+    Completion,
+    EmbeddingResponse,
+    HorayError,
+    InvalidRequestError,
+    ServiceOverloadedError,
+    read_results,
+)
+from horay_async.testing import FaultServer, Request, Reset, chat, error, json_response, respond
+from tests.conftest import Connect
+
+pytestmark = pytest.mark.anyio
+
+
+@attrs.define
+class Verdict:
+    """What is asked for."""
+
+    kind: str
+
+
+def write(path: Path, *lines: object) -> Path:
+    """A file of results."""
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
+    return path
+
+
+def result(custom_id: str, body: object, *, status: int = 200, error: object = None) -> Any:
+    """A line of results."""
+    response = {"status_code": status, "request_id": "r", "body": body}
+    return {"id": "x", "custom_id": custom_id, "response": response, "error": error}
+
+
+def completion(text: str) -> dict[str, Any]:
+    """A body."""
+    message = {"role": "assistant", "content": text}
+    return {"id": "1", "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
+
+
+def script(request: Request) -> Any:
+    """What the model's name asks for."""
+    name = request.json()["model"]
+    return {
+        "good": chat("yes"),
+        "missing": error(404, "No such model."),
+        "busy": error(429, "Slow down."),
+        "reset": respond([Reset()]),
+        "page": respond([b"<p>busy"], content_type="text/html"),
+        "beside": json_response({**completion("paid"), "object": "error", "code": 503}),
+        "drift": json_response({**completion("paid"), "odd": 1}),
+    }[name]
+
+
+async def test_results_are_those_of_a_run(
+    fault_server: FaultServer, connect: Connect, tmp_path: Path
+) -> None:
+    """The same responses, and errors of the same classes."""
+    fault_server.always(script)
+    names = ["good", "missing", "busy", "reset", "page", "beside", "drift"]
+    requests = [
+        BatchRequest.chat(model=name, messages=[{"role": "user", "content": "?"}], custom_id=name)
+        for name in names
+    ]
+    source, results = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    lines = [json.dumps({"custom_id": "bad", "url": "/v1/chat/completions", "body": {"model": 5}})]
+    lines += [request.to_line() for request in requests]
+    source.write_text("\n".join(lines))
+    async with connect(strict="raise", timeout=20) as client:
+        given = {one.custom_id: one async for one in client.batch.run(requests)}
+        await client.batch.run_file(source, results)
+    read = {one.custom_id: one for one in read_results(results)}
+    assert isinstance(read.pop("bad").error, InvalidRequestError)
+    assert read.keys() == given.keys()
+    for name, one in given.items():
+        found = read[name]
+        assert type(found.error) is type(one.error), name
+        assert (found.response is None) == (one.response is None)
+        assert found.request is None
+        if one.error is not None:
+            assert getattr(found.error, "message", None)
+    assert read["good"].unwrap().choices[0].message.content == "yes"
+    for name in ("beside", "drift"):
+        failure = read[name].error
+        assert isinstance(failure, APIError)
+        assert failure.partial.choices[0].message.content == "paid"
+
+
+@pytest.mark.parametrize(
+    ("line", "kind", "told"),
+    [
+        (result("a", completion("x"), status=201), None, ""),
+        (result("a", {"error": {"message": "no", "code": 5}}, status=503), ServiceOverloadedError, "no"),
+        (result("a", {"error": {"message": "no", "code": 503}}), ServiceOverloadedError, "no"),
+        (result("a", "<p>busy"), APIResponseError, "isn't what the API describes"),
+        (result("a", {"data": [{"embedding": [1]}]}), APIResponseError, "fields"),
+        (result("a", None, status=0), APIStatusError, "0 from request 'a'"),
+        ({"custom_id": "a", "response": None, "error": {"code": "APIConnectionError", "message": "gone"}}, APIConnectionError, "gone"),
+        ({"custom_id": "a", "response": None, "error": {"code": "batch_expired", "message": "late"}}, APIError, "late"),
+        ({"custom_id": "a", "response": None, "error": {"code": "HorayError"}}, HorayError, "HorayError"),
+        ({"custom_id": "a", "response": None, "error": {"code": ["Clock"], "message": 5}}, APIError, "5"),
+        ({"custom_id": "a", "response": None, "error": {}}, APIError, "no explanation"),
+        ({"custom_id": "a", "response": None, "error": "late"}, APIError, "late"),
+    ],
+)  # fmt: skip
+def test_lines(tmp_path: Path, line: Any, kind: type[HorayError] | None, told: str) -> None:
+    """What anybody's line says."""
+    (found,) = read_results(write(tmp_path / "r.jsonl", line))
+    assert found.custom_id == "a"
+    assert found.index == 0
+    assert (found.response is None) == (kind is not None)
+    if kind is not None:
+        assert type(found.error) is kind
+        assert told in str(found.error)
+
+
+def test_classes(tmp_path: Path) -> None:
+    """Responses of other operations, and texts as instances."""
+    path = tmp_path / "r.jsonl"
+    write(path, result("a", {"choices": [{"text": "x", "index": 0, "finish_reason": "stop"}]}))
+    (found,) = read_results(path, response_type=Completion)
+    assert found.unwrap().choices[0].text == "x"
+    write(path, result("a", {"data": [{"embedding": [1.5], "index": 0}]}))
+    (vectors,) = read_results(path, response_type=EmbeddingResponse)
+    assert list(vectors.unwrap().data[0].embedding) == [1.5]
+    write(path, result("a", completion('{"kind": "praise"}')), result("b", completion("praise")))
+    good, bad = read_results(path, response_format=Verdict)
+    assert good.unwrap().choices[0].message.parsed == Verdict("praise")
+    assert isinstance(bad.error, AnswerError)
+    assert bad.error.completion.choices[0].message.content == "praise"
+
+
+def test_damaged_lines(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """They are left out, and the log has their numbers."""
+    path = tmp_path / "r.jsonl"
+    whole = json.dumps(result("a", completion("x"))).encode()
+    half = json.dumps(result("b", completion("@"))).replace("@", r"\ud83d").encode()
+    long = b'{"custom_id":"c","response":{"status_code":200,"body":{"choices":[],"n":1e999}}}'
+    path.write_bytes(b"\n".join([whole, b"", b"{", b"\0\0", half, long, b'"late"', whole[:50]]))
+    with caplog.at_level(logging.WARNING, "horay_async"):
+        found = list(read_results(path))
+    assert [one.custom_id for one in found] == ["a", "b", "c"]
+    assert [one.index for one in found] == [0, 4, 5]
+    assert found[1].unwrap().choices[0].message.content == "\ufffd"
+    assert [int(record.getMessage().split("line ")[1].split()[0]) for record in caplog.records] == [
+        3,
+        7,
+        8,
+    ]
+
+
+def test_errors_that_msgspec_cannot_decode(tmp_path: Path) -> None:
+    """They are read by their brackets."""
+    path = tmp_path / "r.jsonl"
+    path.write_bytes(
+        b'{"custom_id":"a","response":null,"error":{"code":"NotFoundError","message":"no","n":1e999}}\n'
+        b'{"custom_id":"b","response":null,"error":"1e999","n":1e999}\n'
+    )
+    one, other = read_results(path)
+    assert type(one.error) is APIError
+    assert '"no"' in str(one.error)
+    assert str(other.error) == "1e999"
+
+
+def test_misuse(tmp_path: Path) -> None:
+    """Each is told where it is made."""
+    path = write(tmp_path / "r.jsonl", {"custom_id": "a", "url": "/v1/completions", "body": {}})
+    with pytest.raises(BatchFileError, match=r"line 1: .* it is a request") as caught:
+        list(read_results(path))
+    assert caught.value.line == 1
+    with pytest.raises(TypeError, match="response_type must be a class of responses"):
+        cast("Any", read_results)(path, response_type=dict)
+    with pytest.raises(TypeError, match="response_format is for chat completions"):
+        cast("Any", read_results)(path, response_type=Completion, response_format=Verdict)
+    with pytest.raises(TypeError, match="make it a field of such a class"):
+        read_results(path, response_format=object)
+    with pytest.raises(FileNotFoundError):
+        next(read_results(tmp_path / "none.jsonl"))
