@@ -9,6 +9,7 @@ import re
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -19,6 +20,7 @@ import pytest
 from horay_async.cli.doctor import route, settings
 from horay_async.cli.doctor.clock import compare_clocks
 from horay_async.cli.exit_codes import ExitCode
+from horay_async.cli.options import ServerOptions
 from horay_async.testing import (
     ConnectFault,
     Cut,
@@ -299,6 +301,23 @@ def test_proxy_for_plain_http(fault_server: FaultServer, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize(
+    ("base_url", "proxy", "used"),
+    [
+        ("http://localhost:8000/v1", "http://proxy.test:3128", None),
+        ("http://api.test/v1", "proxy.test:3128", "http://proxy.test:3128"),
+        ("http://api.test/v1", "http://proxy.test:port", "http://proxy.test:port"),
+    ],
+)
+def test_proxy_is_the_one_that_requests_go_through(
+    monkeypatch: pytest.MonkeyPatch, base_url: str, proxy: str, used: str | None
+) -> None:
+    """What the client makes of the environment's: in plain HTTP this machine is reached without one."""
+    monkeypatch.setenv("HTTP_PROXY", proxy)
+    found, _ = settings.proxy(base_url, ServerOptions(base_url=base_url))
+    assert (found and found.rstrip("/")) == used
+
+
+@pytest.mark.parametrize(
     "proxy", ["socks5://127.0.0.1:1080", "127.0.0.1:80", "proxy.test:80", "http://proxy.test:port"]
 )
 def test_proxy_of_another_kind(proxy: str) -> None:
@@ -335,6 +354,19 @@ def test_clock_of_a_server_without_a_date() -> None:
     assert compare_clocks(None, now).state == "unknown"
     assert compare_clocks("yesterday", now).state == "unknown"
     assert compare_clocks("Thu, 01 Jan 2026 00:00:29 GMT", now).state == "ok"
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="there is no way to change the time zone")
+def test_clock_of_a_server_that_names_no_zone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of HTTP's dates are in UTC, wherever this machine is."""
+    try:
+        monkeypatch.setenv("TZ", "XXX-9")
+        time.tzset()
+        now = datetime(2026, 1, 1, tzinfo=UTC)
+        assert compare_clocks("Thu Jan  1 00:00:29 2026", now).state == "ok"
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 @pytest.mark.usefixtures("horay")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import Final
 
+from horay_async._http_date import unix_time
 from horay_async.cli.doctor.findings import Finding, fault, ok, unknown, warning
 
 FAULT: Final = timedelta(minutes=5)
@@ -17,11 +17,10 @@ WARNING: Final = timedelta(seconds=30)
 
 def compare_clocks(date: str | None, now: datetime) -> Finding:
     """Compares the server's `Date` header with this machine's time (both in UTC)."""
-    try:
-        theirs = parsedate_to_datetime(date or "")
-    except ValueError:
+    theirs = unix_time(date or "")
+    if theirs is None:
         return unknown("clock", "not compared: the server doesn't say what time it is")
-    off = now - theirs.astimezone(UTC)
+    off = now - datetime.fromtimestamp(theirs, UTC)
     if abs(off) < WARNING:
         return ok("clock", "agrees with the server's")
     judge = fault if abs(off) >= FAULT else warning

@@ -6,10 +6,12 @@ import platform
 import ssl
 import sys
 from importlib.metadata import PackageNotFoundError, version
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
+from urllib.request import getproxies
+
+from yarl import URL
 
 import horay_async
+from horay_async._transport.proxy import proxy_from_environment
 from horay_async.cli.doctor.findings import Finding, fault, ok, warning
 from horay_async.cli.errors import in_options
 from horay_async.cli.options import ServerOptions
@@ -64,11 +66,14 @@ def proxy(base_url: str, server: ServerOptions) -> tuple[str | None, Finding | N
     """The URL of the proxy that requests go through, None where there is none; and what is to be said of it."""
     if server.proxy:
         return server.proxy, None
-    parts = urlsplit(base_url)
-    found = None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
+    url = URL(base_url)
+    try:
+        found = proxy_from_environment(url)
+    except ValueError:  # it is no URL, as the next check says
+        found = getproxies()[url.scheme]
     if found is None:
         return None, ok("proxy", "none")
-    return found, warning(
+    return str(found), warning(
         "proxy",
         "it is the environment's; a client in Python doesn't use it by default",
         "In scripts, pass trust_env=True, or proxy=..., to Horay and AsyncHoray.",
