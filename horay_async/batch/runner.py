@@ -7,6 +7,7 @@ from collections.abc import AsyncIterable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from horay_async.batch.balance_search import BalanceSearch
 from horay_async.batch.batch_limiter import BatchAttemptLimiter
 from horay_async.batch.request_lines import RequestLine
 from horay_async.batch.result_buffer import ResultBuffer
@@ -25,18 +26,6 @@ MAX_SET_ASIDE_SECONDS = 1.0
 """Seconds for which requests are set aside while nothing else goes on."""
 
 NOT_FINISHED = "the batch ended before this request was finished"
-
-MAX_PROBES = 20
-"""Requests that are sent, one at a time, before a batch ends for its balance: those refused so far may have asked for more than is left."""
-
-MAX_PROBE_SECONDS = 30.0
-"""Seconds after which no other one is sent: each may have to wait for a limit that the server tells of."""
-
-MAX_READ_AHEAD = 1000
-"""Requests that are read from the source meanwhile, and in the search for those of other models."""
-
-MAX_BYTES_AHEAD = 2**25
-"""Bytes of their bodies that are kept meanwhile, about."""
 
 MAX_UNFINISHED = 2
 """Requests that were sent and have no result, as a multiple of how many may be under way: some wait to be retried."""
@@ -78,10 +67,8 @@ class BatchRunner:
         """Wakes the consumers: there are results, or the run is over."""
         self._over = False
         """Whether no more results will come. Set when the dispatcher ends or `stop` is called, once."""
-        self._probes = self._read_ahead = 0
-        """Requests that `_probe` has given, and that it has read, since it began."""
-        self._probing_since: float | None = None
-        """When that was."""
+        self._search = BalanceSearch(sender.set_aside, sender.put_off, self._loop.time)
+        """What is sent once the balance seems to be exhausted, and nothing is under way."""
         self._source_waits = False
         """Whether the source had nothing to give for a while when it was read ahead: it may wait for results."""
         self._failure: BaseException | None = None
@@ -194,9 +181,10 @@ class BatchRunner:
         if sender.set_aside.unfinished:
             sender.requeue_passed()
             if sender.set_aside.stops_sending:
-                return ENDED if self._sending or self._source_waits else self._probe()
-        self._probes = self._read_ahead = 0
-        self._probing_since = None
+                if self._sending or self._source_waits:
+                    return ENDED
+                return self._search.next(self._poll, partial(self._buffer.ready_for, limit))
+        self._search.stop()
         # 2. Nothing, where enough are under way, some of which wait to be retried.
         if len(self._sending) >= MAX_UNFINISHED * limit:
             return PENDING
@@ -216,40 +204,6 @@ class BatchRunner:
         if isinstance(item, WorkItem):
             self._unfinished[item.index] = item
         return item
-
-    def _probe(self) -> Any:
-        """What `_next` returns where the balance seems to be exhausted and nothing is under way: one of the next requests, and behind
-        these one of a model that wasn't refused, from those that were put off or the source, which is read ahead for it. `ENDED` where
-        there is none.
-        """
-        refused, put_off = self._sender.set_aside.models_out_of_balance, self._sender.put_off
-        now = self._loop.time()
-        if self._probing_since is None:
-            self._probing_since = now
-        if not refused or now > self._probing_since + MAX_PROBE_SECONDS:
-            return ENDED
-        of_any = self._probes < MAX_PROBES
-        for work in put_off:
-            if of_any or work.model not in refused:
-                put_off.remove(work)
-                self._probes += 1
-                return work
-        kept = (*put_off, *(one.work for one in self._sender.set_aside.unfinished))
-        room = MAX_BYTES_AHEAD - sum(work.size.length for work in kept)
-        # Of requests of any model, which are few, the size doesn't matter.
-        while (of_any or room > 0) and max(self._read_ahead, len(put_off)) < MAX_READ_AHEAD:
-            if self._buffer.ready_for(self._sender.concurrency.limit):
-                return PENDING
-            work = self._poll()
-            self._read_ahead += work is not PENDING
-            if not isinstance(work, WorkItem):
-                return work
-            if of_any or work.model not in refused:
-                self._probes += 1
-                return work
-            put_off.append(work)
-            room -= work.size.length
-        return ENDED
 
     async def _wait_to_go_on(self) -> None:
         """Waits until results are taken, a request ends, or the source has more. Where nothing is under way, all of that may wait

@@ -38,9 +38,9 @@ from horay_async.batch import (
     BatchFileError,
     BatchProgress,
     BatchResult,
+    balance_search,
     request_file,
     result_file,
-    runner,
 )
 from horay_async.batch.locks import FileLock
 from horay_async.batch.request_file import RequestFile
@@ -1152,7 +1152,7 @@ async def test_wrong_key(
         await batch.run_file(files.requests, files.results, concurrency=4)
     sent = len(stub.requests)
     assert told.format(sent) in raised.value.__notes__[0]
-    probes = runner.MAX_PROBES if kind is InsufficientBalanceError else 0
+    probes = balance_search.MAX_PROBES if kind is InsufficientBalanceError else 0
     assert 3 <= sent <= 8 + probes  # none of them waited for the others
     assert files.outcomes == {}
     stub.reply = completion
@@ -1190,7 +1190,7 @@ async def test_balance_that_ends_in_the_middle(
     assert len(files.outcomes) == paid
     refused = len(stub.requests) - paid
     # Those that were under way, those in the place of the first two, and one that waited for its turn.
-    assert min(3, 100 - paid) <= refused <= concurrency + 3 + runner.MAX_PROBES
+    assert min(3, 100 - paid) <= refused <= concurrency + 3 + balance_search.MAX_PROBES
     stub.reply = completion
     progress = await batch.run_file(files.requests, files.results)
     assert (progress.done, progress.skipped, progress.failed) == (100 - paid, paid, 0)
@@ -1257,7 +1257,7 @@ async def test_balance_that_suffices_for_one_model_alone(
     progress = await batch.run_file(files.requests, files.results, concurrency=concurrency)
     assert (progress.done, progress.failed) == (50, 50)
     assert len(files.outcomes) == 100
-    assert len(stub.requests) <= 100 + concurrency + 3 + runner.MAX_PROBES
+    assert len(stub.requests) <= 100 + concurrency + 3 + balance_search.MAX_PROBES
 
 
 @pytest.mark.parametrize("concurrency", [1, 4])
@@ -1284,7 +1284,7 @@ async def test_balance_that_ends_after_one_was_refused(
             files.requests, files.results, concurrency=concurrency, progress=progress
         )
     assert progress.failed == 1
-    assert len(stub.requests) <= 150 + 2 * concurrency + 6 + runner.MAX_PROBES
+    assert len(stub.requests) <= 150 + 2 * concurrency + 6 + balance_search.MAX_PROBES
 
 
 @pytest.mark.parametrize("concurrency", [1, 8])
@@ -1308,7 +1308,7 @@ async def test_balance_that_suffices_for_no_model(
     batch: AsyncBatch, stub: Stub, files: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One request of each other model is sent before the run ends."""
-    monkeypatch.setattr(runner, "MAX_PROBES", 0)
+    monkeypatch.setattr(balance_search, "MAX_PROBES", 0)
     files.ask(*(line(f"id-{n}", body={"model": f"m{n // 20}", "prompt": "p"}) for n in range(100)))
     stub.reply = lambda _: web.json_response({"message": "no"}, status=402)
     with pytest.raises(InsufficientBalanceError) as raised:

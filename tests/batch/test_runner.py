@@ -42,6 +42,7 @@ from horay_async.batch import (
     BatchRequest,
     BatchResult,
     InvalidRequestError,
+    balance_search,
     runner,
     sender,
 )
@@ -885,8 +886,8 @@ async def test_exhausted_balance_where_the_source_gives_no_more(
 ) -> None:
     """Another model is looked for in what comes soon, and among no more than are read ahead; then the run ends."""
     monkeypatch.setattr(runner, "MAX_SET_ASIDE_SECONDS", 0.01)
-    monkeypatch.setattr(runner, "MAX_READ_AHEAD", ahead)
-    monkeypatch.setattr(runner, "MAX_PROBES", 0)
+    monkeypatch.setattr(balance_search, "MAX_READ_AHEAD", ahead)
+    monkeypatch.setattr(balance_search, "MAX_PROBES", 0)
     stub.reply = lambda _: web.json_response({"message": "no"}, status=402)
     given = itertools.count(1)
 
@@ -910,8 +911,8 @@ async def test_search_for_another_model_has_an_end(
 ) -> None:
     """However many models there are, so much is read for it and no more, and refused."""
     size = len(json.dumps({"model": "m10", "prompt": "p"}, separators=(",", ":")))
-    monkeypatch.setattr(runner, "MAX_PROBES", 0)
-    monkeypatch.setattr(runner, most, 20 if most == "MAX_READ_AHEAD" else 23 * size)
+    monkeypatch.setattr(balance_search, "MAX_PROBES", 0)
+    monkeypatch.setattr(balance_search, most, 20 if most == "MAX_READ_AHEAD" else 23 * size)
     stub.reply = lambda _: web.json_response({"message": "no"}, status=402)
     items = [line(f"id-{n}", body={"model": f"m{n + 10}", "prompt": "p"}) for n in range(80)]
     _, error = await results_until_failure(batch.run(items, concurrency=1))
@@ -942,7 +943,7 @@ async def test_search_ends_after_a_while(
     batch: AsyncBatch, stub: Stub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where each request has to wait before it is refused, no more than one is sent for the search."""
-    monkeypatch.setattr(runner, "MAX_PROBE_SECONDS", 0.0)
+    monkeypatch.setattr(balance_search, "MAX_SECONDS", 0.0)
     stub.reply = lambda _: web.json_response({"message": "no"}, status=402)
     _, error = await results_until_failure(batch.run(lines(100), concurrency=1))
     assert isinstance(error, InsufficientBalanceError)
@@ -986,8 +987,8 @@ async def test_what_is_read_ahead_stays_bounded(
     batch: AsyncBatch, stub: Stub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However often another model succeeds meanwhile; and those that were refused come first then."""
-    monkeypatch.setattr(runner, "MAX_READ_AHEAD", 50)
-    monkeypatch.setattr(runner, "MAX_PROBES", 2)
+    monkeypatch.setattr(balance_search, "MAX_READ_AHEAD", 50)
+    monkeypatch.setattr(balance_search, "MAX_PROBES", 2)
     asked = itertools.count()
 
     def reply(body: Json) -> web.Response:
@@ -1026,7 +1027,7 @@ async def test_search_waits_for_who_takes_results(batch: AsyncBatch, stub: Stub)
         assert next(given) < 200
         with pytest.raises(InsufficientBalanceError):
             await results_of(run)
-    assert next(given) < 2 * runner.MAX_READ_AHEAD
+    assert next(given) < 2 * balance_search.MAX_READ_AHEAD
 
 
 @pytest.mark.parametrize("count", [2, 10])

@@ -1,0 +1,94 @@
+"""What a batch still sends before it ends for its balance."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from horay_async.batch.set_aside import SetAside
+from horay_async.batch.sources import ENDED, PENDING
+from horay_async.batch.work_item import WorkItem
+
+MAX_PROBES = 20
+"""Requests of any model that are sent: those refused so far may have asked for more than is left."""
+
+MAX_SECONDS = 30.0
+"""Seconds after which no other one is sent: each may have to wait for a limit that the server tells of."""
+
+MAX_READ_AHEAD = 1000
+"""Requests that are read from the source meanwhile, and in the search for those of other models."""
+
+MAX_BYTES_AHEAD = 2**25
+"""Bytes of their bodies that are kept meanwhile, about."""
+
+
+class BalanceSearch:
+    """The search for a request that the account can pay for, after several were refused for its balance.
+
+    They are sent one at a time, each once all others have ended. The first case that applies decides on the next one:
+
+    1. None, where not all that was set aside is for the balance or the key, or time is up: the batch ends.
+    2. One that was put off or the source's next one, of whatever model, as long as there were fewer than `MAX_PROBES`.
+    3. The first one of a model that isn't known to be refused, among those that were put off or the source's next ones. What is
+       read for that is put off, within `MAX_READ_AHEAD` and `MAX_BYTES_AHEAD`. Where none is found, the batch ends.
+    """
+
+    def __init__(
+        self, set_aside: SetAside, put_off: deque[WorkItem], clock: Callable[[], float]
+    ) -> None:
+        self._set_aside = set_aside
+        """Those that were refused."""
+        self._put_off = put_off
+        """Those that are to be sent before the source's next one."""
+        self._clock = clock
+        self._since: float | None = None
+        """When the search began; None where there is none."""
+        self._probes = 0
+        """Requests that it has given."""
+        self._read = 0
+        """Items that it has read from the source."""
+
+    def stop(self) -> None:
+        """Another request got past the error, or none has met it: a later search begins anew."""
+        self._since = None
+        self._probes = self._read = 0
+
+    def next(self, poll: Callable[[], Any], is_full: Callable[[], bool]) -> Any:
+        """The next request to send; an item of the source's that can't be sent; `PENDING` where the source has none yet, or `is_full` of
+        results that weren't taken; `ENDED` where the search is over. `poll` gives the source's next item, or `PENDING` or `ENDED`.
+        """
+        now = self._clock()
+        if self._since is None:
+            self._since = now
+        refused = self._set_aside.models_out_of_balance
+        if not refused or now > self._since + MAX_SECONDS:
+            return ENDED
+        for work in self._put_off:
+            if self._is_wanted(work, refused):
+                self._put_off.remove(work)
+                return self._given(work)
+        kept = (*self._put_off, *(one.work for one in self._set_aside.unfinished))
+        room = MAX_BYTES_AHEAD - sum(work.size.length for work in kept)
+        # Of requests of any model, which are few, the size doesn't matter.
+        while room > 0 or self._probes < MAX_PROBES:
+            if max(self._read, len(self._put_off)) >= MAX_READ_AHEAD:
+                break
+            if is_full():
+                return PENDING
+            work = poll()
+            self._read += work is not PENDING
+            if not isinstance(work, WorkItem):
+                return work
+            if self._is_wanted(work, refused):
+                return self._given(work)
+            self._put_off.append(work)
+            room -= work.size.length
+        return ENDED
+
+    def _is_wanted(self, work: WorkItem, refused: set[bytes]) -> bool:
+        return self._probes < MAX_PROBES or work.model not in refused
+
+    def _given(self, work: WorkItem) -> WorkItem:
+        self._probes += 1
+        return work
