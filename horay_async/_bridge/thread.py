@@ -230,13 +230,16 @@ class LoopThread:
         self._wake()
 
     def join(self, timeout: float | None = None) -> None:
-        """Waits for its end, if that has begun, except on a thread of this kind."""
+        """Waits for its end, if that has begun, for up to so many seconds twice; except on a thread of this kind, which would wait for itself."""
         if not self.ending or threading.get_ident() in self.shared.threads:
             return
-        last = BlockingCall(self._open_portal)  # never begun: over when the thread is
+        # First for the end of its loop, as `_finish` tells it: the thread may never have started. A call that is submitted and never begun
+        # is over then.
+        last = BlockingCall(self._open_portal)
         last.submitted_to(self)
         if not self._stopped:
             last.wait(timeout)
+        # All that is left to the thread is to end, which takes no time.
         with contextlib.suppress(RuntimeError):  # it never started
             self._thread.join(timeout)
 

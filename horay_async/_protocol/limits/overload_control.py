@@ -291,30 +291,52 @@ class OverloadControl:
 
     def refused(self, permit: Permit, now: float, *, retry_after: float | None) -> None:
         """Takes back a permit whose request was refused; the server may have said when to come back. A `Retry-After` of 0 counts as none."""
+        # 1. What is known of it by now, before it counts itself.
         retry_after = retry_after or None
-        informed = self._consecutive.is_informed(permit.serial)
+        consecutive, concurrency = self._consecutive, permit.wait.concurrency
+        informed = consecutive.is_informed(permit.serial)
         self._record(permit, refused=True)
-        self._consecutive.most = self._random_refusals.longest_row
+        consecutive.most = self._random_refusals.longest_row
+
+        # 2. Its place is free again, and the server may be refusing everything from now on.
         self.release(permit)
-        since = self.refusing_since = now if self.refusing_since is None else self.refusing_since
+        if self.refusing_since is None:
+            self.refusing_since = now
+
+        # 3. Under a fixed limit nothing is learnt: a wait that the server asks for is all that counts.
         if not permit.wait.adaptive:
             if retry_after is not None:
-                self.pause(retry_after, permit.wait.concurrency, now)
+                self.pause(retry_after, concurrency, now)
             return
-        if self._episode is None:  # the first one
-            self._episode = _OverloadEpisode(serial=self._consecutive.newest)
-            slowed = retry_after is None and self._rate.has_slowed(now)
-            if slowed and self._random_refusals.episode_began():
-                self._rate.forget()
-        self._episode.refusals += 1
-        self._episode.limits.add(permit.wait.concurrency)
+
+        # 4. It is one more of an episode, or the first one.
+        episode = self._episode or self._begin_episode(now, asked=retry_after is not None)
+        episode.refusals += 1
+        episode.limits.add(concurrency)
         if informed:
-            self._consecutive.refused(permit.serial)
-        evidence = permit.wait.concurrency.let_through(permit.in_flight)
-        in_a_row = self._consecutive.count
-        refusal = _Refusal(permit, retry_after, informed, in_a_row, evidence, now - since)
-        self._learn(refusal, self._episode, now)
-        self._hold_up(refusal, self._episode, now)
+            consecutive.refused(permit.serial)
+
+        # 5. What it was for is learnt from it, and what would be sent next is held up.
+        refusal = _Refusal(
+            permit,
+            retry_after,
+            informed,
+            in_a_row=consecutive.count,
+            evidence=concurrency.let_through(permit.in_flight),
+            refusing=now - self.refusing_since,
+        )
+        self._learn(refusal, episode, now)
+        self._hold_up(refusal, episode, now)
+
+    def _begin_episode(self, now: float, *, asked: bool) -> _OverloadEpisode:
+        """A new episode, where no refusal is open; `asked` is whether the server said when to come back. Where sending slower didn't help
+        often enough, the rate is dropped.
+        """
+        self._episode = _OverloadEpisode(serial=self._consecutive.newest)
+        slowed = not asked and self._rate.has_slowed(now)
+        if slowed and self._random_refusals.episode_began():
+            self._rate.forget()
+        return self._episode
 
     def _record(self, permit: Permit, *, refused: bool) -> None:
         """Records whether a request was refused or let through, where it is informed: others tell nothing new."""
