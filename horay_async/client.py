@@ -208,7 +208,10 @@ class AsyncHoray:
         )
 
     async def close(self) -> None:
-        """Closes the connections, those of `with_options` copies included. Closing twice is fine."""
+        """Closes the connections, those of `with_options` copies included. Closing twice is fine.
+
+        A call that is under way raises `APIConnectionError`, one that wasn't sent `ConfigurationError`.
+        """
         if "_transport" in vars(self):  # else the constructor has raised
             await self._transport.close()
 

@@ -429,7 +429,10 @@ class AsyncHoray:
                 it does.
         """
     async def close(self) -> None:
-        """Closes the connections, those of `with_options` copies included. Closing twice is fine."""
+        """Closes the connections, those of `with_options` copies included. Closing twice is fine.
+
+        A call that is under way raises `APIConnectionError`, one that wasn't sent `ConfigurationError`.
+        """
     async def __aenter__(self) -> Self: ...
     async def __aexit__(self, *_: object) -> None: ...
     def __repr__(self) -> str: ...

@@ -503,7 +503,7 @@ def _no_stream(response: RawResponse, body: bytes, whole: type[Response] | None)
     """What is raised for a body that is no stream: the error that it reports, or one that it is something else."""
     context = response.context
     if whole is None:
-        held: Contents[Response] = Contents(reports_error=is_error_envelope(body))
+        held = Contents(reports_error=is_error_envelope(body))
     else:
         held = contents_of(decoder(whole), body)
     found = held.response

@@ -340,7 +340,10 @@ class Horay(BlockingWrapper, of=AsyncHoray):
     def request(self) -> Any: ...
 
     def close(self) -> None:
-        """Closes the connections, those of `with_options` copies included. Closing twice is fine."""
+        """Closes the connections, those of `with_options` copies included. Closing twice is fine.
+
+        A call that is under way raises `APIConnectionError`, one that wasn't sent `ConfigurationError`.
+        """
         if "_wrapped" in vars(self):  # else the constructor has raised
             self._handle.close(self._wrapped.close)
 

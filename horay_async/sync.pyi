@@ -2336,7 +2336,10 @@ class Horay(BlockingWrapper, of=AsyncHoray):
                 it does.
         """
     def close(self) -> None:
-        """Closes the connections, those of `with_options` copies included. Closing twice is fine."""
+        """Closes the connections, those of `with_options` copies included. Closing twice is fine.
+
+        A call that is under way raises `APIConnectionError`, one that wasn't sent `ConfigurationError`.
+        """
     def __enter__(self) -> Self: ...
     def __exit__(self, *_: object) -> None: ...
     @property

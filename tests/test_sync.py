@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from horay_async import (
+    APIConnectionError,
     APIError,
     AuthenticationError,
     BatchRun,
@@ -313,8 +314,8 @@ def test_closing_ends_a_call_in_another_thread(
     client.close()
     thread.join(5)
     assert not thread.is_alive()
-    assert isinstance(raised[0], ConfigurationError)
-    assert "closed" in str(raised[0])
+    assert isinstance(raised[0], APIConnectionError)
+    assert "the client was closed" in str(raised[0])
     with pytest.raises(ConfigurationError, match="closed"):
         client.models.list()
 

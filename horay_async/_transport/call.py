@@ -38,8 +38,10 @@ from horay_async.errors import (
     APITimeoutError,
     AuthenticationError,
     Clock,
+    ConfigurationError,
     Execution,
     HorayError,
+    StreamTruncatedError,
 )
 from horay_async.models._base import Response
 from horay_async.models.meta import ResponseMeta
@@ -140,9 +142,9 @@ class Call:
             except APIError as error:
                 self.fail(error)
                 renewed = isinstance(error, AuthenticationError) and await self._renew_key()
-                if (delay := 0.0 if renewed else self._retry_delay(error)) is None:
+                delay = 0.0 if renewed else self._retry_delay(error)
+                if delay is None or not await self._wait_to_retry(error, delay):
                     raise
-                await self._wait_to_retry(error, delay)
                 response = None
 
     def fail(self, error: APIError) -> None:
@@ -197,12 +199,20 @@ class Call:
             return None
         return delay
 
-    async def _wait_to_retry(self, error: APIError, delay: float) -> None:
+    async def _wait_to_retry(self, error: APIError, delay: float) -> bool:
+        """Returns whether the request can be sent again: not where the client was closed meanwhile."""
         self.attempts[-1].backoff = delay
         LOG.debug("%s: trying again in %.3f s", self.request.label, delay)
         if self.observers is not None:
             self.observers.on_retry(tuple(self.attempts), error, delay)
-        await self._sender.pools.wait(partial(asyncio.sleep, delay))
+        try:
+            await self._sender.pools.wait(partial(asyncio.sleep, delay))
+        except ConfigurationError:
+            if isinstance(error, StreamTruncatedError):
+                raise  # an unread stream tells by itself what became of it
+            error.add_note("the client was closed before the request was sent again")
+            return False
+        return True
 
     # What streams ask for
 
@@ -306,8 +316,16 @@ class Call:
         self, headers: RequestHeaders, pool: ConnectionPool
     ) -> tuple[HTTPResponse, PendingRequest]:
         """Sends the request and waits for the response's head; with it comes how it went out."""
-        # A deadline runs while a connection is made as well, and a caller's own session doesn't tell when
-        # that is over: there, the task has to be interrupted wherever it waits.
+        # How it ends, and what becomes of the request:
+        #
+        #   the head has come                           it is returned
+        #   the head has come, and time is up           the connection is closed; the error of the timeout is raised
+        #   something below has raised an error         the request is aborted; the error is raised as one of ours (`_send_failure`)
+        #   this task is cancelled                      the request is aborted, and the cancellation goes on
+        #
+        # What bounds it: `first_byte` and the like run on the pool's timer, which aborts the request. A deadline runs while a
+        # connection is made as well, and a caller's own session doesn't tell when that is over: there, the task has to be
+        # interrupted wherever it waits.
         bounded = self._deadline is not None or not pool.owned
         interrupt = asyncio.timeout_at(self._deadline) if bounded else None
         pending = PendingRequest(self.request, pool.timer, interrupt)
@@ -321,7 +339,7 @@ class Call:
                     raw = await self._sender.send(pending, headers, pool)
             if not pending.expired:
                 return raw, pending
-            raw.close()  # the timeout passed in the turn of the loop in which the head came
+            raw.close()
             failure = self._send_failure(TimeoutError(), pool, pending)
         except Exception as error:  # noqa: BLE001 - whatever the libraries beneath raise is mapped
             pending.abort()
@@ -331,7 +349,7 @@ class Call:
             raise
         finally:
             pending.end()
-        # Out here, since what is raised there would carry the library's own error along, whatever it says.
+        # Not where it was caught: it would carry the library's own error along, whatever that says.
         try:
             raise failure
         finally:

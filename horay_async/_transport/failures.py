@@ -130,14 +130,17 @@ def map_exception(
     `dispatched` says whether it went out; None where that isn't known, as in a caller's own session. `closed` says whether the
     client was closed meanwhile.
     """
-    if closed:
-        return ConfigurationError("the client was closed while the request was under way")
-    if isinstance(error, aiohttp.ClientPayloadError):
-        # The head had come. What stands between, such as a recorder, has read the body before it handed on either.
-        return map_read_exception(error, request, clean, execution="executed", closed=False)
     label = request.label
     sent = dispatched if dispatched is not None else not isinstance(error, _NEVER_SENT)
     execution: Execution = "unknown" if sent else "not_sent"
+    if closed:
+        told = "the client was closed while the request was under way"
+        if not sent:
+            return ConfigurationError(told)
+        return APIConnectionError(f"{label}: {told}", execution=execution, transient=False)
+    if isinstance(error, aiohttp.ClientPayloadError):
+        # The head had come. What stands between, such as a recorder, has read the body before it handed on either.
+        return map_read_exception(error, request, clean, execution="executed", closed=False)
     if isinstance(error, RedirectError):
         return APIResponseError(f"{label} {clean(str(error))}", execution=execution)
     if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):

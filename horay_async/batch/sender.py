@@ -31,7 +31,15 @@ from horay_async.batch.preparer import Preparer
 from horay_async.batch.results import TOLD_AFTER, BatchProgress, BatchResult
 from horay_async.batch.set_aside import SetAside
 from horay_async.batch.work_item import WorkItem
-from horay_async.errors import AnswerError, APIError, APIStatusError, DriftWarning, HorayError
+from horay_async.errors import (
+    AnswerError,
+    APIConnectionError,
+    APIError,
+    APIStatusError,
+    ConfigurationError,
+    DriftWarning,
+    HorayError,
+)
 from horay_async.models._base import Response
 from horay_async.resources._base import fetch
 
@@ -139,8 +147,12 @@ class RequestSender:
         except (HorayError, RecursionError, DriftWarning) as raised:
             # What else there is: the function for the API key has raised, which is this request's own matter too.
             of_request = isinstance(raised, APIError | RecursionError | DriftWarning)
-            if self._transport.pools.closed and not of_request:
-                raise
+            if self._transport.pools.closed:
+                if isinstance(raised, APIConnectionError) and not raised.transient:
+                    # It was under way then: not its own error, so that the next run of a file sends it.
+                    raise ConfigurationError(raised.message) from raised
+                if not of_request:
+                    raise
             return self._failed(
                 work, attempt_limiter, as_error(raised, self._transport.masked), began
             )

@@ -188,7 +188,7 @@ async def _outcome(
     except APIError as error:
         broken, body, over = error, response.take_cut_off(), False
     meta, media = response.meta, response.content_type
-    held: Contents[ResponseT]
+    held: Contents
     if not body and without_content is not None and has_no_content(call.request.method, meta):
         held = Contents(without_content())
     elif over:

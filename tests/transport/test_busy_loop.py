@@ -19,7 +19,12 @@ from typing import Any, cast
 
 import pytest
 
-from horay_async import APITimeoutError, AsyncHoray, ConfigurationError, Timeouts
+from horay_async import (
+    APIConnectionError,
+    APITimeoutError,
+    AsyncHoray,
+    Timeouts,
+)
 from horay_async._transport.connection import (
     READ_BYTES,
     BufferedConnectionProtocol,
@@ -412,5 +417,5 @@ async def test_closing_while_a_server_does_not_read(tls: Certificates | None) ->
             )
             await asyncio.to_thread(server.requested.wait, 20)
             await client.close()
-            with pytest.raises(ConfigurationError, match="the client was closed"):
+            with pytest.raises(APIConnectionError, match="the client was closed"):
                 await asked

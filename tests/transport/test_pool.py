@@ -128,8 +128,10 @@ async def test_closing_under_a_call(fault_server: FaultServer, connect: Connect)
     call = asyncio.ensure_future(complete(client))
     await fault_server.until_requests(1)
     await client.close()
-    with pytest.raises(ConfigurationError, match="closed"):
+    with pytest.raises(APIConnectionError, match="the client was closed") as caught:
         await call
+    assert caught.value.execution == "unknown"
+    assert len(caught.value.attempts) == 1
     await fault_server.until_closed(1)
     assert len(fault_server.requests) == 1
 
@@ -143,9 +145,10 @@ async def test_closing_under_a_waiter(fault_server: FaultServer, connect: Connec
     second = asyncio.ensure_future(complete(client))
     await asyncio.sleep(0)
     await client.close()
-    for call in (first, second):
-        with pytest.raises(ConfigurationError, match="closed"):
-            await call
+    with pytest.raises(APIConnectionError, match="the client was closed"):
+        await first
+    with pytest.raises(ConfigurationError, match="closed"):
+        await second
 
 
 @pytest.mark.parametrize("read", [0, 1])

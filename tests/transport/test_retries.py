@@ -520,7 +520,7 @@ async def test_no_retries_is_none_whatever_the_policy(
 async def test_closing_ends_a_backoff(
     fault_server: FaultServer, connect: Connect, stream: bool
 ) -> None:
-    """A call between two attempts is told at once that the client is closed."""
+    """A call between two attempts is told at once what the last one met, and that the client is closed."""
     fault_server.always(error(429, retry_after=100))
     backing_off = asyncio.Event()
     client = connect(retries=2, on_retry=lambda _: backing_off.set())
@@ -529,8 +529,10 @@ async def test_closing_ends_a_backoff(
     )
     await backing_off.wait()
     await client.close()
-    with pytest.raises(ConfigurationError, match="the client is closed"):
+    with pytest.raises(RateLimitError) as caught:
         await asyncio.wait_for(call, 20)
+    assert caught.value.__notes__ == ["the client was closed before the request was sent again"]
+    assert len(caught.value.attempts) == 1
 
 
 async def test_closing_ends_the_wait_for_a_key(fault_server: FaultServer) -> None:
@@ -552,5 +554,7 @@ async def test_closing_ends_the_wait_for_a_key(fault_server: FaultServer) -> Non
     calls.append(asyncio.ensure_future(complete(client)))
     await client.close()
     for call in calls:
-        with pytest.raises(ConfigurationError, match=r"the client (is|was) closed"):
+        with pytest.raises(
+            (APIConnectionError, ConfigurationError), match=r"the client (is|was) closed"
+        ):
             await asyncio.wait_for(call, 20)

@@ -32,10 +32,12 @@ from horay_async._protocol.wire.dialects import (
     unrecognised_in_chunk,
 )
 from horay_async._protocol.wire.drift import DriftWatch, masked
+from horay_async._protocol.wire.envelope import says_it_failed
 from horay_async._protocol.wire.errors import ErrorContext, stream_error
 from horay_async._protocol.wire.size_limits import BOM, MAX_OBJECTS
 from horay_async._protocol.wire.sse import ERROR, NamedEvent
 from horay_async._protocol.wire.sse_reader import DONE, PINGS, SSEReader
+from horay_async._protocol.wire.unknown import unknown_of
 from horay_async.errors import APIError, DriftError, DriftWarning
 from horay_async.models._base import Response
 from horay_async.models.meta import ResponseMeta
@@ -242,8 +244,23 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
             self._add([chunk])
             self.merged.add_unknown(chunk)
             has_content = has_content or self.has_content
+            if found and self._failed_by(chunk):
+                self._fail(
+                    stream_error(
+                        chunk._raw,  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - as it was sent
+                        context=self._context,
+                    )
+                )
+                chunks = chunks[: at + 1]
+                break
         self.has_content = has_content
         return chunks
+
+    def _failed_by(self, chunk: C) -> bool:
+        """Whether a chunk says that the request has failed, which doesn't finish its choices."""
+        choices: list[Any] = getattr(chunk, "choices", [])
+        finished = all(choice.finish_reason for choice in choices)
+        return not finished and says_it_failed(unknown_of(chunk) or {})
 
     def _drop_repeated(self, chunk: C) -> bool:
         """Takes out of a chunk what it repeats: some servers end a choice with its whole message, and others send the text so far

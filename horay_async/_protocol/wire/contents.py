@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -15,20 +15,18 @@ from horay_async._protocol.wire.decode import (
     holds_content,
     parsed,
 )
+from horay_async._protocol.wire.envelope import is_envelope
 from horay_async._protocol.wire.size_limits import MAX_OBJECTS
 from horay_async.models._base import Response
-
-R = TypeVar("R", bound=Response)
-R_co = TypeVar("R_co", bound=Response, covariant=True)
 
 HOLDS_ITEMS = frozenset({"choices", "data", "images"})
 """Fields of responses that hold a list."""
 
 
-class Contents(NamedTuple, Generic[R]):
+class Contents(NamedTuple):
     """What a body holds."""
 
-    response: R | Response | None = None
+    response: Response | None = None
     """The response, or what can be read of it."""
     problem: str = ""
     """What is wrong with the body, which completes "the response ..."."""
@@ -41,7 +39,7 @@ class Contents(NamedTuple, Generic[R]):
         return self.response is not None and not self.problem and not self.reports_error
 
 
-def contents_of(into: BodyDecoder[R], body: bytes, most: int = MAX_OBJECTS) -> Contents[R]:
+def contents_of(into: BodyDecoder[Any], body: bytes, most: int = MAX_OBJECTS) -> Contents:
     """What `body` holds, which may have up to `most` JSON objects."""
     try:
         return Contents(into.decode(body, max_objects=most))
@@ -55,10 +53,10 @@ def contents_of(into: BodyDecoder[R], body: bytes, most: int = MAX_OBJECTS) -> C
         return Contents(nearly, str(error))
 
 
-def _decode_nearly(into: BodyDecoder[R], body: bytes, most: int = MAX_OBJECTS) -> Response | None:
+def _decode_nearly(into: BodyDecoder[Any], body: bytes, most: int = MAX_OBJECTS) -> Response | None:
     """The response in a body that isn't quite JSON, as if made by hand: there may be more in the body. None where that wasn't it."""
     try:
-        made = into.decode(nearly_json(body), max_objects=most)
+        made: Response = into.decode(nearly_json(body), max_objects=most)
     except InvalidBody:
         return None
     except ErrorInBody:
@@ -68,7 +66,7 @@ def _decode_nearly(into: BodyDecoder[R], body: bytes, most: int = MAX_OBJECTS) -
 
 
 def _decode_beside_error(
-    into: BodyDecoder[R], body: bytes, most: int = MAX_OBJECTS
+    into: BodyDecoder[Any], body: bytes, most: int = MAX_OBJECTS
 ) -> Response | None:
     """What was generated beside the error in a body, as a response made by hand; None where nothing was."""
     made: Response | None
@@ -114,6 +112,8 @@ def without_errors(data: bytes) -> bytes:
         if "choices" in fields or is_item or not is_object(only):
             break
         held = only
+    if is_envelope(fields):  # of the list that it is about
+        fields = {"data": fields.get("data")}
     choices = fields.get("choices")
     for choice in filter(is_object, choices if is_array(choices) else ()):
         choice.pop("error", None)

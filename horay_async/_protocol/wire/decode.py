@@ -30,6 +30,7 @@ from horay_async._protocol.wire.envelope import (
     is_of_success,
     opened,
     reporting,
+    says_it_failed,
 )
 from horay_async._protocol.wire.exact_arguments import (
     OBJECT_ARGUMENTS,
@@ -274,7 +275,8 @@ class Decoder(Generic[R]):
         if self._numbers and is_object(inner):
             # One beside the choices is a remark, where these are finished.
             finished = all(getattr(item, "finish_reason", True) for item in items)
-            if error_in({"choices": inner.get("choices")} if finished else inner):
+            failed = not finished and says_it_failed(inner)
+            if failed or error_in({"choices": inner.get("choices")} if finished else inner):
                 keep_unknown(inner, response, normalized=found.normalized)
                 raise ErrorInBody(response)
         if self._numbers and (where := unrecognised_in_response(inner, self._into)):

@@ -122,6 +122,8 @@ def unrecognised_images(sent: JSON, into: type[Response]) -> str | None:
     if into.__wire__.list_field != "images":
         return None
     images: list[Any] = sent.get("images") or []
+    if any(is_object(image) and image.get("error") and not image.get("url") for image in images):
+        return "'error' in the place of one"
     holders = [image for image in images if is_object(image)] or [sent]
     if any(isinstance(url := holder.get("url"), str) and url for holder in holders):
         return None

@@ -9,6 +9,9 @@ from horay_async._json import is_array, is_object
 SUCCESS_CODES = frozenset({"200", "20000", "success", "ok", ""})
 """What an envelope's `code` says of success, without zeros before it: 20000 here, one of the others, or zeros, at most gateways that have one."""
 
+FAILED = frozenset({"error", "fail", "failed", "failure"})
+"""Values of a `status` that tell of a failure, in lower case."""
+
 BESIDE_DATA = frozenset({"created", "model", "object", "usage"})
 """What a response has beside a list named `data` of its own."""
 
@@ -60,7 +63,7 @@ def error_in(decoded: Any) -> Any:
     for holder in (decoded, decoded.get("x_groq"), *(choices if is_array(choices) else ())):
         if not is_object(holder):
             continue
-        error = holder.get("error")
+        error = _innermost(holder.get("error"))
         if any(error.values()) if is_object(error) else error:
             return error
         if holder.get("finish_reason") == "error":
@@ -69,6 +72,29 @@ def error_in(decoded: Any) -> Any:
     if not choices and is_object(told) and (code := told.get("status_code")):
         return {"code": code, "message": told.get("status_msg")}
     return None
+
+
+def _innermost(error: Any) -> Any:
+    """An error within lists of one, and errors of its own."""
+    while True:
+        if is_array(error) and len(error) == 1:
+            inner = error[0]
+        else:
+            inner = error.get("error") if is_object(error) else None
+        if not is_object(inner):
+            return error
+        error = inner
+
+
+def says_it_failed(fields: dict[str, Any]) -> bool:
+    """Whether an object has a status or a code of failure, as HTTP has them, and a text for it: what else it holds may be a part of a
+    response, but not the whole.
+    """
+    code, status = _code(fields), fields.get("status")
+    text = f"{code:g}" if isinstance(code, float) else str(code)
+    failed = (text.isascii() and text.isdigit() and 400 <= int(text[:6]) < 600) or status is False
+    named = isinstance(status, str) and status.lower() in FAILED
+    return isinstance(fields.get("message"), str) and (failed or named)
 
 
 def is_envelope(decoded: Any) -> bool:

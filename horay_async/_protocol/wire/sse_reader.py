@@ -51,7 +51,7 @@ class SSEReader(ABC, Generic[T]):
     ) -> None:
         self.done = False
         """Whether the end has come, or a failure: nothing after it counts."""
-        self.has_content = False
+        self.has_content: bool = False
         """Whether the newest events were more than signs of life."""
         self._failure: APIError | None = None
         self._sse = SSEDecoder(max_event_bytes=max_event_bytes, keep_ids=keep_ids)

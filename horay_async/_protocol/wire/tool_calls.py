@@ -12,7 +12,7 @@ do so, and which call a piece belongs to is decided by what it has:
 | a new id and a name, and the arguments so far are whole | begins a call: some servers give all index 0 |
 | a new id and a name, and a `{` that the arguments so far have no place for | begins a call: the one before is broken |
 | a new id and another name | begins a call |
-| a name and arguments, and the arguments so far are whole | begins a call: nothing can follow whole JSON, but for `{}` and the same id, or the same index and none: some servers begin with that |
+| a name and arguments, and the arguments so far are whole | begins a call: nothing can follow whole JSON, but for `{}` and the same id, or the same name and none: some servers begin with that |
 | a name, and a new id or neither index nor id, behind a piece of the same call in one chunk | begins a call |
 | no index, a new id, and no arguments have come, or none come with it, or they are whole | begins a call |
 | a new id otherwise | goes on: some gateways give each piece an id of its own |
@@ -208,13 +208,8 @@ class Piece:
         if not self.id or not call.id or self.id == call.id:
             if follows and not indexed and not self.id:
                 return bool(self.name)
-            known = self.id == call.id if self.id else indexed
-            if (
-                call.has_placeholder
-                and call.id
-                and known
-                and (not self.name or call.is_named(self.name))
-            ):
+            same_name = not self.name or call.is_named(self.name)
+            if call.has_placeholder and call.id and same_name:
                 return follows and bool(self.name) and self.arguments.strip() == "{}"  # alike
             return bool(self.name and self.arguments.strip()) and call.arguments.whole
         if not self.name:

@@ -69,11 +69,12 @@ def proxy(base_url: str, server: ServerOptions) -> tuple[str | None, Finding | N
     url = URL(base_url)
     try:
         found = proxy_from_environment(url)
+        used = None if found is None else str(found)
     except ValueError:  # it is no URL, as the next check says
-        found = getproxies()[url.scheme]
-    if found is None:
+        used = getproxies()[url.scheme]
+    if used is None:
         return None, ok("proxy", "none")
-    return str(found), warning(
+    return used, warning(
         "proxy",
         "it is the environment's; a client in Python doesn't use it by default",
         "In scripts, pass trust_env=True, or proxy=..., to Horay and AsyncHoray.",

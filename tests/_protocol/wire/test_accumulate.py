@@ -734,7 +734,9 @@ def test_placeholder_before_the_arguments(pieces: list[str]) -> None:
     assert calls_of(tool(**first), *(tool(**each) for each in again)) == [whole]
 
 
-@pytest.mark.parametrize("without", ["", "id", "name", "id and name"])
+@pytest.mark.parametrize(
+    "without", ["", "id", "name", "id and name", "index", "id and index", "id and name and index"]
+)
 @pytest.mark.parametrize("arguments", ["", '{"n": 5}'])
 @pytest.mark.parametrize("together", [True, False])
 def test_placeholder_goes_on(without: str, arguments: str, together: bool) -> None:
@@ -743,7 +745,11 @@ def test_placeholder_goes_on(without: str, arguments: str, together: bool) -> No
     left = without.split()
     function = {"arguments": arguments} | ({} if "name" in left else {"name": "pay"})
     again: JSON = {"index": 0, "function": function} | ({} if "id" in left else {"id": "a"})
+    if "index" in left:
+        del first["index"], again["index"]
     whole = [("a", "pay", arguments or "{}")]
+    if together and left == ["id", "and", "index"]:  # nothing tells them from two calls
+        whole = [("a", "pay", "{}"), ("", "pay", arguments)]
     if together:
         assert calls_of({"choices": [delta(tool_calls=[first, again])]}) == whole
     else:

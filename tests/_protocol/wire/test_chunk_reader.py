@@ -1207,3 +1207,21 @@ def test_pieces_in_messages_that_all_have_a_finish_reason() -> None:
     reader.feed(DONE)
     assert reader.take_failure() is None
     assert reader.result().choices[0].message.content == "that that"
+
+
+def test_chunk_that_says_it_failed() -> None:
+    """Without a finish reason it isn't the end: what has come is in the error, and nothing behind it counts."""
+    reader = text_reader()
+    failed = piece("b", code=500, message="over")
+    assert texts(reader.feed(piece("a") + failed + piece("c", "stop") + DONE)) == "ab"
+    failure = reader.take_failure()
+    assert isinstance(failure, errors.InternalServerError)
+    assert "over" in str(failure)
+    assert merged(reader) == "ab"
+
+
+def test_chunk_that_is_finished_and_says_it_failed() -> None:
+    """It is whole, whatever stands beside it."""
+    reader = text_reader()
+    assert texts(reader.feed(piece("a", "stop", code=500, message="over") + DONE)) == "a"
+    assert reader.take_failure() is None

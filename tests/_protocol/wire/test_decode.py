@@ -7,7 +7,7 @@ import copy
 import json
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import attrs
 import pytest
@@ -712,3 +712,37 @@ def test_job_in_place_of_a_response(into: type[Response], fields: dict[str, Any]
 def test_only_choice_is_no_report(item: Any) -> None:
     """A bare list of one choice, which may have fields of a report beside."""
     assert Decoder(ChatCompletion).decode(encoded([item])).choices[0].message.content == "Hi"
+
+
+@pytest.mark.parametrize(
+    "marks",
+    [
+        {"code": 500, "message": "over"},
+        {"code": "503", "message": "over"},
+        {"code": 429.0, "message": "over"},
+        {"status": "error", "message": "over"},
+        {"status": "Failed", "message": "over"},
+        {"status": False, "message": "over"},
+    ],
+    ids=str,
+)
+def test_failures_beside_what_is_not_finished(marks: dict[str, Any]) -> None:
+    """They say that it isn't all; beside what is finished they are a remark, and without a message, or by another code, no failure."""
+    choice: dict[str, Any] = {"text": "a", "index": 0}
+    with pytest.raises(ErrorInBody) as caught:
+        Decoder(Completion).decode(encoded({"choices": [choice], **marks}))
+    assert cast("Completion", caught.value.response).choices[0].text == "a"
+    done = {**choice, "finish_reason": "stop"}
+    assert Decoder(Completion).decode(encoded({"choices": [done], **marks}))
+    for harmless in ({**marks, "message": None}, {"code": 1, "message": "over"}):
+        assert Decoder(Completion).decode(encoded({"choices": [choice], **harmless}))
+
+
+@pytest.mark.parametrize("at", [0, 1])
+def test_error_among_images(at: int) -> None:
+    """It stands in the place of one, which nobody could use."""
+    images: list[Any] = [{"url": "https://h/a.png"}]
+    images.insert(at, {"error": {"message": "filtered"}})
+    with pytest.raises(InvalidBody, match="'error' in the place of one") as caught:
+        Decoder(ImageResponse).decode(encoded({"images": images}))
+    assert len(cast("ImageResponse", caught.value.response).images) == 2
