@@ -44,9 +44,12 @@ def naming_method(
     return error
 
 
-def by_position(method: Any, given: tuple[object, ...]) -> TypeError:
-    """The error for a bound method that takes no such arguments by position. Python's own is less clear, and counts `self`."""
-    return TypeError(_how_to_call(method.__func__, "", len(given)))
+def refuse_positional(method: Any, given: tuple[object, ...]) -> None:
+    """Raises `TypeError` where a bound method that takes none was given arguments by position. Python's own is less clear, and counts
+    `self`.
+    """
+    if given:
+        raise TypeError(_how_to_call(method.__func__, "", len(given)))
 
 
 def _how_to_call(method: Callable[..., Any], problem: str, given: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from typing import Any, TypeGuard
 
@@ -30,6 +31,20 @@ def decimal(digits: str) -> Decimal:
         return Decimal(digits)
     except InvalidOperation:  # an exponent of twenty digits
         return Decimal(float(digits))
+
+
+def with_references(schema: Any, change: Callable[[str], str]) -> Any:
+    """A JSON schema with each reference in it changed."""
+    if is_array(schema):
+        return [with_references(each, change) for each in schema]
+    if not is_object(schema):
+        return schema
+    return {
+        key: change(value)
+        if key == "$ref" and isinstance(value, str)
+        else with_references(value, change)
+        for key, value in schema.items()
+    }
 
 
 def is_same(one: object, other: object) -> bool:

@@ -83,8 +83,7 @@ class Transport:
 
     def masked(self, body: bytes) -> bytes:
         """`body` as it was sent, but for the API key."""
-        text = body.decode("utf-8", "surrogateescape")
-        return self.clean.mask(text).encode("utf-8", "surrogateescape")
+        return self.clean.mask_bytes(body)
 
     def limiter(self) -> RequestLimiter:
         """The running loop's limiter: shared by the copies that have the same limits, for the same server."""

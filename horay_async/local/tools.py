@@ -13,7 +13,7 @@ import secrets
 from collections.abc import Mapping
 from typing import Any, Final
 
-from horay_async._json import Json, is_array, is_object
+from horay_async._json import Json, is_array, is_object, with_references
 
 from .schemas import RequestedSchema, check
 from .validation import refuse
@@ -73,25 +73,15 @@ def _parameters(place: int, schema: object) -> RequestedSchema:
 def _call_schema(place: int, tool: Json) -> Json:
     function = tool["function"]
     path = f"#/anyOf/{place}/properties/arguments"
-    arguments = _rebased(function.get("parameters") or _NOTHING, path)
+    # References within it hold at its new place.
+    arguments = with_references(
+        function.get("parameters") or _NOTHING,
+        lambda ref: path + ref[1:] if ref.startswith("#") else ref,
+    )
     return {
         "type": "object",
         "properties": {"name": {"const": function["name"]}, "arguments": arguments},
         "required": ["name", "arguments"],
-    }
-
-
-def _rebased(schema: Any, path: str) -> Any:
-    """A schema whose references still hold when it stands at `path` of another one."""
-    if is_array(schema):
-        return [_rebased(item, path) for item in schema]
-    if not is_object(schema):
-        return schema
-    return {
-        key: path + value[1:]
-        if key == "$ref" and isinstance(value, str) and value.startswith("#")
-        else _rebased(value, path)
-        for key, value in schema.items()
     }
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import ClassVar, TypeVar
 
 import attrs
 
@@ -63,3 +64,18 @@ class Usage(Extensible):
 
     def __attrs_pre_init__(self) -> None:
         self.prompt_tokens_details = self.completion_tokens_details = None
+
+
+UsageT = TypeVar("UsageT", bound=Usage)
+
+
+def total_of(usages: Sequence[UsageT | None]) -> UsageT | None:
+    """The sum of the counts, without details; None where one of them is missing, or all are."""
+    told = [usage for usage in usages if usage is not None]
+    if not told or len(told) < len(usages):
+        return None
+    return type(told[0])(
+        prompt_tokens=sum(usage.prompt_tokens for usage in told),
+        completion_tokens=sum(usage.completion_tokens for usage in told),
+        total_tokens=sum(usage.total_tokens for usage in told),
+    )

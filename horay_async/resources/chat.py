@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, Unpack, cast, overload
 
 import attrs
 
-from horay_async._argument_errors import by_position, keyword_names
+from horay_async._argument_errors import keyword_names, refuse_positional
 from horay_async._checks import is_true, is_whole
 from horay_async._class_attributes import Group
 from horay_async._json import is_object
@@ -57,8 +57,7 @@ class AsyncChatCompletions(Resource):
         Args:
             stream: Whether to return the chunks as they come; without it the whole response.
         """
-        if positional:
-            raise by_position(self.create, positional)
+        refuse_positional(self.create, positional)
         adapt_tools(params)
         if stream is not False and is_true("stream", stream):
             return await self._stream(CREATE, params)
@@ -84,8 +83,7 @@ class AsyncChatCompletions(Resource):
         Args:
             response_format: The form that the response must have: a class to parse it into, or the API's JSON form.
         """
-        if positional:
-            raise by_position(self.stream, positional)
+        refuse_positional(self.stream, positional)
         adapt_tools(params)
         into = params.get("response_format")
         if into is None or isinstance(into, Mapping):
@@ -124,8 +122,7 @@ class AsyncChatCompletions(Resource):
         Args:
             response_format: The class to parse the response into: an attrs class, a dataclass or a pydantic model.
         """
-        if positional:
-            raise by_position(self.parse, positional)
+        refuse_positional(self.parse, positional)
         parse = parser_of(params)
         completion = await self._response(CREATE, params)
         return parse(completion, clean=self._transport.clean)
@@ -165,8 +162,7 @@ class AsyncChatCompletions(Resource):
             max_total_tokens: Most tokens of all rounds' prompts and responses together; None is no limit.
             approve: Asked about each call before its tool runs; None lets all run.
         """
-        if positional:
-            raise by_position(self.run_tools, positional)
+        refuse_positional(self.run_tools, positional)
         from horay_async.tools.define import Tool  # noqa: PLC0415 - needed here alone
         from horay_async.tools.run import AsyncToolRun, RunSettings  # noqa: PLC0415 - needed here alone
 

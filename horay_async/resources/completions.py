@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Unpack
 
-from horay_async._argument_errors import by_position
+from horay_async._argument_errors import refuse_positional
 from horay_async._checks import is_true
 from horay_async._protocol.wire.request import Operation
 from horay_async.models.completions import Completion, CompletionParams
@@ -36,8 +36,7 @@ class AsyncCompletions(Resource):
         Args:
             stream: Whether to return the chunks as they come; without it the whole response.
         """
-        if positional:
-            raise by_position(self.create, positional)
+        refuse_positional(self.create, positional)
         if stream is not False and is_true("stream", stream):
             return await self._stream(CREATE, params)
         return await self._response(CREATE, params)
@@ -50,6 +49,5 @@ class AsyncCompletions(Resource):
         To be used in a `with` block, which sends the request. The parameters are those of
         `CompletionParams`; raises as `create` does.
         """
-        if positional:
-            raise by_position(self.stream, positional)
+        refuse_positional(self.stream, positional)
         return self._typed_events(CREATE, params)

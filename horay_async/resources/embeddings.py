@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, Unpack
 
-from horay_async._argument_errors import by_position
+from horay_async._argument_errors import refuse_positional
 from horay_async._protocol.wire.embeddings import (
     CONCURRENT_REQUESTS,
     EmbeddingDecoder,
@@ -52,8 +52,7 @@ class AsyncEmbeddings(Resource):
         Raises `APIError` in one of its classes, `APIResponseError` too where a vector is missing, there twice, of
         another length than the first or than `dimensions`, or unreadable; `TypeError` for a parameter of a wrong name or type, and `ValueError` for an empty input.
         """
-        if positional:
-            raise by_position(self.create, positional)
+        refuse_positional(self.create, positional)
         prepared = prepare(params)
         inputs = parts(prepared["input"])
         if len(inputs) == 1:

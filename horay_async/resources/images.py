@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Unpack
 from urllib.parse import unquote
 
-from horay_async._argument_errors import by_position
+from horay_async._argument_errors import refuse_positional
 from horay_async._protocol.wire.errors import bad_response
 from horay_async._protocol.wire.request import Operation, download
 from horay_async._protocol.wire.size_limits import MAX_IMAGE_BYTES
@@ -45,8 +45,7 @@ class AsyncImages(Resource):
         `RetryPolicy`. Raises `APIError` in one of its classes, and `TypeError` for a parameter of a
         wrong name or type.
         """
-        if positional:
-            raise by_position(self.generate, positional)
+        refuse_positional(self.generate, positional)
         return await self._response(GENERATE, params)
 
     async def save(

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import attrs
 
-from horay_async._argument_errors import by_position
+from horay_async._argument_errors import refuse_positional
 from horay_async._protocol.wire.request import Operation
 from horay_async.models.models import ModelInfo, ModelList, ModelListParams
 from horay_async.models.options import CallOptions
@@ -27,8 +27,7 @@ class AsyncModels(Resource):
 
         Raises `APIError` in one of its classes, and `TypeError` for a parameter of a wrong name or type.
         """
-        if positional:
-            raise by_position(self.list, positional)
+        refuse_positional(self.list, positional)
         return await self._response(LIST, params)
 
     async def retrieve(self, model: str, **options: Unpack[CallOptions]) -> ModelInfo:

@@ -46,8 +46,4 @@ def cassette_options() -> CassetteOptions:
 
 
 def _masked(cleaner: Cleaner, body: bytes | str) -> bytes | str:
-    if isinstance(body, str):
-        return cleaner.mask(body)
-    # Whatever is no UTF-8 comes out as it was.
-    text = body.decode("utf-8", "surrogateescape")
-    return cleaner.mask(text).encode("utf-8", "surrogateescape")
+    return cleaner.mask(body) if isinstance(body, str) else cleaner.mask_bytes(body)

@@ -27,7 +27,7 @@ from horay_async.models.events import (
     RoundStarted,
     ToolRunEvent,
 )
-from horay_async.models.usage import Usage
+from horay_async.models.usage import Usage, total_of
 from horay_async.streaming import (
     AsyncEventStream,
     Readable,
@@ -180,14 +180,7 @@ class AsyncToolRun(Readable[ToolRunEvent]):
         """The tokens of all responses so far together, without details; None where one came without counts, as they do unless
         `stream_options={"include_usage": True}` or `max_total_tokens` asks for them.
         """
-        counts = [usage for usage in self._usages if usage is not None]
-        if not counts or len(counts) < len(self._usages):
-            return None
-        return Usage(
-            prompt_tokens=sum(each.prompt_tokens for each in counts),
-            completion_tokens=sum(each.completion_tokens for each in counts),
-            total_tokens=sum(each.total_tokens for each in counts),
-        )
+        return total_of(self._usages)
 
     async def final(self) -> ChatCompletion:
         """The response that calls no more tools. Goes through what is left; raises as iteration does."""

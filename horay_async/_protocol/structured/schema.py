@@ -16,7 +16,7 @@ from typing import Any, get_args, get_origin
 
 import attrs
 
-from horay_async._json import Json, is_array, is_object
+from horay_async._json import Json, with_references
 from horay_async._protocol.structured import nodes
 from horay_async._protocol.structured.classes import has_fields
 from horay_async._protocol.structured.hints import narrowed, parse_hint, remembered
@@ -213,10 +213,14 @@ class _SchemaWriter:
         for name in new:
             self._name(keys[name], _clean(name))
         names = {f"{DEFS}{name}": f"{DEFS}{self._names[key]}" for name, key in keys.items()}
+
+        def renamed(reference: str) -> str:
+            return names.get(reference, reference)
+
         for name in new:
-            self.defs[self._names[keys[name]]] = _renamed(found.defs[name], names)
+            self.defs[self._names[keys[name]]] = with_references(found.defs[name], renamed)
         self.referred.update(self._names[key] for key in keys.values())
-        root = _renamed(found.root, names)
+        root = with_references(found.root, renamed)
         if root.keys() == {"$ref"}:  # it holds itself
             self._names[hint] = root["$ref"].removeprefix(DEFS)
         else:
@@ -239,20 +243,6 @@ def _number(bound: Any) -> Any:
     if not isinstance(bound, Decimal):
         return bound
     return int(bound) if bound == bound.to_integral_value() else float(bound)
-
-
-def _renamed(form: Any, names: dict[str, str]) -> Any:
-    """A schema with its references renamed."""
-    if is_array(form):
-        return [_renamed(each, names) for each in form]
-    if not is_object(form):
-        return form
-    return {
-        key: names.get(value, value)
-        if key == "$ref" and isinstance(value, str)
-        else _renamed(value, names)
-        for key, value in form.items()
-    }
 
 
 def _named(hint: Any) -> str:

@@ -11,12 +11,12 @@ from typing import Any, Generic, TypeVar, cast
 
 import attrs
 
+from horay_async._json import Json
 from horay_async._protocol.wire.decode import NO_DIFFERENCES, drift_of, number_choices
 from horay_async._protocol.wire.dialects import OBJECTS
 from horay_async._protocol.wire.finish_reasons import cut_of
 from horay_async._protocol.wire.tool_calls import ToolCalls
 from horay_async._protocol.wire.unknown import (
-    JSON,
     count_unknown,
     drop_repeated,
     merge_unknown,
@@ -75,9 +75,9 @@ class MergedChoice:
     reasoning: list[str] = attrs.field(factory=list[str])
     tools: ToolCalls | None = None
     logprobs: Any = None
-    unknown: JSON = attrs.field(factory=JSON)
-    unknown_in_logprobs: JSON = attrs.field(factory=JSON)
-    unknown_in_message: JSON = attrs.field(factory=JSON)
+    unknown: Json = attrs.field(factory=Json)
+    unknown_in_logprobs: Json = attrs.field(factory=Json)
+    unknown_in_message: Json = attrs.field(factory=Json)
 
     @property
     def empty(self) -> bool:
@@ -128,7 +128,7 @@ class ChoiceAccumulator(Accumulator[ChoiceChunkT, ResponseT]):
         self._ended = False
         self._usage: Any = None
         self._fingerprint: str | None = None
-        self._unknown: JSON = {}
+        self._unknown: Json = {}
         self.object_count: int = 0
         """Objects that the stream has left here: choices, tool calls and log probabilities; pieces of text
         are counted by who reads the stream."""

@@ -87,6 +87,11 @@ class Cleaner:
                 return text
         return _spellings(secrets).sub(MASK, text)
 
+    def mask_bytes(self, data: bytes) -> bytes:
+        """The same for bytes, of which those that aren't UTF-8 stay as they are."""
+        text = data.decode("utf-8", "surrogateescape")
+        return self.mask(text).encode("utf-8", "surrogateescape")
+
     def json(self, value: Any) -> Any:
         """A decoded JSON value with every text in it cleaned. Raises `RecursionError` as decoding does."""
         return with_texts(value, self)

@@ -9,9 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from horay_async._json import is_array, is_object
-
-JSON = dict[str, Any]
+from horay_async._json import Json, is_array, is_object
 
 TEXTS = ("text", "thinking", "reasoning", "summary", "content", "refusal", "value")
 """Where a part has its text."""
@@ -47,26 +45,26 @@ KEPT = "content_parts"
 """The field that holds those to be sent back."""
 
 
-def split(content: Any, *, whole: bool) -> JSON:
+def split(content: Any, *, whole: bool) -> Json:
     """The fields of a message that a list of parts, or a single one, makes; none where there is nothing in it. Other objects are the
     text itself, which a gateway has parsed, JSON mode's; but not in a stream, where `whole` is False.
     """
     if whole and is_data(content):
         return {"content": json.dumps(content, ensure_ascii=False, separators=(",", ":"))}
     texts: dict[str, list[str]] = {"content": [], "reasoning_content": [], "refusal": []}
-    kept: list[JSON] = []
+    kept: list[Json] = []
     for part in content if is_array(content) else [content]:
         if text := text_of(part):
             texts[_field_of(part)].append(text)
         if is_object(part) and (_is_signed(part) if text else _says_something(part)):
             kept.append(part)
-    fields: JSON = {name: "".join(pieces) for name, pieces in texts.items() if pieces}
+    fields: Json = {name: "".join(pieces) for name, pieces in texts.items() if pieces}
     if kept:
         fields[KEPT] = kept
     return {"content": None, **fields} if fields else {}
 
 
-def put_together(fields: JSON) -> None:
+def put_together(fields: Json) -> None:
     """Puts the parts that are kept of a message into its content: thoughts before the text, and all else behind it."""
     kept = fields.get(KEPT)
     if not is_array(kept):
@@ -104,7 +102,7 @@ def is_data(content: Any) -> bool:
     return bool(parts) and all(is_object(part) and not _is_part(part) for part in parts)
 
 
-def _is_part(part: JSON) -> bool:
+def _is_part(part: Json) -> bool:
     """Whether an object may be a part: by its type and its place for a text, or by its only text."""
     known = {name for name, value in part.items() if value is not None}
     if "type" in known:
@@ -121,7 +119,7 @@ def _field_of(part: Any) -> str:
     return FIELDS.get(place, "content")
 
 
-def _says_something(part: JSON) -> bool:
+def _says_something(part: Json) -> bool:
     return any(value for name, value in part.items() if name != "type")
 
 
@@ -130,13 +128,13 @@ def _is_thought(part: Any) -> bool:
     return "thinking" in kind or "reasoning" in kind
 
 
-def _is_signed(part: JSON) -> bool:
+def _is_signed(part: Json) -> bool:
     """Whether a thought, or one in its list of thoughts, has a signature."""
     inner = (item for value in part.values() if is_array(value) for item in value)
     return any(is_object(each) and each.get("signature") for each in (part, *inner))
 
 
-def _with_text(part: JSON, text: str) -> JSON:
+def _with_text(part: Json, text: str) -> Json:
     """A thought with its text where it has the place for one, and nothing in it."""
     for name in TEXTS if not text_of(part) else ():
         value = part.get(name)

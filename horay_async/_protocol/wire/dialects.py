@@ -21,12 +21,10 @@ from typing import Any, cast
 
 import attrs
 
-from horay_async._json import is_array, is_object
+from horay_async._json import Json, is_array, is_object
 from horay_async._protocol.wire.content_parts import KEPT, is_data, split, text_of
 from horay_async.models._base import Response
 from horay_async.models._base64 import SCHEMES, data_url
-
-JSON = dict[str, Any]
 
 TEXTS = ("content", "refusal", "reasoning_content")
 """Texts that a message of the API can hold."""
@@ -64,13 +62,13 @@ class Changes:
 
     made = False
 
-    def put(self, fields: JSON, name: str, value: Any) -> None:
+    def put(self, fields: Json, name: str, value: Any) -> None:
         """Sets a field."""
         fields[name] = value
         self.made = True
 
 
-def normalize(sent: JSON, into: type[Response]) -> bool:
+def normalize(sent: Json, into: type[Response]) -> bool:
     """Puts what `sent` has elsewhere where `into` has it. Says whether anything was put anywhere."""
     place = into.__wire__.content_in
     changes = Changes()
@@ -91,7 +89,7 @@ def normalize(sent: JSON, into: type[Response]) -> bool:
     return changes.made
 
 
-def unrecognised_in_response(sent: JSON, into: type[Response]) -> str | None:
+def unrecognised_in_response(sent: Json, into: type[Response]) -> str | None:
     """Where a whole response has something unknown, if its choices are finished and hold nothing known. `sent`
     was normalized. None where nothing is amiss.
     """
@@ -115,7 +113,7 @@ def unrecognised_in_response(sent: JSON, into: type[Response]) -> str | None:
     return unrecognised or f"no {place}"
 
 
-def unrecognised_images(sent: JSON, into: type[Response]) -> str | None:
+def unrecognised_images(sent: Json, into: type[Response]) -> str | None:
     """What a response about images holds in their place, where it has none that is known. `sent` was normalized. None
     where nothing is amiss.
     """
@@ -140,7 +138,7 @@ def unrecognised_images(sent: JSON, into: type[Response]) -> str | None:
     return "empty objects" if images else None
 
 
-def unrecognised_in_chunk(sent: JSON, into: type[Response]) -> str | None:
+def unrecognised_in_chunk(sent: Json, into: type[Response]) -> str | None:
     """Where a chunk has something unknown that may have been generated; None where it doesn't."""
     place = into.__wire__.content_in
     for choice in _objects(sent.get("choices")):
@@ -149,7 +147,7 @@ def unrecognised_in_chunk(sent: JSON, into: type[Response]) -> str | None:
     return None
 
 
-def unrecognised_beside_choices(sent: JSON, into: type[Response]) -> str | None:
+def unrecognised_beside_choices(sent: Json, into: type[Response]) -> str | None:
     """Where a chunk has an unknown text beside its choices, or in their place; None where it has none."""
     known = WITHOUT_CONTENT.union(field.name for field in attrs.fields(cast("Any", into)))
     for name, value in sent.items():
@@ -158,7 +156,7 @@ def unrecognised_beside_choices(sent: JSON, into: type[Response]) -> str | None:
     return None
 
 
-def _unrecognised(choice: JSON, place: str) -> str | None:
+def _unrecognised(choice: Json, place: str) -> str | None:
     inner = choice.get(place)
     fields = {**choice, **inner} if is_object(inner) else choice
     for name, value in fields.items():
@@ -181,7 +179,7 @@ def _is_content(name: str, value: Any) -> bool:
     )
 
 
-def from_messages(sent: JSON) -> list[int]:
+def from_messages(sent: Json) -> list[int]:
     """Which choices of a chunk, by position, have their content in a `message` in place of the `delta`."""
     return [
         position
@@ -191,7 +189,7 @@ def from_messages(sent: JSON) -> list[int]:
     ]
 
 
-def is_piece(choice: JSON) -> bool:
+def is_piece(choice: Json) -> bool:
     """Whether a chunk's choice, which has its content in a `message`, has it there alone, and a text: then others have theirs so, too."""
     texts = (value for name, value in choice["message"].items() if name != "role")
     return not is_object(choice.get("delta")) and any(
@@ -202,11 +200,11 @@ def is_piece(choice: JSON) -> bool:
 # Where the message is
 
 
-def _find_message(choice: JSON, place: str, changes: Changes) -> None:
+def _find_message(choice: Json, place: str, changes: Changes) -> None:
     """Finds the message, or the delta, and what is in it."""
     own = choice.get(place)
     elsewhere = choice.get("message" if place == "delta" else "delta")
-    message: JSON = {**own} if is_object(own) else {}
+    message: Json = {**own} if is_object(own) else {}
     inner = Changes()
     if not _has_content(message):
         if is_object(elsewhere) and _has_content(elsewhere):
@@ -221,7 +219,7 @@ def _find_message(choice: JSON, place: str, changes: Changes) -> None:
         changes.put(choice, place, message)
 
 
-def _find_text(choice: JSON, changes: Changes) -> None:
+def _find_text(choice: Json, changes: Changes) -> None:
     """Sets the text of a choice of a text completion."""
     holders = (choice, choice.get("delta"), choice.get("message"))
     names = ("content", "text", "delta", "message")
@@ -229,14 +227,14 @@ def _find_text(choice: JSON, changes: Changes) -> None:
         changes.put(choice, "text", text)
 
 
-def _has_content(message: JSON) -> bool:
+def _has_content(message: Json) -> bool:
     return any(value for name, value in message.items() if name != "role")
 
 
 # The images
 
 
-def _find_images(sent: JSON, changes: Changes) -> None:
+def _find_images(sent: Json, changes: Changes) -> None:
     """Puts images into a list of objects, each with its address: a `data:` URL where the image itself was sent."""
     images = sent.get("images")
     if not images and is_array(data := sent.get("data")):  # as openai has it
@@ -265,7 +263,7 @@ def _image(sent: Any) -> Any:
 # What is in it
 
 
-def _find_content(message: JSON, choice: JSON, changes: Changes, *, whole: bool) -> None:
+def _find_content(message: Json, choice: Json, changes: Changes, *, whole: bool) -> None:
     content = message.get("content")
     if isinstance(content, list | dict):
         for name, value in split(content, whole=whole).items():
@@ -280,7 +278,7 @@ def _find_content(message: JSON, choice: JSON, changes: Changes, *, whole: bool)
     _find_tool_calls(message, choice, changes, whole=whole)
 
 
-def _find_tool_calls(message: JSON, choice: JSON, changes: Changes, *, whole: bool) -> None:
+def _find_tool_calls(message: Json, choice: Json, changes: Changes, *, whole: bool) -> None:
     calls: Any = message.get("tool_calls") or choice.get("tool_calls")
     if not calls:
         # As the API had it before there were tools.
@@ -306,7 +304,7 @@ def _find_tool_calls(message: JSON, choice: JSON, changes: Changes, *, whole: bo
         changes.put(message, "tool_calls", found)
 
 
-def _tool_call(sent: JSON, *, whole: bool) -> JSON:
+def _tool_call(sent: Json, *, whole: bool) -> Json:
     """A tool call, its function in its place, and the arguments as text. Empty ones of a piece may still come."""
     call = {**sent}
     index = call.get("index")
@@ -335,7 +333,7 @@ def _tool_call(sent: JSON, *, whole: bool) -> JSON:
 # The rest
 
 
-def _find_finish_reason(choice: JSON, body: JSON, changes: Changes) -> None:
+def _find_finish_reason(choice: Json, body: Json, changes: Changes) -> None:
     """Sets a choice's finish reason; `body` is what the choice is the only one of."""
     reason = choice.get("finish_reason")
     if reason == "null":
@@ -355,7 +353,7 @@ def _reason(value: Any) -> Any:
     return found if isinstance(found, str) and found != "null" else None
 
 
-def _find_usage(sent: JSON, choices: list[JSON], changes: Changes) -> None:
+def _find_usage(sent: Json, choices: list[Json], changes: Changes) -> None:
     holders = (sent.get("x_groq"), *choices)
     if not sent.get("usage") and (usage := _first(_object, ("usage",), *holders)):
         changes.put(sent, "usage", usage)
@@ -370,7 +368,7 @@ def _first(read: Callable[[Any], Any], names: Sequence[str], *holders: Any) -> A
     return None
 
 
-def _object(value: Any) -> JSON | None:
+def _object(value: Any) -> Json | None:
     return value if is_object(value) else None
 
 
@@ -378,7 +376,7 @@ def _text_or_parts(value: Any) -> Any:
     return cast(Any, value) if isinstance(value, str | list) else None
 
 
-def _objects(value: Any) -> list[JSON]:
+def _objects(value: Any) -> list[Json]:
     """The objects in a list; none where it isn't one."""
     if not is_array(value):
         return []

@@ -26,11 +26,11 @@ from horay_async.models.embeddings import (
     Embedding,
     EmbeddingParams,
     EmbeddingResponse,
-    EmbeddingUsage,
     SentEmbedding,
     SentEmbeddings,
     floats,
 )
+from horay_async.models.usage import total_of
 
 OTHER_NUMBERS = "dtype|endian|format|precision|quanti|embedding_type"
 """How fields of `extra_body` are called that may ask for other numbers than 32-bit floats: `output_dtype` of Voyage, `embed_dtype` and
@@ -285,14 +285,8 @@ def merge(responses: Mapping[int, EmbeddingResponse], inputs: Sequence[Any]) -> 
         for item in response.data:
             item.index += starts[at]
             data.append(item)
-    merged = EmbeddingResponse(
-        id=first.id,
-        object=first.object,
-        created=first.created,
-        data=data,
-        model=first.model,
-        usage=_total([response.usage for _, response in made]),
-    )
+    usage = total_of([response.usage for _, response in made])
+    merged = attrs.evolve(first, data=data, usage=usage)
     cast("Response", merged).meta = first.meta
     return merged
 
@@ -321,15 +315,3 @@ def add_partial(
     asked = sum(count_inputs(part) or 0 for part in inputs)
     error.message += f"; {len(error.partial.data):,} of {asked:,} vectors are in `partial`"
     error.args = (error.message, *error.args[1:])
-
-
-def _total(usages: Sequence[EmbeddingUsage | None]) -> EmbeddingUsage | None:
-    """The sum; None where one of the requests doesn't say what it used."""
-    told = [usage for usage in usages if usage is not None]
-    if len(told) < len(usages):
-        return None
-    return EmbeddingUsage(
-        prompt_tokens=sum(usage.prompt_tokens for usage in told),
-        completion_tokens=sum(usage.completion_tokens for usage in told),
-        total_tokens=sum(usage.total_tokens for usage in told),
-    )

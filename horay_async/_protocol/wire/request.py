@@ -175,6 +175,7 @@ def build_request(
         body = with_extra(body, call["extra_body"])
     if query or options.default_query or "extra_query" in call:
         path = _with_query(path, call, options, query or {})
+    fields = body if is_object(body) else {}
     return Request(
         method=method,
         path=path,
@@ -183,7 +184,7 @@ def build_request(
         timeouts=_timeouts(call, options),
         retry=_retry(call, options),
         billed_per_run=billed_per_run,
-        choices=_choices(body),
+        choices=_count_choices(fields.get("n"), fields.get("prompt")),
         bulk=call.get("bulk", False),
         max_objects=options.max_response_objects,
         keep_truncated=_keeps_truncated(call, options),
@@ -252,14 +253,6 @@ def _retry(call: Mapping[str, Any], options: ClientOptions) -> RetryPolicy:
     if most is None or (most.__class__ is int and most == options.retry.max_retries):
         return options.retry
     return attrs.evolve(options.retry, max_retries=most)
-
-
-def _choices(body: Any) -> int:
-    """How many choices `body` asks for."""
-    if not isinstance(body, dict) or not ("n" in body or "prompt" in body):
-        return 1
-    fields = cast("dict[str, Any]", body)
-    return _count_choices(fields.get("n"), fields.get("prompt"))
 
 
 def _count_choices(n: Any, prompt: Any) -> int:

@@ -27,10 +27,9 @@ import re
 import attrs
 import msgspec
 
-from horay_async._json import decimal, is_same
+from horay_async._json import Json, decimal, is_same
 from horay_async._protocol.wire.decode import MALFORMED
 from horay_async._protocol.wire.unknown import (
-    JSON,
     drop_repeated,
     merge_unknown,
     unknown_of,
@@ -142,8 +141,8 @@ class MergedCall:
     told: bool = False
     """Whether an event has told that it is whole."""
     arguments: Arguments = attrs.field(factory=Arguments)
-    unknown: JSON = attrs.field(factory=JSON)
-    unknown_in_function: JSON = attrs.field(factory=JSON)
+    unknown: Json = attrs.field(factory=Json)
+    unknown_in_function: Json = attrs.field(factory=Json)
     _names: list[str] = attrs.field(factory=list[str], init=False)
     _name_length: int = attrs.field(default=0, init=False)
 

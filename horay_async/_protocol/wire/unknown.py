@@ -21,10 +21,9 @@ from typing import Any, TypeVar, cast
 
 import attrs
 
-from horay_async._json import is_array, is_object
+from horay_async._json import Json, is_array, is_object
 from horay_async.models._base import Extensible
 
-JSON = dict[str, Any]
 E = TypeVar("E", bound=Extensible)
 
 READ_ELSEWHERE = frozenset({"index", "reasoning", "reasoning_text", "thinking"})
@@ -92,7 +91,7 @@ def _adds(value: Any) -> bool:
     return bool(is_array(value) and value)
 
 
-def unknown_of(value: object) -> JSON | None:
+def unknown_of(value: object) -> Json | None:
     """The fields of an object that its class doesn't know; None where there are none."""
     return getattr(value, "_unknown", None)
 
@@ -102,30 +101,30 @@ def count_unknown(items: Iterable[object]) -> int:
     return sum(_count(fields) for item in items if (fields := unknown_of(item)))
 
 
-def with_unknown(made: E, fields: JSON) -> E:
+def with_unknown(made: E, fields: Json) -> E:
     """`made` with these fields, merged by `merge_unknown`, beside its own."""
     if fields:
         made._unknown = {name: _result(value, name) for name, value in fields.items()}  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - see `keep_unknown`
     return made
 
 
-def replace_unknown(have: JSON, sent: object) -> int:
+def replace_unknown(have: Json, sent: object) -> int:
     """Takes the fields of `sent` that its class doesn't know in the place of those of their names; returns how many values
     that adds.
     """
-    fields: JSON | None = getattr(sent, "_unknown", None)
+    fields: Json | None = getattr(sent, "_unknown", None)
     return sum(_put(have, name, value) for name, value in fields.items()) if fields else 0
 
 
-def merge_unknown(have: JSON, sent: object) -> int:
+def merge_unknown(have: Json, sent: object) -> int:
     """Merges the fields of `sent` that its class doesn't know with what has come; returns how many values that adds."""
-    fields: JSON | None = getattr(sent, "_unknown", None)
+    fields: Json | None = getattr(sent, "_unknown", None)
     return _merge(have, fields, ()) if fields else 0
 
 
-def drop_repeated(have: JSON, sent: object) -> None:
+def drop_repeated(have: Json, sent: object) -> None:
     """Takes out of the fields of `sent` that its class doesn't know what `have` holds of them: `sent` is a whole message."""
-    fields: JSON | None = getattr(sent, "_unknown", None)
+    fields: Json | None = getattr(sent, "_unknown", None)
     if fields:
         cast("Any", sent)._unknown = _rest(fields, have, ()) or {}  # noqa: SLF001 - see `keep_unknown`
 
@@ -164,7 +163,7 @@ class Pieces:
         return "".join(self.texts)
 
 
-def _merge(have: JSON, more: JSON, path: tuple[str, ...]) -> int:
+def _merge(have: Json, more: Json, path: tuple[str, ...]) -> int:
     added = 0
     for name, value in more.items():
         at = (*path, name)
@@ -190,7 +189,7 @@ def _merge(have: JSON, more: JSON, path: tuple[str, ...]) -> int:
     return added
 
 
-def _put(have: JSON, name: str, value: Any) -> int:
+def _put(have: Json, name: str, value: Any) -> int:
     before = have.get(name)
     have[name] = value
     return max(0, _count(value) - _count(before)) + (before is None)
@@ -200,7 +199,7 @@ def _result(value: Any, name: str) -> Any:
     if isinstance(value, Pieces):
         return value.joined(name)
     if isinstance(value, dict):
-        fields = cast("JSON", value)
+        fields = cast("Json", value)
         return {inner: _result(item, inner) for inner, item in fields.items()}
     return [*cast("list[Any]", value)] if isinstance(value, list) else value
 

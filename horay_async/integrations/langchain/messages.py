@@ -6,7 +6,7 @@ import contextlib
 import json
 from collections.abc import Iterator, Sequence
 from operator import attrgetter
-from typing import Any, Never, cast
+from typing import Any, cast
 
 from langchain_core.messages import (
     AIMessage,
@@ -26,6 +26,7 @@ from horay_async._protocol.wire.finish_reasons import CutReason, cut_of
 from horay_async._protocol.wire.unknown import unknown_of
 from horay_async.errors import AnswerError, AnswerFault
 from horay_async.models import events
+from horay_async.models._base import refuse_constant
 from horay_async.models._dump import dump
 from horay_async.models.chat import ChatChoice, ChatCompletion, ChatMessage
 from horay_async.models.usage import Usage
@@ -332,14 +333,10 @@ def _calls(choice: ChatChoice) -> tuple[list[ToolCall], list[InvalidToolCall]]:
 
 def _object(text: str) -> dict[str, Any]:
     """A JSON object; its strings may hold line ends, as LangChain reads them. Raises `ValueError` for all else."""
-    found = json.loads(text, strict=False, parse_constant=_no_json)
+    found = json.loads(text, strict=False, parse_constant=refuse_constant)
     if not is_object(found):
         raise ValueError(f"it is of type {type(found).__name__}")
     return found
-
-
-def _no_json(constant: str) -> Never:
-    raise ValueError(f"{constant} is no JSON")
 
 
 def _mismatch(
