@@ -31,9 +31,13 @@ def _table(text: str) -> dict[str, str]:
 
 
 def _tables(text: str) -> dict[str, dict[str, str]]:
-    """Such a table for each class; its lines stand below `[classes]`."""
-    sections = (section.partition("]") for section in text.split("\n[")[1:])
-    return {name: _table(lines) for names, _, lines in sections for name in names.split(" ")}
+    """Such a table for each class; its lines stand below `[classes]`, once or more often."""
+    tables: dict[str, dict[str, str]] = {}
+    for section in text.split("\n[")[1:]:
+        names, _, lines = section.partition("]")
+        for name in names.split(" "):
+            tables.setdefault(name, {}).update(_table(lines))
+    return tables
 
 
 ATTRIBUTES = _tables(
@@ -84,8 +88,14 @@ edit create_variation: {REQUEST}
 [Models]
 delete: {REQUEST}
 get: it is retrieve("name")
+[ChatCompletion Completion ImageResponse]
+request_id: it is meta.request_id
+status_code status: it is meta.status
+headers: it is meta.headers
 [ChatCompletion]
 json dict: {JSON}
+finish_reason: it is choices[0].finish_reason
+tool_calls: it is choices[0].message.tool_calls
 text content output_text: it is choices[0].message.content
 message: it is choices[0].message
 parsed: it is choices[0].message.parsed, of parse(...)
@@ -101,6 +111,8 @@ audio annotations function_call: {SENT}
 to_dict to_json json dict: {PART}
 [Usage]
 cost: {SENT}
+input_tokens: it is prompt_tokens
+output_tokens: it is completion_tokens
 to_dict to_json json dict: {PART}
 parsed: only the response of parse(...) has it, and of stream(...) with a class; create(...) parses nothing
 [ChatChunkChoice]
@@ -112,6 +124,7 @@ message: it is text; chat.completions.create returns messages
 content: it is text
 [Completion]
 json dict: {JSON}
+finish_reason: it is choices[0].finish_reason
 text content: it is choices[0].text
 [Stream]
 choices usage model json: stream=True returns a stream of chunks: loop over it, or leave stream=True out for the whole response

@@ -219,6 +219,8 @@ class ToolResult(Event):
     """How long the function ran."""
     parts: list[TextPart | ImagePart] | None = None
     """What the model is told where the function returned content parts; `content` has their texts."""
+    ran: bool = True
+    """Whether the function was called: not where `approve` had the model told something instead, nor where the call can't be run."""
     type: Literal["tool_result"] = "tool_result"
     """The name of this kind of event."""
 

@@ -148,7 +148,7 @@ class ToolCaller:
         if self._approve is not None:
             approved = await self._approved(call, self._approve)
             if isinstance(approved, str):
-                return ToolResult(call, well_formed(approved))
+                return ToolResult(call, well_formed(approved), ran=False)
             if approved != call.function:  # what it has approved is what runs
                 call = copy(call)
                 call.function = approved
@@ -183,6 +183,7 @@ class ToolCaller:
         """What came of a call whose tool or arguments don't fit."""
         with self._observed(call) as on_end:
             result = _failed(call, error, began)
+            result.ran = False
             on_end(result)
         return result
 

@@ -159,13 +159,16 @@ class AsyncToolRun(Readable[ToolRunEvent]):
         """Requests that were sent."""
 
     def __repr__(self) -> str:
-        state = (
-            f"in round {self._round}"
-            if self._round
-            else "not begun, read it in a loop or call final()"
-        )
         if self._next is None:
             state = "over"
+        elif self._failure is not None:
+            state = f"ended by {type(self._failure).__name__} in round {self._round}"
+        elif self._closed:
+            state = "closed"
+        elif self._round:
+            state = f"in round {self._round}"
+        else:
+            state = "not begun, read it in a loop or call final()"
         return f"<{type(self).__name__}: {state}>"
 
     @property

@@ -311,6 +311,7 @@ async def test_what_the_model_is_told(
         [result] = results([event async for event in run])
     assert result.content.startswith(told)
     assert (result.error is not None) == told.startswith("Error")
+    assert result.ran is not isinstance(result.error, AnswerError | LookupError)
     assert asked(fault_server.requests[1])[-1] == ("tool", result.content)
 
 
@@ -323,6 +324,7 @@ async def test_rounds_are_bounded(fault_server: FaultServer, connect: Connect) -
         )
         with pytest.raises(AnswerError, match="still asks for tools after 2 rounds") as caught:
             await run.final()
+        assert repr(run) == "<AsyncToolRun: ended by AnswerError in round 2>"
         assert caught.value.reason == "rounds"
         assert isinstance(caught.value.completion, ChatCompletion)
         with pytest.raises(AnswerError):
@@ -571,6 +573,7 @@ async def test_leaving_the_loop(fault_server: FaultServer, connect: Connect) -> 
                 break
         with pytest.raises(HorayError, match="the run was stopped"):
             await run._next_items()
+        assert repr(run) == "<AsyncToolRun: closed>"
         await fault_server.until(lambda: fault_server.open_connections == 0, what="closing")
 
 

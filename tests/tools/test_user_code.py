@@ -609,11 +609,12 @@ async def test_approve_changes_the_call_and_returns_arguments(
         run = client.chat.completions.run_tools(
             model="m", messages=QUESTION, tools=[weather], approve=approve
         )
-        results = {
-            event.content: event.tool_call async for event in run if isinstance(event, ToolResult)
-        }
-    assert results.keys() == {"No.", "sunny in Bern"}
-    ran = results["sunny in Bern"]
+        events = {event.content: event async for event in run if isinstance(event, ToolResult)}
+    assert {told: event.ran for told, event in events.items()} == {
+        "No.": False,
+        "sunny in Bern": True,
+    }
+    ran = events["sunny in Bern"].tool_call
     assert json.loads(ran.function.arguments) == {"city": "Bern"}
     assert unknown_of(ran) == {"extra_content": {"thought_signature": "s"}}
 
