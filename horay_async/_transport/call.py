@@ -25,6 +25,7 @@ from horay_async._retry_policy import retry_delay
 from horay_async._transport.aiohttp_internals import HTTPResponse
 from horay_async._transport.connection import PendingRequest
 from horay_async._transport.connection_pool import ConnectionPool, pool_key
+from horay_async._transport.connection_slots import CLOSED_BEFORE_RETRY
 from horay_async._transport.failures import chain, map_exception, timed_out
 from horay_async._transport.headers import EVENT_STREAM, CommonHeaders, RequestHeaders
 from horay_async._transport.log import LOG
@@ -210,7 +211,7 @@ class Call:
         except ConfigurationError:
             if isinstance(error, StreamTruncatedError):
                 raise  # an unread stream tells by itself what became of it
-            error.add_note("the client was closed before the request was sent again")
+            error.add_note(CLOSED_BEFORE_RETRY)
             return False
         return True
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from horay_async._protocol.limits.concurrency import ConcurrencyLimit
 from horay_async._protocol.limits.overload_control import Permit, Wait
 from horay_async._protocol.wire.errors import asked_to_wait
+from horay_async._transport.connection_slots import CLIENT_CLOSED, CLOSED_BEFORE_RETRY
 from horay_async._transport.log import LOG
 from horay_async._transport.loops import running_loop
 from horay_async._transport.request_limiter import LimitedRequest
@@ -148,11 +149,12 @@ class RequestSender:
             # What else there is: the function for the API key has raised, which is this request's own matter too.
             of_request = isinstance(raised, APIError | RecursionError | DriftWarning)
             if self._transport.pools.closed:
-                if isinstance(raised, APIConnectionError) and not raised.transient:
-                    # It was under way then: not its own error, so that the next run of a file sends it.
-                    raise ConfigurationError(raised.message) from raised
                 if not of_request:
                     raise
+                # Where it was under way then, that is no result of its own: the next run of a file sends it.
+                cut_off = isinstance(raised, APIConnectionError) and not raised.transient
+                if cut_off or CLOSED_BEFORE_RETRY in getattr(raised, "__notes__", ()):
+                    raise ConfigurationError(CLIENT_CLOSED) from raised
             return self._failed(
                 work, attempt_limiter, as_error(raised, self._transport.masked), began
             )

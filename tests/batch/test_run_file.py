@@ -29,6 +29,7 @@ from horay_async import (
     AsyncHoray,
     AuthenticationError,
     BadRequestError,
+    BatchRequest,
     ConfigurationError,
     InsufficientBalanceError,
     RetryPolicy,
@@ -46,6 +47,7 @@ from horay_async.batch.locks import FileLock
 from horay_async.batch.request_file import RequestFile
 from horay_async.batch.result_file import ResultFile
 from horay_async.resources._base import fetch
+from horay_async.testing import FaultServer, error
 
 from .conftest import KEY, USAGE, Json, Stub, client_of, completion, line, lines, refusal, until
 
@@ -96,6 +98,30 @@ def drained(reading: int) -> bool:
 
 ALL = {f"id-{number}": f"prompt {number}" for number in range(20)}
 """What comes of `lines(20)`."""
+
+
+async def test_closing_in_a_backoff(fault_server: FaultServer, tmp_path: Path) -> None:
+    """A request that waits to be sent again has no result: the next run sends it."""
+    fault_server.add(error(500))
+    waits = asyncio.Event()
+    retry = RetryPolicy(max_retries=2, initial_backoff=60, max_backoff=60)
+    client = AsyncHoray(
+        fault_server.api_key,
+        base_url=fault_server.base_url,
+        retry=retry,
+        on_retry=lambda _: waits.set(),
+    )
+    source, results = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    request = BatchRequest.completion(model="m", prompt="p", custom_id="a")
+    source.write_text(request.to_line(), "utf-8")
+    run = asyncio.ensure_future(client.batch.run_file(source, results))
+    await waits.wait()
+    await client.close()
+    with pytest.raises(ConfigurationError, match="the client is closed"):
+        await run
+    assert results.read_bytes() == b""
+    async with AsyncHoray(fault_server.api_key, base_url=fault_server.base_url) as another:
+        assert (await another.batch.run_file(source, results)).done == 1
 
 
 async def test_every_request_gets_its_line(stub: Stub, batch: AsyncBatch, files: Files) -> None:
