@@ -105,9 +105,11 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
         """What is wrong with a stream that ended well, but has no known content, or not the end of each choice."""
         if not self.done:
             return None
-        if self._saw_done and self.merged.empty and self._before_events:
-            self.body = self._before_events
-            return self._misnamed(self.body) or self._bad("isn't an event stream", self.body)
+        if self._saw_done and self.merged.empty:
+            behind = self._sse.held.lstrip()
+            self.body = self._before_events or (behind if behind.startswith((b"{", b"[")) else b"")
+            if self.body:
+                return self._misnamed(self.body) or self._bad("isn't an event stream", self.body)
         if self._unrecognised_beside is not None and self.merged.without_choices:
             what = f"is finished and holds nothing that is known, but {self._unrecognised_beside}"
         elif self._unrecognised is not None and self.merged.holds_nothing:
@@ -336,9 +338,11 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
     def _until_done(self, datas: list[bytes]) -> list[bytes]:
         """The events before `[DONE]`, without the empty ones that only keep the connection alive."""
         kept: list[bytes] = []
-        for data in datas:
+        for at, data in enumerate(datas, 1):
             text = data.strip()
             if text in (DONE, b'"%b"' % DONE):  # some servers make JSON of all data
+                if at < len(datas) and not kept and self.merged.empty:
+                    continue  # it ends nothing
                 self.done = self._saw_done = True
                 break
             if text or (isinstance(data, NamedEvent) and data.name == ERROR):

@@ -128,7 +128,7 @@ def test_nothing_after_done_counts() -> None:
 )
 def test_done_with_spaces(done: str) -> None:
     """`[DONE]` is known with spaces around it, and by whatever name."""
-    for before in (b"", piece("a"), piece("a") + piece("b")):
+    for before in (piece("a"), piece("a") + piece("b")):
         reader = text_reader()
         reader.feed(before + f"{done}\n\n".encode() + piece("c"))
         assert is_done(reader)
@@ -1224,4 +1224,30 @@ def test_chunk_that_is_finished_and_says_it_failed() -> None:
     """It is whole, whatever stands beside it."""
     reader = text_reader()
     assert texts(reader.feed(piece("a", "stop", code=500, message="over") + DONE)) == "a"
+    assert reader.take_failure() is None
+
+
+@pytest.mark.parametrize("behind", ["", "\n", "\n\n"])
+def test_json_behind_the_end(behind: str) -> None:
+    """A stream of nothing else isn't an empty response."""
+    body = json.dumps({"choices": [{"text": "a", "index": 0, "finish_reason": "stop"}]})
+    reader = text_reader()
+    assert reader.feed(DONE + f"{body}{behind}".encode()) == []
+    assert isinstance(reader.take_failure(), APIResponseError)
+    assert json.loads(reader.body) == json.loads(body)
+
+
+def test_chunks_behind_an_end() -> None:
+    """It ends nothing where nothing has come, and more comes with it."""
+    reader = text_reader()
+    assert texts(reader.feed(DONE + piece("a", "stop") + DONE + piece("b"))) == "a"
+    assert reader.done
+    assert reader.take_failure() is None
+
+
+def test_ends_alone() -> None:
+    """They are a response without choices, as some servers have it."""
+    reader = text_reader()
+    assert reader.feed(DONE + DONE) == []
+    assert reader.done
     assert reader.take_failure() is None
