@@ -18,10 +18,16 @@ class Tripped(BaseException):
 
 
 def is_dropping(frame: FrameType | None) -> bool:
-    """Whether it runs within a `__del__`, whose exceptions Python prints and drops."""
-    while frame is not None and frame.f_code.co_name != "__del__":
-        frame = frame.f_back
-    return frame is not None
+    """Whether it runs within a `__del__`, or in the callback that one has given to the event loop: what is raised there is printed and
+    dropped.
+    """
+    while frame is not None:
+        name, caller = frame.f_code.co_name, frame.f_back
+        by_loop = caller is not None and caller.f_code.co_name == "_run"
+        if name == "__del__" or (name == "_close_nowait" and by_loop):
+            return True
+        frame = caller
+    return False
 
 
 @contextlib.contextmanager
