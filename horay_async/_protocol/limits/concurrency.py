@@ -33,6 +33,9 @@ STEP_BACK = 0.97
 DECREASE = 0.7
 """What is kept of the limit where stepping back twice wasn't enough: CUBIC's factor (RFC 9438)."""
 
+RANDOM_COOLDOWN = 1000
+"""Responses before more is tried after a cut among random refusals: it takes some ten refusals more to show that it was too much."""
+
 # By how much the next trial changes the limit, see `_begin_trial`
 
 FIRST_STEP = 2.0
@@ -271,6 +274,20 @@ class ConcurrencyLimit:
             self._search.baseline = None  # the limit that was being tried is none any more
             self._set_limit(self._cuts.before)
         self._cuts.responses_since = ANOTHER_MATTER
+
+    def forget_refusals(self) -> None:
+        """Takes back the latest cuts, and goes on as if there had been none: the refusals were random."""
+        self.undo_cuts()
+        self._cuts = _Cuts(before=self._limit)
+        self._cooldown = Cooldown()
+        self._search = _Search(doubled_from=self._limit)
+
+    def cut(self) -> None:
+        """Cuts the limit to DECREASE of it: many refusals show together that too many are under way, though each by itself is random."""
+        self._cuts.slow_growth = True
+        self._cooldown = Cooldown(RANDOM_COOLDOWN)
+        self._search = _Search(self._search.doubled_from, step=MIN_STEP)
+        self._set_limit(self._limit * DECREASE)
 
     @property
     def _sample_size(self) -> float:

@@ -121,6 +121,8 @@ class LearnedRate:
     def __init__(self) -> None:
         self._rate: _Rate | None = None
         """The rate; None while there is no reason for one. Set by `learn` and `forget`."""
+        self._aside: _Rate | None = None
+        """The one that was set aside last."""
         self._throughput = Throughput()
         self._refusals = LeakyBucket(MAX_REFUSALS, REFUSAL_LIFETIME)
         """Those of held-back requests, which lower the rate when there are too many."""
@@ -225,6 +227,14 @@ class LearnedRate:
     def forget(self) -> None:
         """Drops the rate: it isn't what holds things up."""
         self._rate = None
+
+    def set_aside(self) -> None:
+        """Drops the rate for a trial whether it helps."""
+        self._aside, self._rate = self._rate, None
+
+    def take_back(self) -> None:
+        """The rate that was set aside holds again: it did help."""
+        self._rate = self._rate or self._aside
 
     def _let_through(self, paused: float, now: float) -> float:
         """Requests a second that the server turned out to let through, the pause at the end included."""

@@ -39,9 +39,10 @@ applies:
 | is the third in a row | after a pause, and then one at a time |
 | is a later one | the same, with longer pauses |
 
-Where a rate was lowered time and again, and as much is refused as before, refusals don't follow what is sent: they are *at
-random* (`RandomRefusals`). The rate is dropped, nothing is learnt from them, and nothing pauses but for a few in a row. After
-200 responses it is tried anew whether it helps to be slower.
+Where one refusal comes after the other though each has lowered what is sent, it is tried whether that helps at all
+(`RandomRefusals`): the rate is set aside for 50 requests or more. If no larger part of them is refused, refusals don't follow
+what is sent: they are *at random*, nothing is learnt from them, and nothing pauses but for a few in a row. If more are refused
+later, there is a limit as well, and fewer are sent at once.
 
 After a refusal nothing is tried for a while, in proportion to what the refusal cost (`Cooldown`): about 150 responses for each,
 and 20 times the length of a pause. So refusals stay below 1 in 100 requests, and pauses below a twentieth of the time. All
@@ -65,7 +66,7 @@ import attrs
 from horay_async._protocol.limits.concurrency import ConcurrencyLimit
 from horay_async._protocol.limits.consecutive import ConsecutiveRefusals, Halt
 from horay_async._protocol.limits.learned_rate import LearnedRate
-from horay_async._protocol.limits.random_refusals import RandomRefusals
+from horay_async._protocol.limits.random_refusals import Finding, RandomRefusals
 from horay_async._protocol.limits.shared_pause import SharedPause
 
 # What a refusal is taken for, see `_cause_of`
@@ -281,7 +282,6 @@ class OverloadControl:
         if permit.wait.probe:
             self._pause.shorten(now)
         self._rate.succeeded(now)
-        self._random_refusals.succeeded()
         if permit.undecided:
             self._record(permit, refused=False)
         if self._episode is not None and permit.serial > self._episode.serial:
@@ -310,7 +310,9 @@ class OverloadControl:
             return
 
         # 4. It is one more of an episode, or the first one.
-        episode = self._episode or self._begin_episode(now, asked=retry_after is not None)
+        episode = self._episode or self._begin_episode(
+            concurrency, now, asked=retry_after is not None
+        )
         episode.refusals += 1
         episode.limits.add(concurrency)
         if informed:
@@ -328,25 +330,36 @@ class OverloadControl:
         self._learn(refusal, episode, now)
         self._hold_up(refusal, episode, now)
 
-    def _begin_episode(self, now: float, *, asked: bool) -> _OverloadEpisode:
-        """A new episode, where no refusal is open; `asked` is whether the server said when to come back. Where sending slower didn't help
-        often enough, the rate is dropped.
+    def _begin_episode(
+        self, concurrency: ConcurrencyLimit, now: float, *, asked: bool
+    ) -> _OverloadEpisode:
+        """A new episode, where no refusal is open; `asked` is whether the server said when to come back. Where sending less didn't help
+        often enough, what was learnt is set aside.
         """
-        self._episode = _OverloadEpisode(serial=self._consecutive.newest)
-        slowed = not asked and self._rate.has_slowed(now)
-        if slowed and self._random_refusals.episode_began():
-            self._rate.forget()
+        newest = self._consecutive.newest
+        if (
+            not asked
+            and self._rate.has_slowed(now)
+            and self._random_refusals.episode_began(newest, concurrency.limit)
+        ):
+            self._rate.set_aside()
+        self._episode = _OverloadEpisode(serial=newest)
         return self._episode
 
     def _record(self, permit: Permit, *, refused: bool) -> None:
-        """Records whether a request was refused or let through, where it is informed: others tell nothing new."""
+        """Records whether a request was refused or let through. In a row only those count that are informed: others tell nothing new."""
         consecutive = self._consecutive
-        if not consecutive.is_informed(permit.serial):
-            return
         if consecutive.count < 2 * consecutive.most:  # more in a row are an outage
-            slowed = permit.wait.for_rate or consecutive.is_next(permit.serial)
-            self._random_refusals.record(refused=refused, slowed=slowed)
-        if not refused:
+            match self._random_refusals.record(permit.serial, refused=refused):
+                case Finding.NOT_RANDOM:
+                    self._rate.take_back()
+                case Finding.RANDOM:
+                    permit.wait.concurrency.forget_refusals()
+                case Finding.TOO_MANY:
+                    permit.wait.concurrency.cut()
+                case None:
+                    pass
+        if not refused and consecutive.is_informed(permit.serial):
             consecutive.count = 0
 
     def _hold_up(self, refusal: _Refusal, episode: _OverloadEpisode, now: float) -> None:

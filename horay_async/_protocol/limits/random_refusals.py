@@ -3,34 +3,117 @@
 from __future__ import annotations
 
 import math
+from enum import Enum, auto
+
+import attrs
 
 from horay_async._protocol.limits.consecutive import PROBE_AFTER
 from horay_async._protocol.limits.leaky_bucket import LeakyBucket
 
-MAX_EPISODES = 12.0
-"""Episodes of refusals at a lowered rate, less what is forgotten of them, after which refusals are taken for random ones."""
+# When it is tried whether refusals are random
 
-EPISODE_LIFETIME = 20
-"""Responses after which one is forgotten: of a limit that was found, fewer than 1 in 50 requests are refused."""
+MAX_EPISODES = 6.0
+"""Episodes of refusals, less what is forgotten of them, after which it is; twice as many each time that they weren't."""
+
+EPISODE_LIFETIME = 100
+"""Responses after which one is forgotten: of a limit that was found, 1 in 150 requests is refused, see `Cooldown`."""
+
+MOST_EPISODES = 16 * MAX_EPISODES
+"""Most episodes before a trial: a limit that others use too, and that is never found for long, costs one for each so many."""
+
+TRIAL = 50
+"""Requests that a trial takes, or three times as many as may be under way if that is more: refusals come sooner than
+responses, so those under way make the part that is refused look too large."""
+
+# How much is refused
+
+WEIGHT = 0.02
+"""Of the newest outcome in the part that is refused, a running mean."""
+
+TRIAL_DEVIATIONS = 2.0
+TRIAL_TOLERATED = 0.02
+"""As many standard deviations, and so much more than was refused before, may be refused in a trial: a false verdict costs but the time
+until the next."""
+
+DEVIATIONS = 4.0
+TOLERATED = 0.05
+"""The same of that mean afterwards, which is looked at after every request."""
+
+MAX_REFUSED = 0.95
+"""Of the requests, at the very most: a window that is used up refuses nearly all."""
+
+DOUBTFUL = 0.4
+"""The part of the requests from which on the server may be out of order."""
+
+MAX_EXCEEDED = 4.0
+EXCEEDED_LIFETIME = 100
+"""Times that more is refused, less one for so many responses, after which refusals aren't random any more: fewer under way
+doesn't help."""
+
+OVER = 20.0
+"""Times the responses between two refusals without any: they have ended. By chance that comes once in 20,000 times, even where
+half of those of the trial were chance."""
 
 RARE = 0.01
 """How likely a row of refusals is that is no outage."""
 
-MAX_REFUSED = 0.9
-"""The part of the requests up to which they are: a window that is used up refuses nearly all."""
 
-DOUBTFUL = 0.4
-"""The part of them from which on the server may be out of order."""
+class Finding(Enum):
+    """What a request has shown of refusals that were taken for random."""
 
-WEIGHT = 0.05
-"""Of the newest outcome in that part, a running mean."""
+    NOT_RANDOM = auto()
+    """More is refused where more is sent: a trial has shown that to send less had helped."""
+    RANDOM = auto()
+    """No more is: a trial has shown that it had not helped."""
+    TOO_MANY = auto()
+    """They are random, but more come than before: too many are under way as well."""
 
-RESPONSES = 200
-"""Responses for which they are taken for random ones; then it is tried anew whether it helps to be slower. Where it doesn't, they are
-for twice as many, and so on."""
 
-MAX_RESPONSES = 16 * RESPONSES
-"""Most such: to try anew costs about a minute, and so many take about as long where 50 come in a second."""
+@attrs.define
+class _Share:
+    """The part of the requests that is refused: a running mean; of the first ones a plain mean."""
+
+    value: float = 0.0
+    requests: int = 0
+
+    def add(self, *, refused: bool) -> None:
+        """Counts a request."""
+        self.requests += 1
+        self.value += (refused - self.value) * max(WEIGHT, 1 / self.requests)
+
+    def at_most(self, deviations: float, requests: float) -> float:
+        """The part that chance may make of it among so many requests, as far as so many standard deviations."""
+        return self.value + deviations * math.sqrt(self.value * (1 - self.value) / requests)
+
+
+@attrs.define
+class _Trial:
+    """Requests that are sent as if nothing had been learnt."""
+
+    after: int
+    """Serial number of the last request before it."""
+    requests: int
+    """How many it takes."""
+    most: float
+    """How many of them may be refused."""
+    ended: int = 0
+    refused: int = 0
+
+
+@attrs.define
+class _Assumption:
+    """That refusals are random."""
+
+    share: _Share
+    """What is refused at random: what was before the trial; after it, what was refused in that."""
+    most: float
+    """The part up to which they are taken for random."""
+    trial: _Trial | None
+    """Whether they are; None once that has shown that they are."""
+    exceeded: LeakyBucket = attrs.field(
+        factory=lambda: LeakyBucket(MAX_EXCEEDED, EXCEEDED_LIFETIME)
+    )
+    """Times that more were refused since then."""
 
 
 class RandomRefusals:
@@ -38,14 +121,15 @@ class RandomRefusals:
 
     A server that is asked for too much refuses less when less is sent. One that refuses at random, such as one with a broken
     instance behind its load balancer, refuses the same part of whatever is sent: to be slower is no use there, and nothing
-    can be learnt. Which of the two it is, is told by what happens once a rate was learnt, and sending is slower because of it:
+    can be learnt. Which of the two it is, is found out in steps:
 
-    | what happens | what it is taken for |
-    |---|---|
-    | refusals in fewer than 1 of 50 requests | the rate is right: they are forgotten faster than they come |
-    | one episode of refusals after the other | random: each has lowered the rate, and that helped no more than the time before |
-    | the same, but nearly all is refused | not random: a window that is used up, or an outage |
-    | at least DOUBTFUL of what was slowed is refused | not decided yet, but doubtful: a rate that is set now may be far too low |
+    1. Episodes of refusals are counted. Where a limit was found, they are forgotten faster than they come.
+    2. One comes after the other, though each has lowered what is sent: a trial begins. The rate is set aside, and what is
+       refused of the next requests is compared with what was refused before.
+    3. If more is refused, the rate had helped: it holds again, and the next trial comes later. If not, refusals are taken for
+       random: all that was learnt from them is forgotten.
+    4. If more come after that, fewer requests are sent at once. If that doesn't help either, or no more come at all, the
+       refusals to come aren't taken for random.
 
     Episodes that begin with a `Retry-After` don't count: a server that knows when to come back knows why it refuses.
     Sans-I/O, and without a clock.
@@ -53,53 +137,102 @@ class RandomRefusals:
 
     def __init__(self) -> None:
         self._episodes = LeakyBucket(MAX_EPISODES, EPISODE_LIFETIME)
-        """Episodes that began although sending was slowed."""
-        self._responses_left = 0
-        """Responses for which refusals are still taken for random ones; set when there are too many episodes, and counts down
-        below 0."""
-        self._responses = RESPONSES
-        """For how many they are taken so the next time; begun anew where for as many they weren't."""
-        self._refused = 0.0
-        """Running mean of the part that was refused of the requests that something had slowed. While refusals are taken for
-        random ones, of all requests. Set by `record`."""
+        """Episodes of refusals."""
+        self._share = _Share()
+        """What is refused. Begun anew with the first of these episodes, and after a trial."""
+        self._since_refusal = 0
+        """Responses since the latest one."""
+        self._assumption: _Assumption | None = None
+        """Set by `episode_began`; None again by `_end`."""
 
     @property
     def assumed(self) -> bool:
-        """Whether refusals are taken for random ones."""
-        return self._responses_left > 0 and self._refused <= MAX_REFUSED
+        """Whether refusals are taken for random ones, if only on trial."""
+        return self._assumption is not None
 
     @property
     def doubtful(self) -> bool:
-        """Whether so much is refused, however slowly it is sent, that they may be random."""
-        return self._refused > DOUBTFUL
+        """Whether so much is refused that refusals may be random, or the server out of order."""
+        return self._share.value > DOUBTFUL
 
     @property
     def longest_row(self) -> int:
         """Refusals in a row that are no outage: of random ones, as many as come once in a hundred times."""
-        if not self.assumed:
+        if self._assumption is None:
             return PROBE_AFTER
-        return max(PROBE_AFTER, math.ceil(math.log(RARE) / math.log(max(self._refused, RARE))))
+        return max(PROBE_AFTER, math.ceil(math.log(RARE) / math.log(max(self._share.value, RARE))))
 
-    def record(self, *, refused: bool, slowed: bool) -> None:
-        """Records whether a request was refused, and whether something had slowed it: the rate, a pause or the wait for the end
-        of another request.
+    def episode_began(self, newest: int, in_flight: int) -> bool:
+        """Counts an episode of refusals that began when `newest` was the newest request's serial number, and up to `in_flight` might be
+        under way; returns whether a trial begins with it.
         """
-        if slowed or self.assumed:
-            self._refused += WEIGHT * (refused - self._refused)
-
-    def succeeded(self) -> None:
-        """Counts a response."""
-        self._responses_left -= 1
-        if self._responses_left < -self._responses:
-            self._responses = RESPONSES
-        self._episodes.leak()
-
-    def episode_began(self) -> bool:
-        """Counts an episode of refusals that began although the rate had slowed sending; returns whether that was one too many, so
-        that refusals are taken for random ones from now on, and what was learnt of a rate is wrong.
-        """
-        if self.assumed or not self._episodes.add():
+        if self._assumption is not None:
             return False
-        self._responses_left = self._responses
-        self._responses = min(MAX_RESPONSES, 2 * self._responses)
+        if self._episodes.level <= 0:
+            self._share = _Share()
+        if not self._episodes.add():
+            return False
+        share, requests = self._share, max(TRIAL, 3 * in_flight)
+        trial = _Trial(
+            newest,
+            requests,
+            requests * share.at_most(TRIAL_DEVIATIONS, requests) + requests * TRIAL_TOLERATED,
+        )
+        most = min(MAX_REFUSED, share.at_most(DEVIATIONS, 2 / WEIGHT - 1) + TOLERATED)
+        self._assumption = _Assumption(share, most, trial)
         return True
+
+    def record(self, serial: int, *, refused: bool) -> Finding | None:
+        """Records what a request met; returns what that has shown, if anything."""
+        self._share.add(refused=refused)
+        self._since_refusal = 0 if refused else self._since_refusal + 1
+        if not refused:
+            self._episodes.leak()
+        assumption = self._assumption
+        if assumption is None:
+            return None
+        if assumption.trial is not None:
+            return self._judge(assumption, assumption.trial, serial, refused=refused)
+
+        # It is known that they are random. What has changed is decided by the first case that applies.
+        # 1. They have ended.
+        if self._since_refusal * assumption.share.value > OVER:
+            self._end()
+            self._episodes.most = MAX_EPISODES
+            return None
+
+        # 2. More come than before.
+        if self._share.value > assumption.most:
+            if assumption.exceeded.add():
+                self._end()
+                return None
+            self._share = attrs.evolve(assumption.share)
+            return Finding.TOO_MANY
+
+        # 3. Nothing has.
+        if not refused:
+            assumption.exceeded.leak()
+        return None
+
+    def _judge(
+        self, assumption: _Assumption, trial: _Trial, serial: int, *, refused: bool
+    ) -> Finding | None:
+        """Counts a request, if it is one of a trial; returns what that has shown once it is over."""
+        if serial <= trial.after:
+            return None
+        trial.ended += 1
+        trial.refused += refused
+        if trial.refused > trial.most:
+            self._end()
+            return Finding.NOT_RANDOM
+        if trial.ended < trial.requests:
+            return None
+        assumption.trial = None
+        assumption.share = _Share(trial.refused / trial.ended, trial.ended)
+        self._share = attrs.evolve(assumption.share)
+        return Finding.RANDOM
+
+    def _end(self) -> None:
+        """Refusals aren't taken for random any more. The next trial comes later."""
+        self._assumption = None
+        self._episodes.most = min(MOST_EPISODES, 2 * self._episodes.most)

@@ -2,120 +2,161 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterable
+
 import pytest
 
 from horay_async._protocol.limits import random_refusals
 from horay_async._protocol.limits.consecutive import PROBE_AFTER
-from horay_async._protocol.limits.random_refusals import RandomRefusals
+from horay_async._protocol.limits.random_refusals import Finding, RandomRefusals
 
 
-def assumed() -> RandomRefusals:
-    """Refusals that were just taken for random ones."""
-    refusals = RandomRefusals()
-    while not refusals.episode_began():
-        assert not refusals.assumed
-    return refusals
+class Requests:
+    """What requests meet, one after the other; before a trial, each refusal begins an episode."""
+
+    def __init__(self, *, in_flight: int = 1) -> None:
+        self.refusals = RandomRefusals()
+        self.serial = 0
+        self.in_flight = in_flight
+
+    def send(self, refused: Iterable[bool]) -> list[Finding]:
+        """Sends requests; returns what they showed."""
+        findings: list[Finding] = []
+        for outcome in refused:
+            self.serial += 1
+            finding = self.refusals.record(self.serial, refused=outcome)
+            findings += [] if finding is None else [finding]
+            if outcome:
+                self.refusals.episode_began(self.serial, self.in_flight)
+        return findings
+
+    def until_trial(self, one_in: int, most: int = 1000) -> int:
+        """Sends until a trial begins, of which one in so many is refused; returns how many were."""
+        for count in range(1, most):
+            self.send([False] * (one_in - 1) + [True])
+            if self.refusals.assumed:
+                return count
+        return most
+
+    def until_random(self, one_in: int) -> None:
+        """Sends until refusals were found to be random."""
+        self.until_trial(one_in)
+        assert self.send(every(one_in, random_refusals.TRIAL)) == [Finding.RANDOM]
 
 
-def record(refusals: RandomRefusals, part: float, *, slowed: bool = True) -> None:
-    """What a hundred requests met, of which so large a part was refused, spread evenly."""
-    for number in range(100):
-        refused = int((number + 1) * part) > int(number * part)
-        refusals.record(refused=refused, slowed=slowed)
+def every(one_in: int, requests: int) -> list[bool]:
+    """One in so many of these requests is refused."""
+    return [number % one_in == 0 for number in range(1, requests + 1)]
 
 
-def test_one_episode_after_the_other_is_random() -> None:
-    """Each has lowered the rate, and was followed by the next all the same."""
-    refusals = RandomRefusals()
-    began = [(refusals.episode_began(), refusals.assumed) for _ in range(12)]
-    assert began == [(False, False)] * 11 + [(True, True)]
+def test_one_episode_after_the_other_begins_a_trial() -> None:
+    """Each has lowered what is sent, and was followed by the next all the same."""
+    requests = Requests()
+    assert requests.until_trial(1) == random_refusals.MAX_EPISODES
+    assert requests.refusals.assumed
 
 
-@pytest.mark.parametrize(("responses", "random"), [(10, True), (20, False)])
-def test_episodes_now_and_then_are_not(responses: int, random: bool) -> None:
+@pytest.mark.parametrize(("one_in", "trial"), [(5, True), (50, True), (120, False)])
+def test_episodes_now_and_then_dont(one_in: int, trial: bool) -> None:
     """They are forgotten as fast as they come, as those of a limit that was found are."""
-    refusals = RandomRefusals()
-    for _ in range(100):
-        refusals.episode_began()
-        for _ in range(responses):
-            refusals.succeeded()
-        if refusals.assumed:
-            break
-    assert refusals.assumed is random
+    assert (Requests().until_trial(one_in) < 1000) is trial
 
 
-def test_tried_anew_after_so_many_responses() -> None:
-    """The server may be well again, or count what is sent; then the episodes are counted from none."""
-    refusals = assumed()
-    seen: list[bool] = []
-    for _ in range(random_refusals.RESPONSES):
-        seen.append(refusals.assumed)
-        assert not refusals.episode_began()  # none counts meanwhile
-        refusals.succeeded()
-    assert all(seen)
-    assert not refusals.assumed
-    assert [refusals.episode_began() for _ in range(12)] == [False] * 11 + [True]
+@pytest.mark.parametrize("one_in", [2, 5, 20, 50])
+def test_as_much_refused_as_before_is_random(one_in: int) -> None:
+    """To send less had not helped."""
+    requests = Requests()
+    requests.until_random(one_in)
+    assert requests.send(every(one_in, 1000)) == []
+    assert requests.refusals.assumed
 
 
-def test_tried_anew_more_and_more_seldom() -> None:
-    """Each time that slower sending doesn't help, they are taken for random ones for twice as long; at first again once they
-    weren't for as long.
-    """
-    refusals = RandomRefusals()
+def test_requests_sent_before_a_trial_dont_count_for_it() -> None:
+    """They were slowed."""
+    requests = Requests()
+    requests.until_trial(5)
+    serial = requests.serial
+    assert all(requests.refusals.record(serial, refused=True) is None for _ in range(100))
+    assert requests.refusals.assumed
 
-    def lasts() -> int:
-        while not refusals.episode_began():
-            pass
-        responses = 0
-        while refusals.assumed:
-            refusals.succeeded()
-            responses += 1
-        return responses
 
-    first = random_refusals.RESPONSES
-    assert [lasts() for _ in range(7)] == [first * by for by in (1, 2, 4, 8, 16, 16, 16)]
-    for _ in range(first * 16 + 1):
-        refusals.succeeded()
-    assert lasts() == first
+def test_trial_is_longer_where_more_may_be_under_way() -> None:
+    """Refusals come sooner than responses."""
+    requests = Requests(in_flight=100)
+    requests.until_trial(5)
+    assert requests.send(every(5, 299)) == []
+    assert requests.send([False]) == [Finding.RANDOM]
+
+
+def test_more_refused_than_before_is_not_random() -> None:
+    """To send less had helped; a trial comes later each time, up to a bound."""
+    requests = Requests()
+    episodes: list[int] = []
+    for _ in range(7):
+        episodes.append(requests.until_trial(20))
+        while not (found := requests.send([True])):
+            assert requests.refusals.assumed
+        assert found == [Finding.NOT_RANDOM]
+        assert not requests.refusals.assumed
+    assert episodes == sorted(episodes)
+    assert episodes[-1] == episodes[-2] > 5 * episodes[0]
+
+
+def test_some_more_later_are_too_many() -> None:
+    """Besides random ones there are others, for what is under way; if fewer don't help, it is something else."""
+    requests = Requests()
+    requests.until_random(10)
+    found = 0
+    while requests.refusals.assumed:
+        found += len(requests.send([False, True]))
+    assert found == random_refusals.MAX_EXCEEDED  # one is forgotten meanwhile
+
+
+def test_too_many_now_and_then() -> None:
+    """Limits are tried time and again; what comes in between shows that they are kept."""
+    requests = Requests()
+    requests.until_random(10)
+    for _ in range(20):
+        assert requests.send(every(2, 30)) == [Finding.TOO_MANY]
+        assert requests.send(every(10, 500)) == []
+    assert requests.refusals.assumed
+
+
+def test_nearly_all_refused_is_not_random() -> None:
+    """It is a window that is used up, or an outage, however much was refused before."""
+    requests = Requests()
+    requests.until_random(2)
+    requests.send(itertools.repeat(True, 1000))
+    assert not requests.refusals.assumed
+
+
+def test_refusals_that_have_ended() -> None:
+    """The next ones may have a reason; and if they haven't, that is found as soon as the first time."""
+    requests = Requests()
+    first = requests.until_trial(10)
+    requests.send(every(10, random_refusals.TRIAL))
+    requests.send(itertools.repeat(False, 2000))
+    assert not requests.refusals.assumed
+    assert requests.until_trial(10) == first
 
 
 def test_longest_row() -> None:
     """The more is refused at random, the longer are the rows of refusals that are no outage."""
     assert RandomRefusals().longest_row == PROBE_AFTER
-    refusals = assumed()
-    assert refusals.longest_row == PROBE_AFTER
     rows: list[int] = []
-    for part in (0.3, 0.6, 0.75):
-        record(refusals, part)
-        rows.append(refusals.longest_row)
+    for one_in, part in ((10, 0.1), (3, 1 / 3), (2, 0.5)):
+        requests = Requests()
+        requests.until_random(one_in)
+        rows.append(requests.refusals.longest_row)
+        assert part ** rows[-1] < 0.02
     assert rows == sorted(rows)
-    assert 0.75 ** rows[-1] < 0.05
-    record(refusals, 1.0)
-    assert refusals.longest_row == PROBE_AFTER
+    assert rows[0] == PROBE_AFTER < rows[-1]
 
 
-@pytest.mark.parametrize(("part", "random"), [(0.3, True), (0.7, True), (0.95, False)])
-@pytest.mark.parametrize("slowed", [True, False])
-def test_nearly_all_refused_is_not_random(part: float, random: bool, slowed: bool) -> None:
-    """It is a window that is used up, or an outage; while refusals are taken for random, all requests tell."""
-    refusals = assumed()
-    record(refusals, part, slowed=slowed)
-    assert refusals.assumed is random
-
-
-def test_what_nothing_has_slowed_tells_nothing() -> None:
-    """Too much is sent at once at first, and refused."""
-    refusals = RandomRefusals()
-    record(refusals, 1.0, slowed=False)
-    assert not refusals.doubtful
-
-
-@pytest.mark.parametrize(("part", "doubtful"), [(0.1, False), (0.8, True)])
-def test_doubtful_where_much_is_refused_however_slowly_it_is_sent(
-    part: float, doubtful: bool
-) -> None:
+@pytest.mark.parametrize(("one_in", "doubtful"), [(10, False), (2, True)])
+def test_doubtful_where_much_is_refused(one_in: int, doubtful: bool) -> None:
     """Long before there were many episodes."""
-    refusals = RandomRefusals()
-    record(refusals, part)
-    assert refusals.doubtful is doubtful
-    assert not refusals.assumed
+    requests = Requests()
+    requests.send(every(one_in, 10))
+    assert requests.refusals.doubtful is doubtful
