@@ -275,6 +275,11 @@ class ConcurrencyLimit:
             self._set_limit(self._cuts.before)
         self._cuts.responses_since = ANOTHER_MATTER
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether it is lower than before the latest cuts."""
+        return self._limit < self._cuts.before
+
     def forget_refusals(self) -> None:
         """Takes back the latest cuts, and goes on as if there had been none: the refusals were random."""
         self.undo_cuts()

@@ -19,7 +19,7 @@ applies:
 
 | the refused request | the refusal is for | so that |
 |---|---|---|
-| is one of many at random (see below) | no reason | nothing is learnt |
+| is one of many at random (see below), and not to come back in a time as long as a window | no reason | nothing is learnt |
 | was sent before an earlier refusal was known | the same as that one | it counts as one more of them |
 | was alone, so that it can't be one too many | the rate | that is lowered, or a first one is set |
 | had waited for the learnt rate, which was right before | the rate | it is lowered, unless that was a lone refusal |
@@ -32,7 +32,7 @@ applies:
 
 | the refusal | the next request is sent |
 |---|---|
-| has a `Retry-After` | when that is over |
+| has a `Retry-After`, random or not | when that is over |
 | is at random, and not the fourth or a later one in a row | at once: the back-off of the refused request is all that helps |
 | is the first in a row, and others are under way | when one of them ends: that tells whether it would be refused too |
 | is the second in a row, or nothing is under way | after a pause |
@@ -141,6 +141,8 @@ class _Refusal(NamedTuple):
     """That of the request."""
     asked: float | None
     """The server's `Retry-After`, in seconds."""
+    for_window: bool
+    """Whether that is a wait for a window of time to end."""
     informed: bool
     """Whether the request was sent when the refusal before was known."""
     in_a_row: int
@@ -310,8 +312,10 @@ class OverloadControl:
             return
 
         # 4. It is one more of an episode, or the first one.
+        for_window = (retry_after or 0.0) > LONG_WAIT * max(1.0, concurrency.latency)
+        slowed = self._rate.has_slowed(now) or (retry_after is not None and concurrency.is_cut)
         episode = self._episode or self._begin_episode(
-            concurrency, now, asked=retry_after is not None
+            concurrency, may_be_random=slowed and not for_window
         )
         episode.refusals += 1
         episode.limits.add(concurrency)
@@ -322,6 +326,7 @@ class OverloadControl:
         refusal = _Refusal(
             permit,
             retry_after,
+            for_window,
             informed,
             in_a_row=consecutive.count,
             evidence=concurrency.let_through(permit.in_flight),
@@ -331,17 +336,13 @@ class OverloadControl:
         self._hold_up(refusal, episode, now)
 
     def _begin_episode(
-        self, concurrency: ConcurrencyLimit, now: float, *, asked: bool
+        self, concurrency: ConcurrencyLimit, *, may_be_random: bool
     ) -> _OverloadEpisode:
-        """A new episode, where no refusal is open; `asked` is whether the server said when to come back. Where sending less didn't help
-        often enough, what was learnt is set aside.
+        """A new episode, where no refusal is open; it may be of random ones where less was sent than before. Where that didn't help
+        often enough, the rate is set aside.
         """
-        newest = self._consecutive.newest
-        if (
-            not asked
-            and self._rate.has_slowed(now)
-            and self._random_refusals.episode_began(newest, concurrency.limit)
-        ):
+        newest, random = self._consecutive.newest, self._random_refusals
+        if may_be_random and random.episode_began(newest, concurrency.limit):
             self._rate.set_aside()
         self._episode = _OverloadEpisode(serial=newest)
         return self._episode
@@ -418,8 +419,8 @@ class OverloadControl:
     def _cause_of(self, refusal: _Refusal, episode: _OverloadEpisode) -> _Cause:
         """What a refusal was for. The first case that applies decides."""
         # 1. Refusals are at random: slower sending didn't help.
-        permit, asked = refusal.permit, refusal.asked
-        if asked is None and self._random_refusals.assumed:
+        permit = refusal.permit
+        if self._random_refusals.assumed and not refusal.for_window:
             return _Cause.UNCLEAR
 
         # 2. It was sent with those that were refused before it, and counts as one more of them.
@@ -437,13 +438,13 @@ class OverloadControl:
 
         # 5. The server asks for a wait as long as a window of time; or it refuses again and again what it had
         #    let through in that number: its window is used up.
-        if asked is not None and asked > LONG_WAIT * max(1.0, permit.wait.concurrency.latency):
+        if refusal.for_window:
             return _Cause.RATE
         if episode.let_through and refusal.in_a_row > 1:
             return _Cause.RATE
 
         # 6. That number was let through so often that it can't be the reason. The rate may be, or none at all.
-        if refusal.evidence >= AMPLE_EVIDENCE and asked is None:
+        if refusal.evidence >= AMPLE_EVIDENCE and refusal.asked is None:
             return _Cause.RATE_IF_REPEATED
 
         # 7. Nothing speaks for a rate.

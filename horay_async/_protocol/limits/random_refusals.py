@@ -131,8 +131,8 @@ class RandomRefusals:
     4. If more come after that, fewer requests are sent at once. If that doesn't help either, or no more come at all, the
        refusals to come aren't taken for random.
 
-    Episodes that begin with a `Retry-After` don't count: a server that knows when to come back knows why it refuses.
-    Sans-I/O, and without a clock.
+    Episodes that begin with a `Retry-After` as long as a window don't count: a server that knows when that ends knows why it
+    refuses. Sans-I/O, and without a clock.
     """
 
     def __init__(self) -> None:

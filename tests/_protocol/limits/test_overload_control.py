@@ -372,6 +372,17 @@ def test_random_refusals_dont_hold_back_a_limit_that_is_found(failing: float) ->
     assert course.throughput(200, 400) >= 0.85 * 50 * (1 - failing)
 
 
+@pytest.mark.parametrize(
+    ("latency", "failing", "least"),
+    [(0.3, 0.02, 22), (2.0, 0.02, 10), (0.3, 0.2, 3), (2.0, 0.2, 2)],
+)
+def test_random_refusals_with_a_retry_after(latency: float, failing: float, least: float) -> None:
+    """Each pauses all for that time, and that is all that it does once they are known."""
+    server = Server(latency=latency, failing=failing, retry_after=1.0)
+    course = simulate(server, 500, concurrency=ConcurrencyLimit(start=16, ceiling=50))
+    assert course.throughput(250, 500) >= least
+
+
 @pytest.mark.parametrize("failing", [0.02, 0.1])
 @pytest.mark.parametrize("limits", [{"at_once": 37}, {"window": (1200, 60.0)}])
 def test_random_refusals_beside_a_limit(limits: dict[str, Any], failing: float) -> None:

@@ -31,7 +31,7 @@ class Requests:
                 self.refusals.episode_began(self.serial, self.in_flight)
         return findings
 
-    def until_trial(self, one_in: int, most: int = 1000) -> int:
+    def until_trial(self, one_in: int, most: int = 200) -> int:
         """Sends until a trial begins, of which one in so many is refused; returns how many were."""
         for count in range(1, most):
             self.send([False] * (one_in - 1) + [True])
@@ -60,7 +60,7 @@ def test_one_episode_after_the_other_begins_a_trial() -> None:
 @pytest.mark.parametrize(("one_in", "trial"), [(5, True), (50, True), (120, False)])
 def test_episodes_now_and_then_dont(one_in: int, trial: bool) -> None:
     """They are forgotten as fast as they come, as those of a limit that was found are."""
-    assert (Requests().until_trial(one_in) < 1000) is trial
+    assert (Requests().until_trial(one_in) < 200) is trial
 
 
 @pytest.mark.parametrize("one_in", [2, 5, 20, 50])
