@@ -22,6 +22,9 @@ _decode = msgspec.json.decode
 HEAD = b'{"id":"batch_req_'
 """What lines that were written here begin with, as OpenAI's do."""
 
+REQUEST_FIELDS = frozenset({"body", "custom_id", "method", "url"})
+"""What a line of requests has."""
+
 FAILED = 400
 """The first HTTP status that is a failure."""
 
@@ -86,7 +89,7 @@ def read_result_line(raw: bytes) -> ResultLine:
     A line that msgspec can't decode is read by its brackets and strings; without a status it has failed.
     """
     outcome = _read_result_line(raw)
-    if outcome.is_request:
+    if outcome.is_request and not raw.startswith(HEAD):
         raise RequestLineError
     if not outcome.is_result:
         raise ValueError("it has neither a `response` nor an `error` as results have")
@@ -113,7 +116,9 @@ def _read_result_line(raw: bytes) -> ResultLine:
             fields = fields_of(raw)
         except ValueError:
             names = first_fields_of(raw).keys()
-            if names & {"method", "url", "body"} and not names & {"response", "error"}:
+            # A result's piece may have one of them, and its own body within `response`.
+            asks = len(names & REQUEST_FIELDS) > 1 and not names & {"response", "error"}
+            if asks and not raw.startswith(HEAD):
                 raise RequestLineError from error
             raise
         custom_id = text_of(fields.get("custom_id", b""))

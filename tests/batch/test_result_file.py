@@ -7,6 +7,7 @@ import json
 import os
 import stat
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -330,6 +331,27 @@ def test_requests_are_no_results(path: Path, data: bytes, number: int, retry_fai
         opened(path, "a", "b", retry_failed=retry_failed)
     assert (caught.value.path, caught.value.line) == (str(path), number)
     assert path.read_bytes() == data
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda line: line.replace(b'"response":', b'"response"\n'),
+        lambda line: (
+            line[: line.index(b"custom_") + 7] + bytes(50) + line[line.index(b':"","body"') - 1 :]
+        ),
+        lambda line: line.replace(b'"response":{"status_code":429,"request_id":"",', b""),
+    ],
+    ids=["cut in two", "zeros", "without its middle"],
+)
+def test_damaged_results_are_no_requests(path: Path, damage: Callable[[bytes], bytes]) -> None:
+    """Though the body of a response is left on its own: the line is left out, and its request sent again."""
+    damaged = damage(line_of(result("b")))
+    assert damaged != line_of(result("b"))
+    path.write_bytes(line_of(result("a")) + damaged + line_of(result("c")))
+    result_file, finished, _ = opened(path, "a", "b", "c")
+    result_file.close()
+    assert finished == 2
 
 
 @pytest.mark.parametrize("more", [b'"response": {"status_code": 200}', b'"error": {"code": "x"}'])

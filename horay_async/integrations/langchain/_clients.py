@@ -190,6 +190,18 @@ class HasClients(Serializable):
         clients = (self.client, self.async_client, *self._private.values())
         return super().__deepcopy__({**(memo or {}), **{id(client): client for client in clients}})
 
+    def __getstate__(self) -> dict[Any, Any]:
+        """What a pickle holds: no client that was made here, and no key, passwords or headers with such, as what LangChain writes down."""
+        state = dict(super().__getstate__())
+        state["__dict__"] = without_secrets({**state["__dict__"], "api_key": None})
+        return {**state, "__pydantic_private__": {}}
+
+    def __setstate__(self, state: dict[Any, Any]) -> None:
+        """From a pickle; the key is read from `HORAY_API_KEY` again."""
+        super().__setstate__(state)
+        key = type(self).model_fields["api_key"].get_default(call_default_factory=True)
+        self.__dict__["api_key"] = key
+
     @property
     def _private(self) -> dict[str, Any]:
         private = self.__pydantic_private__

@@ -85,6 +85,8 @@ def _forms(message: BaseMessage) -> list[dict[str, Any]]:
     for block in blocks:
         if not isinstance(block, str):
             _check_block(block, of_model=isinstance(message, AIMessage))
+    if isinstance(message, AIMessage) and not all(map(_has_type, blocks)):
+        message = message.model_copy(update={"content": [*filter(_has_type, blocks)]})
     content = [] if isinstance(message, AIMessage) else blocks
     texts = [part for part in content if isinstance(part, str) or part.get("type") == "text"]
     marks = [part.get("cache_control") if is_object(part) else None for part in texts]
@@ -107,6 +109,10 @@ def _check_block(block: dict[Any, Any], *, of_model: bool) -> None:
         raise ValueError(
             f'a content block is a text or {{"type": "text", "text": "..."}}, or another with its type; got {block!r}'
         )
+
+
+def _has_type(block: str | dict[Any, Any]) -> bool:
+    return isinstance(block, str) or block.get("type") is not None
 
 
 def _sent_parts(content: str | list[dict[str, Any]]) -> str | list[dict[str, Any]]:

@@ -30,7 +30,7 @@ from langchain_core.messages.tool import invalid_tool_call, tool_call
 from langchain_core.rate_limiters import InMemoryRateLimiter
 from langchain_core.runnables import ConfigurableField
 from langchain_core.tools import tool
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 
 from horay_async import (
     AnswerError,
@@ -640,6 +640,48 @@ def test_structured_models_can_be_pickled(
         parsed = [one["parsed"] if include_raw else one for one in found]
         assert parsed[0] == parsed[1]
         assert parsed[0] is not None
+
+
+async def test_pickle_of_a_model(
+    fault_server: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It can be made before and after the first call, holds no secret, and reads the key from the environment."""
+    monkeypatch.setenv("HORAY_API_KEY", fault_server.api_key)
+    fault_server.always(scripted_model)
+    options = {"default_headers": {"Authorization": "Bearer hidden-1", "X-Team": "a"}}
+    model = ChatHoray(model="m", base_url=fault_server.base_url)
+    assert pickle.loads(pickle.dumps(model)) == model
+    model.invoke("hi")
+    await model.ainvoke("hi")
+    pickled = pickle.dumps(model)
+    again = pickle.loads(pickled)
+    assert again.model_dump() == model.model_dump()
+    assert again.invoke("hi").content
+    secret = pickle.dumps(
+        ChatHoray(model="m", api_key=SecretStr("sk-hidden-2"), client_options=options)
+    )
+    assert fault_server.api_key.encode() not in pickled
+    assert b"hidden" not in secret
+    assert b"X-Team" in secret
+    await model.aclose()
+
+
+@pytest.mark.parametrize(
+    "block", [{"x": 1}, {"cachePoint": {}}, {"reasoningContent": {"text": "hm"}, "type": None}]
+)
+def test_blocks_without_a_type(fault_server: FaultServer, connect: Connect, block: Any) -> None:
+    """Of a model of another provider: they aren't sent."""
+    fault_server.always(scripted_model)
+    for blocks, sent in (
+        ([block], ""),
+        ([block, "t"], "t"),
+        ([{"type": "text", "text": "t"}, block], "t"),
+    ):
+        connect().invoke([("human", "a"), AIMessage(blocks), ("human", "b")])
+        assert fault_server.requests[-1].json()["messages"][1] == {
+            "role": "assistant",
+            "content": sent,
+        }
 
 
 @pytest.mark.parametrize(
