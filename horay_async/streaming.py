@@ -407,10 +407,7 @@ class AsyncStream(Readable[ChunkT]):
                     # Bytes without a chunk can go on without end: let the timeouts and other tasks run.
                     await self._call.yield_to_others()
             except APIError as error:
-                last = await self._after(error)
-                if last is None:
-                    raise
-                if last:
+                if last := self._after(error):
                     return last
             finally:
                 self._waited = 0.0 if reader.has_content else clock() - response.waiting_since
@@ -418,26 +415,19 @@ class AsyncStream(Readable[ChunkT]):
         await self._finish()
         return []
 
-    async def _after(self, error: APIError) -> list[ChunkT] | None:
-        """The last chunks after `error`; none where the stream is over, and None where the error is to be raised."""
-        # What ended the reading, and what becomes of it:
+    def _after(self, error: APIError) -> list[ChunkT]:
+        """The last chunks after `error`, which has ended the reading; whether that was all is the reader's to say."""
+        # What it is, and what is raised behind these chunks:
         #
-        #   another task has closed the stream            that is raised
-        #   the connection failed                         the last chunks are returned; whether that was all is the reader's to say
-        #   time is up, or what comes is no HTTP, and
-        #   - every choice is finished                    that was all: the server just doesn't say so
-        #   - one isn't                                   the error is raised, with what has come
-        reader = self._reader
+        #   another task has closed the stream            that, at once
+        #   the connection failed                         that the stream was cut, unless all had come
+        #   time is up, or what comes is no HTTP          the error, unless every choice is finished: then that was all, and the server
+        #                                                 just doesn't say so
         if self._closed:
             raise HorayError(STREAM_LEFT) from None
         if isinstance(error, APIConnectionError) and not isinstance(error, APITimeoutError):
             return self._cut(error.message.removeprefix(self._call.request.incomplete), error)
-        if reader.complete:
-            reader.done = True
-            return []
-        error.partial = reader.partial()
-        await self._add_unstreamed(error, reader.unread())
-        return None
+        return self._reader.stop(error.with_traceback(None))
 
     async def _finish(self) -> None:
         """Raises what the reader says was wrong; else gives the connection back, and the call is over."""

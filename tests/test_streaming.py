@@ -16,6 +16,7 @@ from horay_async import (
     APIError,
     APIResponseError,
     APIStatusError,
+    APITimeoutError,
     AsyncBatchRun,
     AsyncHoray,
     AsyncStream,
@@ -71,6 +72,11 @@ def chat(client: Any, name: str = "m") -> Any:
 def whole(client: Any) -> Any:
     """Asks for a whole one."""
     return client.chat.completions.create(model="m", messages=[{"role": "user", "content": "?"}])
+
+
+async def all_chunks(client: AsyncHoray) -> list[Any]:
+    """All chunks of one."""
+    return [chunk async for chunk in await chat(client)]
 
 
 async def first_chunk(client: AsyncHoray) -> Any:
@@ -1470,7 +1476,18 @@ PAID = '{"choices": [{"message": {"content": "Paid."}}]}'
         f'{{"code": 503, "message": "busy", "data": {PAID}}}',
     ],
 )
-@pytest.mark.parametrize("behind", ["\n\n", "\ndata: [DONE]\n\n", "\n\ndata: [DONE]\n\n"])
+@pytest.mark.parametrize(
+    "behind",
+    [
+        "\n\n",
+        "\ndata: [DONE]",
+        "\ndata: [DONE]\n",
+        "\ndata: [DONE]\n\n",
+        "\n\ndata: [DONE]\n\n",
+        "\n\ndata: [DONE]",
+        '\n\ndata: {"error": {"message": "no", "code": 400}}\n\n',
+    ],
+)
 async def test_what_is_no_event_before_the_last_one(
     fault_server: FaultServer, connect: Connect, sent: str, behind: str
 ) -> None:
@@ -1484,6 +1501,125 @@ async def test_what_is_no_event_before_the_last_one(
         assert caught.value.partial.choices[0].message.content == "Paid."
         assert caught.value.execution == "executed"
     assert len(fault_server.requests) == 1
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+@pytest.mark.parametrize("beginning", ["", ": ping\n\n"])
+@pytest.mark.parametrize("media", ["text/event-stream", "application/json"])
+async def test_response_before_an_error_event(
+    fault_server: FaultServer, connect: Connect, media: str, beginning: str, streamed: bool
+) -> None:
+    """It is in the error, and not asked for again."""
+    body = f'{beginning}{PAID}\n\ndata: {{"error": {{"message": "busy", "code": 503}}}}\n\n'
+    fault_server.add(respond(body, content_type=media))
+    async with connect(retries=1) as client:
+        asked = all_chunks(client) if streamed else whole(client)
+        with pytest.raises(APIError) as caught:
+            await asked
+    assert caught.value.partial.choices[0].message.content == "Paid."
+    assert caught.value.execution == "executed"
+    assert len(fault_server.requests) == 1
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+@pytest.mark.parametrize(
+    "line",
+    ['{"choices": [{"index": 0, "delta": {"content": "x"}}]}', '{"error": {"message": "x"}}'],
+)
+async def test_one_of_several_lines_that_are_no_events(
+    fault_server: FaultServer, connect: Connect, line: str, at_once: bool
+) -> None:
+    """It is found among others, whether or not they came together."""
+    others = b'{"choices": [], "usage": {"total_tokens": 1}}\n\n'
+    pieces = [CHAT[0], line.encode() + b"\n\n", others, *CHAT[1:]]
+    fault_server.add(sse_response(*([b"".join(pieces)] if at_once else pieces)))
+    async with connect() as client:
+        chunks = await chat(client)
+        with pytest.raises(APIError, match=r"on a line that is no event's|reported an error"):
+            _ = [chunk async for chunk in chunks]
+
+
+FAILURES = [
+    '{"error": {"message": "busy", "code": 400}}',
+    '{"code": 400, "message": "busy"}',
+    '{"success": false, "message": "busy"}',
+    '{"status": "error", "message": "busy"}',
+    '{"detail": "busy"}',
+]
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+@pytest.mark.parametrize("before", ["", " data: ", "\ufeffdata: ", "  "])
+async def test_failure_on_a_line_that_is_no_event(
+    fault_server: FaultServer, connect: Connect, before: str, failure: str
+) -> None:
+    """The stream isn't complete: each form counts as it does in an event."""
+    line = f"{before}{failure}\n\n".encode()
+    fault_server.add(sse_response(CHAT[0], line, *CHAT[1:]))
+    async with connect() as client:
+        chunks = await chat(client)
+        with pytest.raises(APIError, match="busy"):
+            _ = [chunk async for chunk in chunks]
+
+
+@pytest.mark.parametrize("end", ["", "\n"])
+@pytest.mark.parametrize("last", ["piece", "finish reason", "[DONE]"])
+@pytest.mark.parametrize("before", [True, False])
+async def test_timeout_before_the_blank_line_of_an_event(
+    fault_server: FaultServer, connect: Connect, before: bool, last: str, end: str
+) -> None:
+    """The event has come: it is handed out, and counts as if the connection had been closed there."""
+    finished = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+    events = {"piece": sse(content("b")), "finish reason": sse(finished), "[DONE]": CHAT[-1]}
+    first = sse(content("a")) if before else b""
+    sent = first + events[last].rstrip() + end.encode()
+    fault_server.always(sse_response(sent, Stall()))
+    texts: list[str] = []
+    error: APITimeoutError | None = None
+    async with connect(retries=1, timeout=Timeouts(idle=0.05)) as client:
+        try:
+            async for chunk in await chat(client):
+                texts += filter(None, [chunk.text])
+        except APITimeoutError as raised:
+            error = raised
+    assert texts == ["a"] * before + ["b"] * (last == "piece")
+    # A lone [DONE] says nothing of a choice that isn't finished.
+    assert (error is not None) == (last == "piece")
+    if error is not None:
+        assert error.partial.choices[0].message.content == "".join(texts)
+        assert error.execution == "executed"
+    assert len(fault_server.requests) == 1
+
+
+@pytest.mark.parametrize("before", ["", ": ping\n", ": ping\n\n", "event: ping\ndata: {}\n\n"])
+@pytest.mark.parametrize("behind", ["", "\n", "\n\n"])
+async def test_response_that_is_no_stream_and_a_timeout(
+    fault_server: FaultServer, connect: Connect, behind: str, before: str
+) -> None:
+    """It is in the error, and not asked for again."""
+    fault_server.always(sse_response((before + PAID + behind).encode(), Stall()))
+    async with connect(retries=1, timeout=Timeouts(idle=0.05)) as client:
+        with pytest.raises(APIError) as caught:
+            _ = [chunk async for chunk in await chat(client)]
+    assert caught.value.partial.choices[0].message.content == "Paid."
+    assert caught.value.execution == "executed"
+    assert len(fault_server.requests) == 1
+
+
+@pytest.mark.parametrize("name", ["data", "result", "response"])
+async def test_chunks_in_an_envelope_without_a_code(
+    fault_server: FaultServer, connect: Connect, name: str
+) -> None:
+    """They are told by the choices in them."""
+    chunk = {"choices": [{"index": 0, "delta": {"content": "Hi"}, "finish_reason": "stop"}]}
+    fault_server.always(sse_response(sse({"success": True, name: chunk}), CHAT[-1]))
+    async with connect() as client:
+        chunks = [chunk async for chunk in await chat(client)]
+        assert [(each.text, each.choices[0].finish_reason) for each in chunks] == [("Hi", "stop")]
+        async with client.chat.completions.stream(
+            model="m", messages=[{"role": "user", "content": "?"}]
+        ) as stream:
+            assert (await stream.final()).choices[0].message.content == "Hi"
 
 
 @pytest.mark.parametrize("form", ["[{}]", '{{"code": 0, "data": {}}}'])

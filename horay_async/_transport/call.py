@@ -376,10 +376,10 @@ class Call:
     def _read_head(self, raw: HTTPResponse, attempt: Attempt, clean: Cleaner) -> ResponseMeta:
         """What the response's head says, cleaned: from here on, none of its texts has to be looked at again."""
         headers = raw.headers
-        together = " ".join(headers.values())
+        together = " ".join((*headers.keys(), *headers.values()))
         if clean(together) != together:
             headers = CIMultiDictProxy(
-                CIMultiDict((name, clean(value)) for name, value in headers.items())
+                CIMultiDict((clean(name), clean(value)) for name, value in headers.items())
             )
         request_id = None
         for name in REQUEST_ID_HEADERS:

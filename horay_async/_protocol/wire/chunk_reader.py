@@ -23,6 +23,7 @@ from horay_async._protocol.wire.decode import (
     is_json,
     number_choices,
     parsed,
+    unwrapped,
 )
 from horay_async._protocol.wire.description import Difference
 from horay_async._protocol.wire.dialects import (
@@ -107,7 +108,7 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
             return None
         if self._saw_done and self.merged.empty:
             behind = self._sse.held.lstrip()
-            self.body = self._before_events or (behind if behind.startswith((b"{", b"[")) else b"")
+            self.body = self.body or (behind if behind.startswith((b"{", b"[")) else b"")
             if self.body:
                 return self._misnamed(self.body) or self._bad("isn't an event stream", self.body)
         if self._unrecognised_beside is not None and self.merged.without_choices:
@@ -128,6 +129,15 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
     @property
     def _ends_anywhere(self) -> bool:
         return self.merged.finished
+
+    def _reports_error(self, data: bytes) -> bool:
+        try:
+            self._decoder.decode(data, max_objects=self._max_objects)
+        except ErrorInBody:
+            return True
+        except InvalidBody:
+            pass
+        return False
 
     def partial(self) -> A | None:
         return None if self.merged.empty else self.result()
@@ -402,6 +412,6 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
 
 
 def _sent(chunk: Response) -> dict[str, Any]:
-    """The JSON of a chunk, out of the list of one that some gateways put it into."""
-    sent: Any = chunk.to_dict()
+    """The JSON of a chunk, out of the envelope or the list of one that some gateways put it into."""
+    sent = unwrapped(chunk.to_dict())
     return fields_of(sent[0] if is_array(sent) else sent)

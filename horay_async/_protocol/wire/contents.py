@@ -15,12 +15,9 @@ from horay_async._protocol.wire.decode import (
     holds_content,
     parsed,
 )
-from horay_async._protocol.wire.envelope import is_envelope
+from horay_async._protocol.wire.envelope import HOLDS_ITEMS, is_envelope
 from horay_async._protocol.wire.size_limits import MAX_OBJECTS
 from horay_async.models._base import Response
-
-HOLDS_ITEMS = frozenset({"choices", "data", "images"})
-"""Fields of responses that hold a list."""
 
 
 class Contents(NamedTuple):

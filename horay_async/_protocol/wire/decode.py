@@ -26,6 +26,7 @@ from horay_async._protocol.wire.dialects import (
 )
 from horay_async._protocol.wire.envelope import (
     error_in,
+    holder_in,
     is_envelope,
     is_of_success,
     opened,
@@ -303,8 +304,10 @@ class Decoder(Generic[R]):
 
     def _differences(self, decoded: Any) -> list[Difference]:
         """How JSON differs from what the API describes."""
-        if is_envelope(decoded) and not is_array(decoded.get(self._wire.list_field)):
-            return [*differences(decoded, Envelope), *self._drift_in(decoded.get("data"), "$.data")]
+        holder = holder_in(decoded)
+        if holder is not None and not is_array(decoded.get(self._wire.list_field)):
+            beside = differences(decoded, Envelope)
+            return [*beside, *self._drift_in(decoded.get(holder), f"$.{holder}")]
         return self._drift_in(decoded, "$")
 
     def _drift_in(self, inner: Any, path: str) -> list[Difference]:

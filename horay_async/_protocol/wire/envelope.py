@@ -32,6 +32,12 @@ ABOUT_SUCCESS = frozenset(
 )
 """Fields of an envelope; a response without one has others, too."""
 
+HOLDERS = ("data", "result", "response")
+"""Fields that a response may be in."""
+
+HOLDS_ITEMS = frozenset({"choices", "data", "images"})
+"""Fields of responses that hold a list."""
+
 ITEM_FIELDS = frozenset(
     {
         "b64_json",
@@ -126,13 +132,34 @@ def is_of_success(envelope: dict[str, Any]) -> bool:
     return succeeded and envelope.get("status") is not False
 
 
+def holder_in(decoded: Any) -> str | None:
+    """The field of an envelope of success that the response is in; None in anything else. One without a code or a status is told
+    by the list of a response in it.
+    """
+    if not is_object(decoded) or "choices" in decoded or not is_of_success(decoded):
+        return None
+    if is_envelope(decoded):
+        return "data"
+    if decoded.get("success") is False or error_in(decoded) is not None:
+        return None
+    return next((name for name in HOLDERS if _holds_response(decoded.get(name))), None)
+
+
+def _holds_response(inner: Any) -> bool:
+    """Whether an object is a response by its list, or holds one."""
+    while is_object(inner):
+        if any(is_array(listed := inner.get(name)) and listed for name in HOLDS_ITEMS):
+            return True
+        inner = next(filter(is_object, map(inner.get, HOLDERS)), None)
+    return False
+
+
 def opened(decoded: Any) -> Any:
     """What an envelope of success holds, or a list of one that is an envelope or the report of a failure; anything else as it is."""
     if is_array(decoded) and len(decoded) == 1 and is_object(only := decoded[0]):
         return only if _is_no_item(only) else decoded
-    if not is_object(decoded) or "choices" in decoded:
-        return decoded
-    return decoded.get("data") if is_envelope(decoded) and is_of_success(decoded) else decoded
+    name = holder_in(decoded)
+    return decoded if name is None else decoded.get(name)
 
 
 def reporting(decoded: Any) -> Any:

@@ -61,9 +61,8 @@ class SSEReader(ABC, Generic[T]):
         self._opening: bytes | None = b""  # how the body begins, until an event has come
         self._kept_of_opening = OPENING
         self._cut = b""  # what has come of the event in which the bytes have ended
-        self._before_events = b""  # what came before the first event and is none
         self.body: bytes = b""
-        """The body, once it has ended without an event: it may be JSON."""
+        """What has come in the place of an event, or before the first one: it may be a response, as JSON."""
 
     def feed(self, data: bytes) -> list[T]:
         """What is made of the events that `data` completes; nothing once the stream is done."""
@@ -80,28 +79,29 @@ class SSEReader(ABC, Generic[T]):
             return before
         made: list[T] = []
         if datas:
-            if self._opening is not None:
-                opening = COMMENTS.sub(b"", (self._opening + data).removeprefix(BOM))
-                if begins_events(opening) is False:
-                    self._before_events = BEFORE_DONE.split(opening)[0]
-            self._opening = None
+            self._events_began(data)
             made = self._read(datas)
         elif self._opening is not None and len(self._opening) < self._kept_of_opening:
             self._opening += data
             # Of what is no stream of events all is kept: it can be a whole response.
-            if begins_events(self._opening[:OPENING]) is False:
+            if begins_events(_without_comments(self._opening[:OPENING])) is False:
                 self._kept_of_opening = self._max_event_bytes
-        if self._sse.stray:
+        if self._sse.strays:
             self._check_stray()
         return made
 
-    def unread(self) -> bytes:
-        """What has come of a body without an event so far: it may be JSON."""
-        if self._opening is None:
-            return b""
-        if begins_events(self._opening[:OPENING]) is not False:
-            return self._sse.held
-        return self._opening.removeprefix(BOM)
+    def _events_began(self, data: bytes) -> None:
+        """Keeps what came before the first events, which are completed by `data`, where that is none."""
+        if self._opening is not None:
+            opening = _without_comments(self._opening + data)
+            if begins_events(opening) is False:
+                self.body = BEFORE_DONE.split(opening)[0]
+        self._opening = None
+
+    def _unread(self) -> bytes:
+        """What has come of a body without an event so far, or of what is none behind an event: it may be JSON."""
+        texts = map(_without_comments, (self._opening or b"", self._sse.held))
+        return next((text for text in texts if begins_events(text[:OPENING]) is False), b"")
 
     @property
     def complete(self) -> bool:
@@ -130,19 +130,39 @@ class SSEReader(ABC, Generic[T]):
         """
         if self.done:
             return []
-        held = self._sse.held
-        self.body = self.unread()
-        rest = self._sse.flush()
-        whole = [data for data in rest if self._is_whole(data, ended=held.endswith(b"\n"))]
-        torn = whole != rest or (not rest and _has_field(held))
-        if torn:
-            reason = f"{reason}, in the middle of an event"
-            self._cut = held
-        made = self._read(whole) if whole else []
+        made = self._read_held()
         self._check_stray()
-        may_end_here = (keep_truncated or self._ends_anywhere) and cause is None and not torn
+        if self._cut:
+            reason = f"{reason}, in the middle of an event"
+        may_end_here = (keep_truncated or self._ends_anywhere) and cause is None and not self._cut
         self._check_complete(reason, complete=self.complete or may_end_here, cause=cause)
         return made
+
+    def stop(self, error: APIError) -> list[T]:
+        """Reading has ended with `error`, though more might have come: decodes what is left, and notes the error, unless that
+        was all: some servers don't say so.
+        """
+        made = self._read_held()
+        if not self.done:
+            if self.complete:
+                self.done = True
+            else:
+                self._fail(error)
+        self._check_stray()
+        return made
+
+    def _read_held(self) -> list[T]:
+        """What is made of events that lack the blank line behind them, as far as they are whole."""
+        held = self._sse.held
+        self.body = self.body or self._unread()
+        rest = self._sse.flush()
+        whole = [data for data in rest if self._is_whole(data, ended=held.endswith(b"\n"))]
+        if whole != rest or (not rest and _has_field(held)):
+            self._cut = held
+        if not whole:
+            return []
+        self._events_began(b"")
+        return self._read(whole)
 
     @property
     @abstractmethod
@@ -163,7 +183,7 @@ class SSEReader(ABC, Generic[T]):
         """Decides what becomes of the stream when its bytes have ended."""
         if self.done:
             return
-        if problem := self._misnamed(self._opening or b""):
+        if problem := self._misnamed(self._opening or self.body):
             self._fail(problem)
         elif complete:
             self.done = True
@@ -180,17 +200,31 @@ class SSEReader(ABC, Generic[T]):
         """Fails with an error that was sent as JSON between the events, unless one came before it; or with one that says that
         a chunk was sent so: the stream would go on behind a gap.
         """
-        stray, self._sse.stray = self._sse.stray.removeprefix(BOM).lstrip(), b""
-        if self._failure is not None:
-            return
-        if is_error_envelope(stray):
-            self._fail(stream_error(stray, context=self._context))
-        elif (self._opening is None or begins_events(self._opening)) and _is_chunk(stray):
-            self._fail(self._bad("has a chunk on a line that is no event's", stray))
-        else:
-            return
-        if not self.body or begins_events(self.body):
-            self.body = stray  # it may be a response, or hold one
+        strays, self._sse.strays = self._sse.strays, []
+        for stray in strays:
+            if self._failure is None:
+                self._read_stray(stray)
+            if self._failure is not None and not self.body:
+                self.body = stray.removeprefix(BOM).lstrip()  # it may be a response, or hold one
+
+    def _read_stray(self, stray: bytes) -> None:
+        """Looks at lines that are no event's: one of them may be data, or all together."""
+        begun = self._opening is None or begins_events(self._opening)
+        no_stream = bool(self.body)  # what came before the first event is none
+        reports_error = self._reports_error if begun and not no_stream else is_error_envelope
+        for text in (stray, *stray.split(b"\n")):
+            data = text.removeprefix(BOM).lstrip().removeprefix(b"data:").strip()
+            if reports_error(data):
+                self._fail(stream_error(data, context=self._context))
+                break
+            if begun and _is_chunk(data):
+                where = "has a chunk on a line that is no event's"
+                self._fail(self._bad("isn't an event stream" if no_stream else where, stray))
+                break
+
+    def _reports_error(self, data: bytes) -> bool:
+        """Whether an event with these data would report an error."""
+        return is_error_envelope(data)
 
     def _misnamed(self, body: bytes) -> APIError | None:
         """What a body is that was sent as an event stream and isn't one: JSON, or a page."""
@@ -209,17 +243,19 @@ class SSEReader(ABC, Generic[T]):
         self._failure = error
 
 
-def _is_chunk(stray: bytes) -> bool:
-    """Whether lines that are no field of an event hold a chunk: one of them, or all together."""
-    for text in (stray, *stray.split(b"\n")):
-        try:
-            held = unwrapped(parsed(text.removeprefix(BOM).lstrip().removeprefix(b"data:").strip()))
-        except (InvalidBody, ErrorInBody):
-            continue
-        held = held[0] if is_array(held) and len(held) == 1 else held
-        if is_object(held) and held.get("choices"):
-            return True
-    return False
+def _is_chunk(data: bytes) -> bool:
+    """Whether these are the data of a chunk."""
+    try:
+        held = unwrapped(parsed(data))
+    except (InvalidBody, ErrorInBody):
+        return False
+    held = held[0] if is_array(held) and len(held) == 1 else held
+    return is_object(held) and bool(held.get("choices"))
+
+
+def _without_comments(opening: bytes) -> bytes:
+    """How a stream begins behind a byte-order mark and comments."""
+    return COMMENTS.sub(b"", opening.removeprefix(BOM))
 
 
 def _has_field(held: bytes) -> bool:
