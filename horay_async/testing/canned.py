@@ -6,7 +6,7 @@ import base64
 import json
 import re
 import struct
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import product
 from typing import Any, Literal, Unpack
@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 import attrs
 
-from horay_async._json import fields_of, is_array
+from horay_async._json import Json, fields_of, is_array
 from horay_async.testing.failures import error
 from horay_async.testing.records import Request
 from horay_async.testing.responses import (
@@ -54,7 +54,7 @@ PICTURE_PATH = "/files/picture.png"
 CREATED = 1_735_689_600
 """2025-01-01T00:00:00Z, as Unix time in seconds: canned responses don't change from run to run."""
 
-USER: dict[str, Any] = {
+USER: Json = {
     "id": "user-1",
     "name": "Ada",
     "image": "https://images.example/ada.png",
@@ -98,15 +98,12 @@ def _whole(
 ) -> ScriptedResponse:
     for text in texts:
         check_piece(text, str, "texts")
-    called = {"tool_calls": calls} if calls else {}
-    messages = [
-        {"role": "assistant", "content": text or (None if calls else ""), **called}
-        for text in texts
-    ]
-    choices = [
-        _choice(kind, index, finish_reason, text, message=messages[index])
-        for index, text in enumerate(texts)
-    ]
+    choices: list[Json] = []
+    for index, text in enumerate(texts):
+        message: Json = {"role": "assistant", "content": text or (None if calls else "")}
+        if calls:
+            message["tool_calls"] = calls
+        choices.append(_choice(kind, index, finish_reason, text, message=message))
     body = _opening(kind, model) | {"choices": choices, "usage": _usage(texts)}
     return json_response(body, **defaulted(options, name=kind))
 
@@ -170,18 +167,13 @@ def embeddings(
     **options: Unpack[MessageOptions],
 ) -> ScriptedResponse:
     """`POST /embeddings`: these vectors, or one of three numbers."""
-    vectors = vectors or ((0.6, 0.0, -0.8),)
-    sent: list[Any] = [list(vector) for vector in vectors]
-    if encoding_format == "base64":
-        sent = [
-            base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
-            for vector in vectors
-        ]
-    data = [
-        {"object": "embedding", "index": index, "embedding": vector}
-        for index, vector in enumerate(sent)
-    ]
-    usage = {"prompt_tokens": len(sent), "total_tokens": len(sent)}
+    data: list[Json] = []
+    for index, vector in enumerate(vectors or ((0.6, 0.0, -0.8),)):
+        sent: Any = list(vector)
+        if encoding_format == "base64":
+            sent = base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
+        data.append({"object": "embedding", "index": index, "embedding": sent})
+    usage = {"prompt_tokens": len(data), "total_tokens": len(data)}
     body = {"object": "list", "data": data, "model": model, "usage": usage}
     return json_response(body, **defaulted(options, name="embeddings"))
 
@@ -229,31 +221,6 @@ ScriptedCall = tuple[str, Mapping[str, object] | str]
 """A call of a tool: its name, and its arguments; a string is sent as it is, JSON or not."""
 
 
-def _are_pieces(_: object, attribute: attrs.Attribute[Any], given: Sequence[Piece] | str) -> None:
-    _check_pieces(given)
-
-
-def _are_faults(_: object, attribute: attrs.Attribute[Any], given: tuple[Fault, ...]) -> None:
-    for fault in given:
-        check_fault(fault)
-
-
-def _are_calls(_: object, attribute: attrs.Attribute[Any], given: tuple[Any, ...]) -> None:
-    for call in given:
-        match call:
-            case (str(name), str() | Mapping()) if name:
-                if not isinstance(call[1], str):
-                    json.dumps(call[1], allow_nan=False)  # raises for what JSON can't hold
-            case _:
-                raise TypeError(
-                    f'a call is a name and arguments, ("weather", {{"city": "Rome"}}); got {call!r}'
-                )
-
-
-def _are_options(_: object, attribute: attrs.Attribute[Any], given: MessageOptions) -> None:
-    check_options(given)
-
-
 @attrs.frozen
 class Reply:
     """A text that is answered in the way it is asked for: as chat or completion, whole or streamed, in as
@@ -263,18 +230,26 @@ class Reply:
     text. With `calls`, the model calls these tools, in a chat.
     """
 
-    pieces: Sequence[Piece] | str = attrs.field(validator=_are_pieces)
+    pieces: Sequence[Piece] | str
     """What a stream's chunks are; a string is parted into its words."""
-    faults: tuple[Fault, ...] = attrs.field(default=(), validator=_are_faults)
+    faults: tuple[Fault, ...] = ()
     """Applied to the response once it is made."""
     done: bool = True
     """Whether a stream ends with `[DONE]`."""
     finish_reason: str | None = "stop"
     """Why it ends; None leaves it out."""
-    calls: tuple[ScriptedCall, ...] = attrs.field(default=(), kw_only=True, validator=_are_calls)
+    calls: tuple[ScriptedCall, ...] = attrs.field(default=(), kw_only=True)
     """Tools that are called, behind the text; the reason for the end is `tool_calls` then."""
-    options: MessageOptions = attrs.field(factory=MessageOptions, validator=_are_options)
+    options: MessageOptions = attrs.field(factory=MessageOptions)
     """How the HTTP message is put together."""
+
+    def __attrs_post_init__(self) -> None:
+        _check_pieces(self.pieces)
+        for fault in self.faults:
+            check_fault(fault)
+        for call in self.calls:
+            _check_call(call)
+        check_options(self.options)
 
     def __call__(self, request: Request) -> ScriptedResponse:
         asked = _asked(request, MODEL)
@@ -343,25 +318,32 @@ def _embedded(request: Request, options: MessageOptions) -> ScriptedResponse:
     return embeddings(*vectors, model=asked["model"], encoding_format=form, **options)
 
 
-def _check_pieces(pieces: Iterable[object] | str) -> None:
+def _check_pieces(pieces: Any) -> None:
     """Raises `TypeError` for what a stream can't be made of, and `ValueError` for a text that can't be sent."""
-    parts: list[object]
-    try:
-        parts = [pieces] if isinstance(pieces, str) else list(pieces)
-    except TypeError:  # neither a text nor a list
-        parts = [pieces]
-    for piece in parts:
+    is_one = isinstance(pieces, str) or not hasattr(pieces, "__iter__")
+    for piece in [pieces] if is_one else pieces:
         check_piece(piece, Piece, "texts, bytes and steps such as Pause(0.1)")
 
 
-def _call(number: int, place: int, name: str, arguments: Mapping[str, object] | str) -> Any:
+def _check_call(call: Any) -> None:
+    """Raises `TypeError` for what is no call of a tool, and what `json` raises for arguments that JSON can't hold."""
+    match call:
+        case (str(name), str() | Mapping()) if name:
+            json.dumps(call[1], allow_nan=False)
+        case _:
+            raise TypeError(
+                f'a call is a name and arguments, ("weather", {{"city": "Rome"}}); got {call!r}'
+            )
+
+
+def _call(number: int, place: int, name: str, arguments: Mapping[str, object] | str) -> Json:
     """A call of a tool, in the response to the request of this number."""
     text = arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
     function = {"name": name, "arguments": text}
     return {"id": f"call-{number}-{place}", "type": "function", "function": function}
 
 
-def _streamed_calls(calls: Sequence[Any], model: str, choices: int) -> Iterator[bytes]:
+def _streamed_calls(calls: Sequence[Json], model: str, choices: int) -> Iterator[bytes]:
     """The chunks of calls: the first one of each has its name, and of its arguments the first half."""
     for choice, (index, call) in product(range(choices), enumerate(calls)):
         text = call["function"]["arguments"]
@@ -373,9 +355,9 @@ def _streamed_calls(calls: Sequence[Any], model: str, choices: int) -> Iterator[
             yield sse(_opening("chat", model, piece=".chunk") | {"choices": [made]})
 
 
-def _asked(request: Request, model: str) -> dict[str, Any]:
+def _asked(request: Request, model: str) -> Json:
     """The fields of the request's body, none where it isn't a JSON object; and `model`, where they name none."""
-    asked: dict[str, Any] = {}
+    asked: Json = {}
     with suppress(ValueError):
         asked = fields_of(request.json())
     return asked if isinstance(asked.get("model"), str) else asked | {"model": model}
@@ -385,7 +367,7 @@ def _with_request_id(options: MessageOptions, request: Request) -> MessageOption
     return defaulted(options, headers={"x-request-id": f"req-{request.number}"})
 
 
-def _opening(kind: Kind, model: str, *, piece: str = "") -> dict[str, Any]:
+def _opening(kind: Kind, model: str, *, piece: str = "") -> Json:
     """The fields that all bodies of a kind begin with; `piece` ends a chat chunk's `object`."""
     id_, named = "cmpl-test", "text_completion"
     if kind == "chat":
@@ -393,15 +375,13 @@ def _opening(kind: Kind, model: str, *, piece: str = "") -> dict[str, Any]:
     return {"id": id_, "object": named, "created": CREATED, "model": model}
 
 
-def _choice(
-    kind: Kind, index: int, finish_reason: str | None, text: str, **chat: object
-) -> dict[str, Any]:
+def _choice(kind: Kind, index: int, finish_reason: str | None, text: str, **chat: object) -> Json:
     """A choice of a completion, with the text; or of a chat, with what `chat` has in its place."""
     own = {"text": text, "logprobs": None} if kind == "completion" else chat
     return {"index": index, "finish_reason": finish_reason, **own}
 
 
-def _listed(name: str) -> dict[str, Any]:
+def _listed(name: str) -> Json:
     """A model as it is listed."""
     return {"id": name, "object": "model", "created": 0, "owned_by": ""}
 

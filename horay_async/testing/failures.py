@@ -7,13 +7,15 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from email.utils import formatdate
-from typing import Any, Literal, Unpack, cast, get_args
+from typing import Any, Literal, Unpack, get_args
 
 from horay_async.testing.records import Request
 from horay_async.testing.responses import (
     MessageOptions,
     ScriptedResponse,
+    check_word,
     defaulted,
+    is_number,
     json_response,
     respond,
     sse,
@@ -55,7 +57,7 @@ that and a `Retry-After` of a minute, which it overrides; something unreadable; 
 MAX_WAIT = 10**9
 """Seconds: some thirty years. A date further away is none on some systems."""
 
-RETRY_FORMS: tuple[RetryForm, ...] = ("seconds", "date", "ms", "both", "garbage", "none")
+RETRY_FORMS: tuple[RetryForm, ...] = get_args(RetryForm)
 
 
 def error(
@@ -73,8 +75,7 @@ def error(
     """A failure. `retry_after`, in seconds, is said in `form`; a date counts from now and, as HTTP dates
     are whole seconds, is rounded up, and so are seconds.
     """
-    if shape not in get_args(ErrorShape):
-        raise ValueError(f"shape must be one of {', '.join(get_args(ErrorShape))}; got {shape!r}")
+    check_word("shape", shape, get_args(ErrorShape))
     _check_retry(retry_after, form)
     headers = {} if retry_after is None else _retry_headers(retry_after, form)
     media, body = _error_body(shape, message, type, code, param)
@@ -83,15 +84,13 @@ def error(
     return respond(body, status, **settled)
 
 
-def _check_retry(retry_after: object, form: object) -> None:
+def _check_retry(retry_after: float | None, form: RetryForm) -> None:
     """Raises `ValueError` for a wait that no server can ask for, and for a form that there isn't."""
-    is_number = isinstance(retry_after, int | float) and not isinstance(retry_after, bool)
-    if retry_after is not None and not (is_number and 0 <= cast(float, retry_after) <= MAX_WAIT):
+    if retry_after is not None and not (is_number(retry_after) and 0 <= retry_after <= MAX_WAIT):
         raise ValueError(
             f"retry_after must be a number of seconds from 0 to {MAX_WAIT:,}; got {retry_after!r}"
         )
-    if form not in RETRY_FORMS:
-        raise ValueError(f"form must be one of {', '.join(RETRY_FORMS)}; got {form!r}")
+    check_word("form", form, RETRY_FORMS)
 
 
 def _error_body(

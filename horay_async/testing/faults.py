@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, cast, get_args
 
 import attrs
 
-from horay_async.testing.responses import AnyFault, ScriptedResponse, Then
-from horay_async.testing.steps import (
-    Fin,
-    Gate,
-    MarkExecuted,
-    Pause,
-    Reset,
-    Send,
-    Stall,
-    Step,
-)
+from horay_async.testing.responses import AnyFault, ScriptedResponse, Then, is_number
+from horay_async.testing.steps import Fin, Gate, MarkExecuted, Pause, Reset, Send, Stall, Step
 
 __all__ = ["CloseUnderNext", "Cut", "Delay", "Ending", "Executed", "Hang", "Split"]
 
@@ -29,52 +20,42 @@ Within = Literal["response", "body"]
 """What a place in a response is counted from: its first byte, or the first byte after the HTTP head."""
 
 
-def _end(by: Ending) -> Step:
-    return Reset() if by == "rst" else Fin()
+ENDS: Mapping[Ending, Step] = {"fin": Fin(), "rst": Reset()}
 
 
-def _check_place(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
-    """A number of bytes."""
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"{attribute.name} must be a number of bytes; got {value!r}")
+def _must_be(
+    expected: str, fits: Callable[[Any], bool], error: type[Exception] = TypeError
+) -> Callable[[object, attrs.Attribute[Any], object], None]:
+    """A validator of fields that hold what `fits`."""
 
+    def check(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+        if not fits(value):
+            raise error(f"{attribute.name} must be {expected}; got {value!r}")
 
-def _check_places(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
-    """Numbers of bytes, from the beginning."""
-    if not isinstance(value, Sequence) or not all(
-        isinstance(place, int) and place >= 0 for place in cast("Sequence[object]", value)
-    ):
-        raise TypeError(
-            f"{attribute.name} must be a list of numbers of bytes, 0 or above; got {value!r}"
-        )
-
-
-def _check_wait(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
-    """Seconds, or a gate."""
-    is_seconds = isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
-    if not (is_seconds or isinstance(value, Gate)):
-        raise TypeError(
-            f"{attribute.name} must be a number of seconds, 0 or above, or a Gate; got {value!r}"
-        )
-
-
-def _check_number(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
-    """A whole number of at least 1; or None, where that is the default."""
-    is_number = isinstance(value, int) and not isinstance(value, bool) and value >= 1
-    if not is_number and (value is not None or attribute.default is not None):
-        raise ValueError(f"{attribute.name} must be a whole number of at least 1; got {value!r}")
+    return check
 
 
 def _one_of(literal: object) -> Callable[[object, attrs.Attribute[Any], object], None]:
-    """Checks that a value is one that a `Literal` has."""
+    """A validator of fields that hold one value of a `Literal`."""
     allowed = get_args(literal)
+    return _must_be(" or ".join(f'"{word}"' for word in allowed), allowed.__contains__, ValueError)
 
-    def check(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
-        if value not in allowed:
-            known = " or ".join(f'"{word}"' for word in allowed)
-            raise ValueError(f"{attribute.name} must be {known}; got {value!r}")
 
-    return check
+def _are_places(value: Any) -> bool:
+    return isinstance(value, Sequence) and all(
+        isinstance(place, int) and place >= 0 for place in cast("Sequence[object]", value)
+    )
+
+
+_check_place = _must_be("a number of bytes", lambda value: is_number(value, int))
+_check_places = _must_be("a list of numbers of bytes, 0 or above", _are_places)
+_check_wait = _must_be(
+    "a number of seconds, 0 or above, or a Gate",
+    lambda value: isinstance(value, Gate) or (is_number(value) and value >= 0),
+)
+_check_count = _must_be(
+    "a whole number of at least 1", lambda value: is_number(value, int) and value >= 1, ValueError
+)
 
 
 @attrs.frozen
@@ -90,7 +71,7 @@ class Cut(AnyFault):
 
     def __call__(self, response: ScriptedResponse) -> ScriptedResponse:
         kept = _up_to(response, self.at, self.within)
-        return attrs.evolve(response, steps=(*kept, _end(self.by)), name=f"{response.name} cut")
+        return attrs.evolve(response, steps=(*kept, ENDS[self.by]), name=f"{response.name} cut")
 
 
 @attrs.frozen
@@ -117,11 +98,13 @@ class Split(AnyFault):
 
     at: Sequence[int] = attrs.field(default=(), validator=_check_places)
     """Where to split, in bytes."""
-    every: int | None = attrs.field(default=None, kw_only=True, validator=_check_number)
+    every: int | None = attrs.field(
+        default=None, kw_only=True, validator=attrs.validators.optional(_check_count)
+    )
     """Bytes of each piece."""
     seed: int | None = attrs.field(default=None, kw_only=True)
     """Splits at random places, the same for the same seed."""
-    pieces: int = attrs.field(default=8, kw_only=True, validator=_check_number)
+    pieces: int = attrs.field(default=8, kw_only=True, validator=_check_count)
     """How many pieces a `seed` makes."""
     gap: float = attrs.field(default=0.001, kw_only=True, validator=_check_wait)
     """Seconds between two pieces."""
@@ -129,12 +112,11 @@ class Split(AnyFault):
     """What the places are counted in."""
 
     def __call__(self, response: ScriptedResponse) -> ScriptedResponse:
-        size = len(response.data)
-        base = response.head_size if self.within == "body" else 0
+        base, size = _extent(response, self.within)
         if self.every is not None:
-            places = list(range(self.every, size - base, self.every))
+            places = list(range(self.every, size, self.every))
         elif self.seed is not None:
-            inner = range(1, size - base)
+            inner = range(1, size)
             count = min(self.pieces - 1, len(inner))
             places = sorted(random.Random(self.seed).sample(inner, count))
         else:
@@ -176,9 +158,15 @@ class CloseUnderNext(AnyFault):
         return attrs.evolve(response, then=then)
 
 
+def _extent(response: ScriptedResponse, within: Within) -> tuple[int, int]:
+    """Where what places are counted in begins, and how many bytes it has."""
+    base = response.head_size if within == "body" else 0
+    return base, len(response.data) - base
+
+
 def _check_within(response: ScriptedResponse, places: Iterable[int], within: Within) -> None:
     """Raises `ValueError` for a place beyond the response's end, or in what is repeated without end: the fault would do nothing."""
-    size = len(response.data) - (response.head_size if within == "body" else 0)
+    _, size = _extent(response, within)
     for place in places:
         if place > size:
             what = "its body" if within == "body" else "it, head included,"
@@ -190,8 +178,8 @@ def _check_within(response: ScriptedResponse, places: Iterable[int], within: Wit
 def _up_to(response: ScriptedResponse, at: int, within: Within) -> Iterator[Step]:
     """The steps up to the place, and the other steps that come before its byte."""
     _check_within(response, (at,), within)
-    base = response.head_size if within == "body" else 0
-    left = base + at if at >= 0 else max(base, len(response.data) + at)
+    base, size = _extent(response, within)
+    left = base + (at if at >= 0 else max(0, size + at))
     for step in response.steps:
         if isinstance(step, Send):
             if left < len(step.data):

@@ -6,13 +6,15 @@ It is loaded in every run of everyone who has the package, so it imports what a 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
 if TYPE_CHECKING:
-    from horay_async import AsyncHoray, Horay, RetryPolicy, Timeouts
+    from horay_async import AsyncHoray, Horay
     from horay_async.testing.server import FaultServer
+
+    ClientT = TypeVar("ClientT", AsyncHoray, Horay)
 
 __all__ = ["blocking_horay_client", "horay_client", "horay_env", "horay_server"]
 
@@ -23,18 +25,13 @@ hangs is to say so.
 """
 
 
-def quick() -> RetryPolicy:
-    """Retries as by default, but without the waits that a real server needs and a test doesn't."""
-    from horay_async import RetryPolicy  # noqa: PLC0415 - see above
+def client_of(server: FaultServer, cls: type[ClientT]) -> ClientT:
+    """A client of `server` that waits as long as a test should: hardly before retries, and for no response for minutes."""
+    from horay_async import RetryPolicy, Timeouts  # noqa: PLC0415 - see above
 
-    return RetryPolicy(initial_backoff=0.01, max_backoff=0.05)
-
-
-def short() -> Timeouts:
-    """Timeouts as by default, but for waiting no longer than a test should."""
-    from horay_async import Timeouts  # noqa: PLC0415 - see above
-
-    return Timeouts(first_byte=WAIT, idle=WAIT)
+    retry = RetryPolicy(initial_backoff=0.01, max_backoff=0.05)
+    timeout = Timeouts(first_byte=WAIT, idle=WAIT)
+    return cls(server.api_key, base_url=server.base_url, retry=retry, timeout=timeout)
 
 
 @pytest.fixture
@@ -57,9 +54,7 @@ def horay_client(horay_server: FaultServer) -> Iterator[AsyncHoray]:
 
     from horay_async import AsyncHoray  # noqa: PLC0415 - see above
 
-    client = AsyncHoray(
-        horay_server.api_key, base_url=horay_server.base_url, retry=quick(), timeout=short()
-    )
+    client = client_of(horay_server, AsyncHoray)
     yield client
     # The test's event loop is gone by now, or is one that can't be had here. The client closes each
     # pool on the loop it belongs to; asking for it takes a loop, and a thread without one.
@@ -73,9 +68,7 @@ def blocking_horay_client(horay_server: FaultServer) -> Iterator[Horay]:
     """A `Horay` of `horay_server`, whose retries hardly wait, and which waits for a response for 10 seconds at most. Closed after the test."""
     from horay_async import Horay  # noqa: PLC0415 - see above
 
-    with Horay(
-        horay_server.api_key, base_url=horay_server.base_url, retry=quick(), timeout=short()
-    ) as client:
+    with client_of(horay_server, Horay) as client:
         yield client
 
 

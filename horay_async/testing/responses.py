@@ -219,6 +219,17 @@ def check_piece(piece: Any, allowed: Any, named: str) -> Any:
     return piece
 
 
+def is_number(value: object, kind: Any = int | float) -> bool:
+    """Whether a value is a number of that kind, and no boolean."""
+    return isinstance(value, kind) and not isinstance(value, bool)
+
+
+def check_word(name: str, word: object, allowed: Sequence[str]) -> None:
+    """Raises `ValueError` for a word that isn't one of those allowed."""
+    if word not in allowed:
+        raise ValueError(f"{name} must be one of {', '.join(allowed)}; got {word!r}")
+
+
 def about_fault(value: object) -> str:
     """What to write instead of a fault in a wrong place; nothing where `value` is none."""
     name = type(value).__name__

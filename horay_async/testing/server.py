@@ -19,7 +19,7 @@ from horay_async.testing._server_connection import ConnectFault, ConnectionGone,
 from horay_async.testing.canned import Piece, Reply, ScriptedCall, picture_url
 from horay_async.testing.recorder import Recorder
 from horay_async.testing.records import Connection
-from horay_async.testing.responses import Fault, MessageOptions
+from horay_async.testing.responses import Fault, MessageOptions, check_word
 from horay_async.testing.script import Planned, Script, Scripted, check_scripted
 from horay_async.testing.tls import TLSKind, certificates
 
@@ -140,10 +140,7 @@ class FaultServer(Recorder):
 
     def on_connect(self, fault: ConnectFault, *, times: int = 1) -> None:
         """Turns away the next connections."""
-        if fault not in get_args(ConnectFault):
-            raise ValueError(
-                f"fault must be one of {', '.join(get_args(ConnectFault))}; got {fault!r}"
-            )
+        check_word("fault", fault, get_args(ConnectFault))
         self._script.connect_faults.extend(fault for _ in range(times))
 
     @property
