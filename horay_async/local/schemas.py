@@ -35,11 +35,8 @@ MAX_ALTERNATIVES: Final = 2000
 _EXACT: Final = 2**53
 
 TYPES: Final = ("null", "boolean", "integer", "number", "string", "array", "object")
-_LIMITS: Final = (
-    ("minItems", "maxItems"),
-    ("minLength", "maxLength"),
-    ("minProperties", "maxProperties"),
-    ("minContains", "maxContains"),
+_LIMITS: Final = tuple(
+    (f"min{what}", f"max{what}") for what in ("Items", "Length", "Properties", "Contains")
 )
 _COUNTS: Final = tuple(keyword for pair in _LIMITS for keyword in pair)
 _BOUNDS: Final = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")
@@ -88,6 +85,10 @@ _COMPACT: Final[Json] = {
 }
 
 
+Place = tuple[str, ...]
+"""Where a schema stands: the steps of its JSON pointer."""
+
+
 @dataclass(frozen=True)
 class RequestedSchema:
     """A checked schema, whose references all read `#/$defs/<name>`."""
@@ -127,45 +128,43 @@ class _Translation:
 
     def __init__(self, name: str, root: object, max_depth: int) -> None:
         self._name, self._root, self._max_depth = name, root, max_depth
-        self._names: dict[str, str] = {}
-        """Names in the new `$defs`, by the canonical pointer of what they stand for."""
-        self._pending: list[str] = []
-        """Pointers of definitions that are named, and not translated yet."""
+        self._names: dict[Place, str] = {}
+        """Names in the new `$defs`, by the place of what they stand for."""
+        self._pending: list[Place] = []
+        """The places of definitions that are named, and not translated yet."""
         self._defs: Json = {}
 
     def run(self) -> Json:
         """The translated root, with a `$defs` where there are references."""
-        root = self._schema(self._root, "", 1)
+        root = self._schema(self._root, (), 1)
         if root is False:
-            raise self._refuse("", "lets nothing through")
+            raise self._refuse((), "lets nothing through")
         while self._pending:
-            pointer = self._pending.pop()
-            found = self._schema(self._resolve(pointer, pointer), pointer, 1)
-            self._defs[self._names[pointer]] = found
-        whole: Json = {**root}
-        if self._defs:
-            whole["$defs"] = self._defs
+            place = self._pending.pop()
+            found = self._schema(self._resolve(place, place), place, 1)
+            self._defs[self._names[place]] = found
+        whole: Json = {**root, "$defs": self._defs} if self._defs else root
         self._refuse_cycles(whole)
         self._refuse_endless(whole)
         return whole
 
-    def _refuse(self, pointer: str, message: str) -> ApiProblem:
-        where = f" at #{pointer}"[:200] if pointer else ""
+    def _refuse(self, place: Place, message: str) -> ApiProblem:
+        where = f" at #{_pointer(place)}"[:200] if place else ""
         return refuse(self._name, f"{message}{where}")
 
-    def _schema(self, schema: object, pointer: str, depth: int) -> Any:
+    def _schema(self, schema: object, place: Place, depth: int) -> Any:
         """A translated schema: an object, or false where nothing fits."""
         if isinstance(schema, bool):
             return {} if schema else False
         if not is_object(schema):
-            raise self._refuse(pointer, "must be an object, true or false")
+            raise self._refuse(place, "must be an object, true or false")
         if depth > self._max_depth:
-            raise self._refuse(pointer, f"is nested more than {MAX_DEPTH} levels deep")
+            raise self._refuse(place, f"is nested more than {MAX_DEPTH} levels deep")
         for keyword in _UNSUPPORTED:
             if keyword in schema:
-                raise self._refuse(pointer, f"has {keyword}, which this server doesn't support")
-        if "$id" in schema and pointer:
-            raise self._refuse(pointer, "has an $id below its root")
+                raise self._refuse(place, f"has {keyword}, which this server doesn't support")
+        if "$id" in schema and place:
+            raise self._refuse(place, "has an $id below its root")
         written: dict[str, str] = {}
         if is_array(schema.get("items")):  # as before 2020-12
             written = {"prefixItems": "items", "items": "additionalItems"}
@@ -176,60 +175,61 @@ class _Translation:
         for keywords, expected, fits in _FORMS:
             for keyword in keywords:
                 if keyword in schema and not fits(schema[keyword]):
-                    raise self._refuse(pointer, f"has {keyword} that isn't {expected}")
+                    raise self._refuse(place, f"has {keyword} that isn't {expected}")
 
         def child(one: object, keyword: str, *step: object) -> Any:
-            steps = (written.get(keyword, keyword), *step)
-            inner = "".join(f"/{_escaped(str(one))}" for one in steps)
-            return self._schema(one, pointer + inner, depth + 1)
+            steps = (written.get(keyword, keyword), *map(str, step))
+            return self._schema(one, place + steps, depth + 1)
 
         out = _mapped({key: value for key, value in schema.items() if key in _KEPT}, child)
         if "$ref" in schema:
-            out["$ref"] = self._reference(schema["$ref"], pointer)
-        self._types(schema, out, pointer)
-        self._numbers(out, pointer)
-        self._string(schema, out, pointer)
-        self._array(schema, out, pointer)
-        self._object(schema, out, pointer)
+            out["$ref"] = self._reference(schema["$ref"], place)
+        self._types(schema, out, place)
+        self._numbers(out, place)
+        self._string(schema, out, place)
+        self._array(schema, out, place)
+        self._object(schema, out, place)
         for keyword in ("anyOf", "oneOf"):
             if keyword in out:  # what lets nothing through is no choice
                 out[keyword] = [one for one in out[keyword] if one is not False]
-        return False if _is_empty(out) else _merged(out)
+        # As far as its own keywords tell.
+        is_empty = [] in (out.get("anyOf"), out.get("oneOf")) or False in out.get("allOf", ())
+        return False if is_empty else _merged(out)
 
-    def _types(self, schema: Json, out: Json, pointer: str) -> None:
+    def _types(self, schema: Json, out: Json, place: Place) -> None:
         types: list[object] = [*TYPES]
         if "type" in schema:
             types = schema["type"] if is_array(schema["type"]) else [schema["type"]]
             for one in types:
                 if one not in TYPES:
-                    raise self._refuse(pointer, f"has the unrecognized type {str(one)[:40]}")
+                    raise self._refuse(place, f"has the unrecognized type {str(one)[:40]}")
             if not types:
-                raise self._refuse(pointer, "has no type")
+                raise self._refuse(place, "has no type")
             out["type"] = types[0] if len(types) == 1 else list(dict.fromkeys(types))
         values: list[object] | None = schema.get("enum")
         if "const" in schema:
             if values is not None and schema["const"] not in values:
-                raise self._refuse(pointer, "has a const that isn't in its enum")
+                raise self._refuse(place, "has a const that isn't in its enum")
             values = [schema["const"]]
         if values is not None:
             if any(_is_deep(value, MAX_DEPTH) for value in values):
-                raise self._refuse(pointer, f"has a value nested more than {MAX_DEPTH} levels deep")
+                raise self._refuse(place, f"has a value nested more than {MAX_DEPTH} levels deep")
             fitting = [value for value in values if any(_is_of(value, one) for one in types)]
             if not fitting:
-                raise self._refuse(pointer, f"has no value of its type {schema['type']!r}")
+                raise self._refuse(place, f"has no value of its type {schema['type']!r}")
             out["enum"] = fitting
 
-    def _numbers(self, out: Json, pointer: str) -> None:
+    def _numbers(self, out: Json, place: Place) -> None:
         for keyword in _COUNTS:
             if keyword in out:
                 if out[keyword] > MAX_REPETITION:
                     raise self._refuse(
-                        pointer, f"has {keyword} {out[keyword]}, over {MAX_REPETITION}"
+                        place, f"has {keyword} {out[keyword]}, over {MAX_REPETITION}"
                     )
                 out[keyword] = int(out[keyword])
         for low, high in _LIMITS:
             if low in out and high in out and out[low] > out[high]:
-                raise self._refuse(pointer, f"has {low} {out[low]} over {high} {out[high]}")
+                raise self._refuse(place, f"has {low} {out[low]} over {high} {out[high]}")
         lows = [(out[key], key) for key in ("minimum", "exclusiveMinimum") if key in out]
         highs = [(out[key], key) for key in ("maximum", "exclusiveMaximum") if key in out]
         if lows and highs:
@@ -241,99 +241,92 @@ class _Translation:
             else:
                 nothing = low > high or (low == high and "exclusive" in low_key + high_key)
             if nothing:
-                raise self._refuse(pointer, f"has {low_key} {low} and {high_key} {high}")
+                raise self._refuse(place, f"has {low_key} {low} and {high_key} {high}")
 
-    def _string(self, schema: Json, out: Json, pointer: str) -> None:
+    def _string(self, schema: Json, out: Json, place: Place) -> None:
         if "pattern" in schema:
             try:
                 out["pattern"] = anchored(schema["pattern"])
             except UnsupportedPattern as unsupported:
-                raise self._refuse(pointer, f"has a pattern that {unsupported}") from None
+                raise self._refuse(place, f"has a pattern that {unsupported}") from None
         if schema.get("format") in FORMATS:
             out["format"] = schema["format"]
 
-    def _array(self, schema: Json, out: Json, pointer: str) -> None:
+    def _array(self, schema: Json, out: Json, place: Place) -> None:
         if "uniqueItems" in schema:
             out["uniqueItems"] = schema["uniqueItems"] is True
         if False in out.get("prefixItems", ()):  # there can be no item from there on
-            place = out["prefixItems"].index(False)
-            out["prefixItems"], out["items"] = out["prefixItems"][:place], False
+            first = out["prefixItems"].index(False)
+            out["prefixItems"], out["items"] = out["prefixItems"][:first], False
         most = len(out.get("prefixItems", ())) if out.get("items") is False else math.inf
         if out.get("minItems", 0) > most:
             raise self._refuse(
-                pointer, f"has minItems {out['minItems']}, and no more than {most} fit"
+                place, f"has minItems {out['minItems']}, and no more than {most} fit"
             )
 
-    def _object(self, schema: Json, out: Json, pointer: str) -> None:
+    def _object(self, schema: Json, out: Json, place: Place) -> None:
         properties: Json = out.get("properties", {})
         if "required" in schema:
             out["required"] = list(dict.fromkeys(schema["required"]))
             for name in out["required"]:
                 if properties.get(name, out.get("additionalProperties")) is False:
-                    raise self._refuse(pointer, f"requires {name[:40]!r}, which it doesn't allow")
+                    raise self._refuse(place, f"requires {name[:40]!r}, which it doesn't allow")
             if len(out["required"]) > out.get("maxProperties", math.inf):
-                raise self._refuse(pointer, "requires more than its maxProperties")
+                raise self._refuse(place, "requires more than its maxProperties")
 
-    def _reference(self, ref: object, pointer: str) -> str:
+    def _reference(self, ref: object, place: Place) -> str:
         """The new reference for one of the user's."""
         if not isinstance(ref, str) or not (ref == "#" or ref.startswith("#/")):
-            raise self._refuse(pointer, f"has the $ref {str(ref)[:100]!r}, which isn't within it")
-        steps = [unquote(step).replace("~1", "/").replace("~0", "~") for step in ref.split("/")[1:]]
-        target = "".join(f"/{_escaped(step)}" for step in steps)
-        self._resolve(target, pointer)
+            raise self._refuse(place, f"has the $ref {str(ref)[:100]!r}, which isn't within it")
+        steps = (unquote(step).replace("~1", "/").replace("~0", "~") for step in ref.split("/")[1:])
+        target = tuple(steps)
+        self._resolve(target, place)
         if target not in self._names:
-            name = steps[-1] if steps else "root"
+            name = target[-1] if target else "root"
             if not _PLAIN.fullmatch(name) or name in self._names.values():
                 name = f"s{len(self._names)}"
             self._names[target] = name
             self._pending.append(target)
         return f"#/$defs/{self._names[target]}"
 
-    def _resolve(self, target: str, pointer: str) -> object:
+    def _resolve(self, target: Place, place: Place) -> object:
         found: object = self._root
-        for step in target.split("/")[1:]:
-            key = step.replace("~1", "/").replace("~0", "~")
+        for key in target:
             if is_object(found) and key in found:
                 found = found[key]
             elif is_array(found) and key.isascii() and key.isdigit() and int(key[:9]) < len(found):
                 found = found[int(key)]
             else:
-                raise self._refuse(pointer, f"has the $ref '#{target[:100]}', which leads nowhere")
+                ref = f"#{_pointer(target)[:100]}"
+                raise self._refuse(place, f"has the $ref '{ref}', which leads nowhere")
         return found
 
     def _refuse_cycles(self, whole: Json) -> None:
         """Refuse definitions that lead to themselves without a value between."""
         sizes: dict[str, int] = {}
-        open_: set[str] = set()
 
-        def size_of(name: str, schema: Any) -> int:
-            """The size of a definition; the root's name is empty."""
-            if name in open_:
-                pointer = next(key for key, value in self._names.items() if value == name)
-                raise self._refuse(pointer, "refers to itself without end")
-            if name not in sizes:
-                if len(open_) > MAX_DEPTH:
-                    raise self._refuse("", f"has more than {MAX_DEPTH} references in a row")
-                open_.add(name)
-                sizes[name] = size(schema)
-                open_.discard(name)
-            return sizes[name]
-
-        def size(schema: Any) -> int:
-            """How many subschemas one value has to fit, this one included."""
+        def size(schema: Any, *within: str) -> int:
+            """How many subschemas one value has to fit, this one included, which stands in these definitions."""
             if not is_object(schema):
                 return 0
             total = 1
             if "$ref" in schema:
                 name = schema["$ref"].removeprefix("#/$defs/")
-                total += size_of(name, self._defs[name])
-            total += sum(size(one) for key, one in _parts(schema) if key in _SAME_VALUE)
+                if name in within:
+                    place = next(key for key, value in self._names.items() if value == name)
+                    raise self._refuse(place, "refers to itself without end")
+                if name not in sizes:
+                    if len(within) > MAX_DEPTH:
+                        raise self._refuse((), f"has more than {MAX_DEPTH} references in a row")
+                    sizes[name] = size(self._defs[name], *within, name)
+                total += sizes[name]
+            total += sum(size(one, *within) for key, one in _parts(schema) if key in _SAME_VALUE)
             if total > MAX_ALTERNATIVES:
-                raise self._refuse("", f"has more than {MAX_ALTERNATIVES} schemas for one value")
+                raise self._refuse((), f"has more than {MAX_ALTERNATIVES} schemas for one value")
             return total
 
         for name, schema in {"": whole, **self._defs}.items():
-            size_of(name, schema)
+            size(schema, name)
 
     def _refuse_endless(self, whole: Json) -> None:
         """Refuse a schema that no finite value fits, as each would have to hold another one."""
@@ -367,7 +360,7 @@ class _Translation:
             found = len(ending)
             ending.update(name for name, schema in self._defs.items() if ends(schema))
         if not ends(whole):
-            raise self._refuse("", "asks for a value that holds another one without end")
+            raise self._refuse((), "asks for a value that holds another one without end")
 
 
 def _mapped(schema: Json, change: Callable[..., Any]) -> Json:
@@ -394,8 +387,8 @@ def _parts(schema: Json) -> list[tuple[str, Any]]:
     return found
 
 
-def _escaped(step: str) -> str:
-    return step.replace("~", "~0").replace("/", "~1")
+def _pointer(place: Place) -> str:
+    return "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in place)
 
 
 def _is_number(value: object) -> TypeGuard[float]:
@@ -449,11 +442,6 @@ def _without_booleans(schema: Any, *_: object) -> Any:
         del out["items"]
         out["maxItems"] = len(out.get("prefixItems", ()))
     return out
-
-
-def _is_empty(schema: Json) -> bool:
-    """Whether nothing fits, as far as its own keywords tell."""
-    return [] in (schema.get("anyOf"), schema.get("oneOf")) or False in schema.get("allOf", ())
 
 
 def _merged(schema: Json) -> Json:
