@@ -58,10 +58,8 @@ _JOIN: Final = 2.0
 
 def default_threads() -> int:
     """All but `SPARE_CORES` of the cores that this process may use, 1 to `MAX_THREADS`."""
-    if hasattr(os, "sched_getaffinity"):
-        cores = len(os.sched_getaffinity(0))
-    else:
-        cores = os.cpu_count() or 1
+    has_own = hasattr(os, "sched_getaffinity")
+    cores = len(os.sched_getaffinity(0)) if has_own else os.cpu_count() or 1
     return max(1, min(MAX_THREADS, cores - SPARE_CORES))
 
 
@@ -184,7 +182,6 @@ class Job:
     fields: Event
     receive: Callable[[Event | None], None]
     """Gets each event; None after the last one."""
-    cancelled: bool = False
 
 
 class Engine:
@@ -222,8 +219,7 @@ class Engine:
         `chat_template` (Jinja) replaces the model's own; empty keeps that.
         """
         self._config = self.options.config(path, chat_template)
-        if self._process is not None:
-            self._process.send({"config": self._config})
+        self._send_config()
 
     async def loaded(self) -> None:
         """Wait until the model is loaded; raises `LocalServerError` if it can't be."""
@@ -248,8 +244,7 @@ class Engine:
         if job in self._waiting:
             self._waiting.remove(job)
         for number, running in self._running.items():
-            if running is job and not job.cancelled and self._process is not None:
-                job.cancelled = True
+            if running is job and self._process is not None:
                 self._process.send({"cancel": number})
 
     def interrupt(self) -> None:
@@ -269,38 +264,32 @@ class Engine:
         try:
             self._process = Process(self._receive, verbose=self.options.verbose)
         except OSError as error:
-            reason = error.strerror or error
-            self._not_started(f"The model engine can't be started: {reason}")
-            return
-        if self._config is not None:
+            self._not_started(f"{worker.NO_START}: {error.strerror or error}")
+        else:
+            self._send_config()
+
+    def _send_config(self) -> None:
+        if self._config is not None and self._process is not None:
             self._process.send({"config": self._config})
 
     def _receive(self, message: Event | None) -> None:
         self._watch_anew()
-        if message is None:
-            self._died()
-        elif "ready" in message:
-            self._ready = True
-            self._started.set()
-            self._fill()
-        elif "failed" in message:
-            self._start_failed = f"The model engine can't be started: {message['failed']}"
-        elif "unloadable" in message:
-            assert self._config is not None
-            self._start_failed = (
-                f"llama.cpp can't load {self._config['path']}: it is damaged, of an unknown kind, "
-                f"or too large for this machine's memory ({message['unloadable']})"
-            )
-        else:
-            job = self._running.get(message["id"])
-            if job is None:
-                return
-            if "done" in message:
-                del self._running[message["id"]]
-                job.receive(None)
+        match message:
+            case None:
+                self._died()
+            case {"ready": True}:
+                self._ready = True
+                self._started.set()
                 self._fill()
-            elif is_object(message["event"]):
-                job.receive(message["event"])
+            case {"failed": reason}:
+                self._start_failed = reason
+            case {"id": number, "done": True} if number in self._running:
+                self._running.pop(number).receive(None)
+                self._fill()
+            case {"id": number, "event": event} if number in self._running and is_object(event):
+                self._running[number].receive(event)
+            case _:
+                pass  # of a job that was ended
 
     def _died(self) -> None:
         """The process ended by itself, or because it hung."""
@@ -310,12 +299,14 @@ class Engine:
         self._process = None
         if self.closing:
             return
-        if not self._ready:
-            ended = f"The model engine can't be started: its process ended {ending}"
-            self._not_started(self._start_failed or ended)
-            return
-        self._end_jobs(_failed(f"the model engine ended {ending}; it is restarted"), waiting=False)
-        self._spawn()
+        if self._ready:
+            problem = _failed(f"the model engine ended {ending}; it is restarted")
+            self._end_jobs(problem, waiting=False)
+            self._spawn()
+        else:
+            self._not_started(
+                self._start_failed or f"{worker.NO_START}: its process ended {ending}"
+            )
 
     def _not_started(self, reason: str) -> None:
         self._start_failed = reason

@@ -7,6 +7,7 @@ An IP address can't be rebound to another machine, and `localhost` (with the nam
 from __future__ import annotations
 
 import ipaddress
+from contextlib import suppress
 from typing import Final
 
 # Written in the documentation, so known to everybody: with this key, the names are all that keeps web pages away.
@@ -25,10 +26,7 @@ def is_own(name: str, listening: str) -> bool:
     """Whether a server that listens on the host `listening` may respond to `name`."""
     if name == "localhost" or name.endswith(".localhost"):
         return True
-    if name and name == listening.lower():
-        return True
-    try:
+    with suppress(ValueError):
         ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
+        return True
+    return name != "" and name == listening.lower()

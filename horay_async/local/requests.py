@@ -31,11 +31,11 @@ DEFAULT_MAX_TOKENS: Final = 256
 # llama.cpp reads a seed as 32 bits, and takes the highest one to mean "draw one".
 SEEDS: Final = 2**32 - 1
 
-# Documented fields that go on under the same name, then llama.cpp's own that are worth having.
+# Fields that go on under the same name.
 _SAME: Final = (
     *("temperature", "top_p", "top_k", "presence_penalty", "frequency_penalty", "logit_bias"),
+    *("min_p", "typical_p", "repeat_last_n", "ignore_eos", "grammar"),  # llama.cpp's own
 )
-_LLAMA_OWN: Final = ("min_p", "typical_p", "repeat_last_n", "ignore_eos", "grammar")
 _CHAT_SAME: Final = (
     *("messages", "tools", "tool_choice", "parallel_tool_calls"),
     *("chat_template_kwargs", "reasoning_format"),
@@ -139,7 +139,7 @@ def _sampling(given: Mapping[str, Any]) -> Json:
     if makes_images(model):
         raise refuse("model", f"{model!r} makes images; use POST /v1/image/generations for it")
     job: Json = dict(DEFAULTS) | {"max_tokens": given.get("max_tokens", DEFAULT_MAX_TOKENS)}
-    job |= {name: given[name] for name in (*_SAME, *_LLAMA_OWN) if name in given}
+    job |= {name: given[name] for name in _SAME if name in given}
     if "repetition_penalty" in given:
         job["repeat_penalty"] = given["repetition_penalty"]
     if "stop" in given:

@@ -23,6 +23,8 @@ _HEAD: Final = re.compile(
     r"""\s* \{ \s* "name" \s* : \s* ("(?:[^"\\]|\\.)*") \s* , \s* "arguments" \s* : \s* (?=\{)""",
     re.VERBOSE,
 )
+_BRACE: Final = re.compile(r'(?:[^"{}]|"(?:[^"\\]|\\.)*+")*+[{}]', re.DOTALL)
+"""The next one that isn't in a string, and what comes before it."""
 
 
 def forced_call(given: Mapping[str, Any]) -> Json:
@@ -90,41 +92,27 @@ class ForcedCall:
 
     def __init__(self) -> None:
         self._text = ""
-        self._named = False
-        self._depth = 0
-        self._quoted = self._escaped = False
+        self._looked_at = self._sent = self._depth = 0
         self.complete: bool = False
         """Whether the arguments have come to their end."""
 
     def feed(self, text: str) -> Json | None:
         """What some more text adds to the call; None while that is nothing."""
-        if self._named:
-            arguments = text[: self._inside(text)]
-            return {"index": 0, "function": {"arguments": arguments}} if arguments else None
         self._text += text
         head = _HEAD.match(self._text)
         if head is None:
             return None
-        self._named = True
-        begun = self._text[head.end() :]
-        return {
-            "index": 0,
-            "id": f"call_{secrets.token_hex(12)}",
-            "type": "function",
-            "function": {"name": json.loads(head[1]), "arguments": begun[: self._inside(begun)]},
-        }
-
-    def _inside(self, text: str) -> int:
-        """How many characters of `text` belong to the arguments, an object in braces."""
-        for place, character in enumerate(text):
-            if self.complete:
-                return place
-            if self._quoted:
-                self._quoted = self._escaped or character != '"'
-                self._escaped = character == "\\" and not self._escaped
-            elif character == '"':
-                self._quoted = True
-            elif character in "{}":
-                self._depth += 1 if character == "{" else -1
-                self.complete = self._depth == 0
-        return len(text)
+        self._looked_at = max(self._looked_at, head.end())
+        # The arguments are an object: they end with its brace.
+        while not self.complete and (found := _BRACE.match(self._text, self._looked_at)):
+            self._looked_at = found.end()
+            self._depth += 1 if found[0].endswith("{") else -1
+            self.complete = self._depth == 0
+        end = self._looked_at if self.complete else len(self._text)
+        begun, self._sent = self._sent, end
+        function: Json = {"arguments": self._text[begun or head.end() : end]}
+        if begun:
+            return {"index": 0, "function": function} if function["arguments"] else None
+        function = {"name": json.loads(head[1]), **function}
+        id_ = f"call_{secrets.token_hex(12)}"
+        return {"index": 0, "id": id_, "type": "function", "function": function}

@@ -84,15 +84,13 @@ tool_choice: Final = must_be(
     f"one of {', '.join(TOOL_CHOICES)}, or a function by its name",
     lambda value: value in TOOL_CHOICES or _function_name(value) is not None,
 )
-filled: Final = must_be(
+# This family also takes one string alone.
+stops: Final = must_be(
     "an array of non-empty strings",
-    lambda value: is_array(value) and all(isinstance(item, str) and item for item in value),
+    lambda value: all(
+        isinstance(item, str) and item for item in (value if is_array(value) else [value])
+    ),
 )
-
-
-def stops(name: str, value: object) -> None:
-    """An array of non-empty strings; this family also takes one string alone."""
-    filled(name, [value] if isinstance(value, str) else value)
 
 
 def logit_bias(name: str, value: object) -> None:

@@ -10,8 +10,8 @@ notices a closed connection only when it writes the first token. The binding sta
 all the same, on a free loopback port. A random key that nobody is told closes it.
 
 Messages to the process: `{"config": {...}}` once, then `{"id", "kind", "job"}` and `{"cancel": id}`.
-Messages from it: `{"ready": true}` once, or `{"failed": reason}` or `{"unloadable": reason}`, then `{"id", "event"}` for each of
-llama.cpp's events, and `{"id", "done": true}` after a job's last one.
+Messages from it: `{"ready": true}` once, or `{"failed": reason}`, then `{"id", "event"}` for each of llama.cpp's events, and
+`{"id", "done": true}` after a job's last one.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from typing import Any, Final
 Json = dict[str, Any]
 Send = Callable[[Json], None]
 
+NO_START: Final = "The model engine can't be started"
 # llama.cpp's levels: below 0 nothing at all, 3 its usual report on each request.
 QUIET: Final = -1
 VERBOSE: Final = 3
@@ -59,7 +60,7 @@ def main() -> None:
         # Before the configuration comes: both take a while.
         binding = importlib.import_module("xllamacpp")
     except ImportError as missing:
-        send({"failed": f"the engine can't be imported: {missing}"})
+        send({"failed": f"{NO_START}: the engine can't be imported: {missing}"})
         return
     lines = map(json.loads, sys.stdin)
     first: Json | None = next(lines, None)
@@ -70,7 +71,8 @@ def main() -> None:
         llama = load(binding, config)
         limit_memory(config["headroom"])
     except RuntimeError as refused:
-        send({"unloadable": str(refused)})
+        causes = "it is damaged, of an unknown kind, or too large for this machine's memory"
+        send({"failed": f"llama.cpp can't load {config['path']}: {causes} ({refused})"})
         return
     send({"ready": True})
     work(llama, config["slots"], lines, send)
