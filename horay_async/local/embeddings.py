@@ -50,7 +50,9 @@ def embedding_response(call: EmbeddingCall, events: Sequence[Json], model: str) 
     tokens = 0
     for index, event in enumerate(events):
         vector = _shortened(event["data"][0]["embedding"], call.dimensions)
-        sent = _as_base64(vector) if call.base64 else vector
+        sent: object = vector
+        if call.base64:
+            sent = base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
         data.append({"object": "embedding", "index": index, "embedding": sent})
         tokens += event["usage"]["prompt_tokens"]
     usage = {"prompt_tokens": tokens, "total_tokens": tokens}
@@ -65,7 +67,3 @@ def _shortened(vector: list[float], dimensions: int | None) -> list[float]:
     kept = vector[:dimensions]
     length = math.hypot(*kept) or 1.0
     return [value / length for value in kept]
-
-
-def _as_base64(vector: list[float]) -> str:
-    return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()

@@ -20,7 +20,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal, Self
@@ -81,16 +81,13 @@ class EngineOptions:
 
     def config(self, path: Path, chat_template: str) -> Event:
         """The worker's configuration."""
-        return {
+        return asdict(self) | {
             "path": os.fspath(path),
-            "slots": self.slots,
             "context": self.longest,
             # A text to embed is read in one batch, any other in small ones.
             "batch": self.longest if self.embedding else max(BATCH, self.slots),
             "threads": self.threads or default_threads(),
             "chat_template": chat_template,
-            "verbose": self.verbose,
-            "embedding": self.embedding,
             "headroom": HEADROOM + self.slots * HEADROOM_PER_SLOT,
         }
 
@@ -337,7 +334,6 @@ class Engine:
         """Count the seconds of silence from now on, as long as there are jobs."""
         if self._watch is not None:
             self._watch.cancel()
-            self._watch = None
         if self._running and self._process is not None:
             # `_receive` hears of its end.
             end = self._process.popen.kill

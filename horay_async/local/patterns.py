@@ -13,8 +13,9 @@ MAX_REPETITION: Final = 1000
 
 # Inside of a class, as ECMA-262 defines them; its \s has more blanks, which no model needs.
 _CLASSES: Final = {"d": "0-9", "w": "A-Za-z0-9_", "s": " \\t\\n\\r"}
-_CONTROLS: Final = {"t": "\\t", "n": "\\n", "r": "\\r"}
-_PUNCTUATION: Final = frozenset(r"\^$.*+?()[]{}|/-\"'" + "&#%@!,:;<>=~`_ ")
+# Characters behind a backslash that stand for one character: with it in a grammar too, or without.
+_ESCAPED: Final = frozenset(r"tnr\^$.*+?()[]{}|-")
+_PLAIN: Final = frozenset("/\"'&#%@!,:;<>=~`_ ")
 _IN_CLASS: Final = re.compile(r"\\(?P<letter>.?)|\[", re.DOTALL)
 _TOKEN: Final = re.compile(
     r"""
@@ -112,10 +113,8 @@ def _escape(letter: str) -> str:
 
 
 def _single(letter: str) -> str:
-    if letter in _CONTROLS:
-        return _CONTROLS[letter]
-    if letter in _PUNCTUATION:
-        return "\\" + letter if letter in r"\^$.*+?()[]{}|-" else letter
+    if letter in _ESCAPED or letter in _PLAIN:
+        return "\\" + letter if letter in _ESCAPED else letter
     raise UnsupportedPattern(f"has the escape \\{letter}")
 
 

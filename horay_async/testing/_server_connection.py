@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import select
 import socket
 import struct
@@ -43,9 +44,10 @@ class ServerConnection(asyncio.Protocol):
     def __init__(self, on_end: Callable[[Literal["client", "server"]], None]) -> None:
         self._on_end = on_end
         self._ended = False
-        self._changed = asyncio.Event()  # reading was paused, or the connection ended
+        self._changed = (
+            asyncio.Event()
+        )  # bytes arrived, reading was paused, or the connection ended
         self._buffer = bytearray()
-        self._arrived = asyncio.Event()
         self._paused = False
         self._discarding = False
         self._room = asyncio.Event()
@@ -65,10 +67,9 @@ class ServerConnection(asyncio.Protocol):
         if self._discarding:
             return
         self._buffer += data
-        self._arrived.set()
+        self._changed.set()
         if len(self._buffer) >= HIGH_WATER and not self._paused:
             self._paused = True
-            self._changed.set()
             self._opened.pause_reading()
 
     def eof_received(self) -> None:
@@ -136,11 +137,9 @@ class ServerConnection(asyncio.Protocol):
                 self._leave("client")
                 return
             self._changed.clear()
-            try:
+            with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_EVERY if self._paused else None):
                     await self._changed.wait()
-            except TimeoutError:
-                continue
 
     async def on_connect(self, fault: ConnectFault) -> None:
         """Turns the client away, and tells it so in TLS at most. Raises `ConnectionGone` when it leaves before."""
@@ -201,8 +200,8 @@ class ServerConnection(asyncio.Protocol):
         while len(self._buffer) == have:
             if self._ended:
                 raise ConnectionGone
-            self._arrived.clear()
-            await self._arrived.wait()
+            self._changed.clear()
+            await self._changed.wait()
 
     def _take(self, most: int) -> bytes:
         taken = bytes(self._buffer[:most])
@@ -228,5 +227,4 @@ class ServerConnection(asyncio.Protocol):
             self._ended = True
             self._on_end(who)
         self._changed.set()
-        self._arrived.set()
         self._room.set()

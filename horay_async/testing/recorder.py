@@ -29,8 +29,7 @@ class Recording:
 
     def opened(self) -> Connection:
         """A connection was accepted."""
-        number = len(self.connections) + 1
-        connection = Connection(number=number, opened_at=time.monotonic())
+        connection = Connection(number=len(self.connections) + 1, opened_at=time.monotonic())
         self.connections.append(connection)
         self.watch.changed()
         return connection

@@ -63,10 +63,6 @@ class Script:
                 return planned.scripted
         return next((rule.scripted for rule in self.rules if rule.fits(method, path)), default)
 
-    def connect_fault(self) -> ConnectFault | None:
-        """What the next connection meets."""
-        return self.connect_faults.pop(0) if self.connect_faults else None
-
 
 def made(scripted: Scripted, request: Request) -> ScriptedResponse:
     """The response that `scripted` is, or gives for `request`."""
@@ -78,6 +74,10 @@ def made(scripted: Scripted, request: Request) -> ScriptedResponse:
 
 def check_scripted(scripted: object, must: str) -> None:
     """Raises `TypeError` for what is neither a response nor a text nor a handler; the message begins with `must`."""
+    if isinstance(scripted, str):
+        scripted.encode()  # raises for half of a surrogate pair
+    if isinstance(scripted, str | ScriptedResponse):
+        return
     problem = about_fault(scripted)
     if isinstance(scripted, list | tuple):
         problem = ": write a * before a list of responses, add(*responses)"
@@ -85,11 +85,6 @@ def check_scripted(scripted: object, must: str) -> None:
         problem = ": a handler is a plain function, since it is called on the server's thread"
         if iscoroutine(scripted):
             scripted.close()
-    elif isinstance(scripted, str):
-        scripted.encode()  # raises for half of a surrogate pair
-        return
-    elif isinstance(scripted, ScriptedResponse):
-        return
     elif callable(scripted) and not isinstance(scripted, type | AnyFault):
         if _takes_a_request(scripted):
             return

@@ -222,7 +222,8 @@ class FaultServer(Recorder):
 
     async def _connection(self, accepted: socket.socket, record: Connection) -> None:
         wire = ServerConnection(lambda who: self._recording.closed(record, who))
-        fault = self._script.connect_fault() or self._always_on_connect
+        faults = self._script.connect_faults
+        fault = faults.pop(0) if faults else self._always_on_connect
         handler = RequestHandler(
             wire=wire,
             record=record,

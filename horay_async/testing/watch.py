@@ -43,10 +43,7 @@ class Watch:
                 raise _late(what, timeout) from None
 
     async def until(
-        self,
-        condition: Callable[[], T | None],
-        timeout: float | None,
-        what: str = "it",
+        self, condition: Callable[[], T | None], timeout: float | None, what: str = "it"
     ) -> T:
         """`wait` for a caller on an event loop."""
         try:
