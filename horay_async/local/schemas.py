@@ -339,11 +339,11 @@ class _Translation:
                 return True
             if "$ref" in schema and schema["$ref"].removeprefix("#/$defs/") not in ending:
                 return False
-            if not all(ends(one) for one in schema.get("allOf", ())):
+            choices = [schema[keyword] for keyword in ("anyOf", "oneOf") if keyword in schema]
+            if not all(map(ends, schema.get("allOf", ()))):
                 return False
-            for keyword in ("anyOf", "oneOf"):
-                if keyword in schema and not any(ends(one) for one in schema[keyword]):
-                    return False
+            if not all(any(map(ends, choice)) for choice in choices):
+                return False
             if schema.get("type") == "object":
                 members: Json = schema.get("properties", {})
                 rest = schema.get("additionalProperties", True)
@@ -352,7 +352,7 @@ class _Translation:
                 needed: int = schema.get("minItems", 0)
                 first: list[Any] = schema.get("prefixItems", [])[:needed]
                 rest = needed <= len(first) or ends(schema.get("items", True))
-                return rest and all(ends(one) for one in first)
+                return rest and all(map(ends, first))
             return True
 
         found = -1

@@ -202,12 +202,10 @@ def _listening(host: str, port: int) -> socket.socket:
         both = family == socket.AF_INET6 and socket.has_dualstack_ipv6()
         return socket.create_server(address, family=family, dualstack_ipv6=both)
     except OSError as error:
+        problem = f"The server can't listen on {host}:{port}: {error.strerror or error}."
         if error.errno == errno.EADDRINUSE:
-            raise LocalServerError(
-                f"Port {port} on {host} is in use; choose another port."
-            ) from error
-        reason = error.strerror or error
-        raise LocalServerError(f"The server can't listen on {host}:{port}: {reason}.") from error
+            problem = f"Port {port} on {host} is in use; choose another port."
+        raise LocalServerError(problem) from error
 
 
 def _url(host: str, listener: socket.socket) -> str:

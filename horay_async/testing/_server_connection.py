@@ -44,9 +44,8 @@ class ServerConnection(asyncio.Protocol):
     def __init__(self, on_end: Callable[[Literal["client", "server"]], None]) -> None:
         self._on_end = on_end
         self._ended = False
-        self._changed = (
-            asyncio.Event()
-        )  # bytes arrived, reading was paused, or the connection ended
+        # Bytes arrived, reading was paused, or the connection ended.
+        self._changed = asyncio.Event()
         self._buffer = bytearray()
         self._paused = False
         self._discarding = False
