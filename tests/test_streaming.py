@@ -1569,7 +1569,8 @@ async def test_timeout_before_the_blank_line_of_an_event(
     fault_server: FaultServer, connect: Connect, before: bool, last: str, end: str
 ) -> None:
     """The event has come: it is handed out, and counts as if the connection had been closed there."""
-    finished = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+    choice: dict[str, Any] = {"index": 0, "delta": {}, "finish_reason": "stop"}
+    finished = {"choices": [choice]}
     events = {"piece": sse(content("b")), "finish reason": sse(finished), "[DONE]": CHAT[-1]}
     first = sse(content("a")) if before else b""
     sent = first + events[last].rstrip() + end.encode()

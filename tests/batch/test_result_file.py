@@ -333,17 +333,22 @@ def test_requests_are_no_results(path: Path, data: bytes, number: int, retry_fai
     assert path.read_bytes() == data
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [
-        lambda line: line.replace(b'"response":', b'"response"\n'),
-        lambda line: (
-            line[: line.index(b"custom_") + 7] + bytes(50) + line[line.index(b':"","body"') - 1 :]
-        ),
-        lambda line: line.replace(b'"response":{"status_code":429,"request_id":"",', b""),
-    ],
-    ids=["cut in two", "zeros", "without its middle"],
-)
+def cut_in_two(line: bytes) -> bytes:
+    """A line end in the middle."""
+    return line.replace(b'"response":', b'"response"\n')
+
+
+def with_zeros(line: bytes) -> bytes:
+    """As a lost sector leaves it."""
+    return line[: line.index(b"custom_") + 7] + bytes(50) + line[line.index(b'","body"') :]
+
+
+def without_middle(line: bytes) -> bytes:
+    """The body stands where a request's does."""
+    return line.replace(b'"response":{"status_code":429,"request_id":"",', b"")
+
+
+@pytest.mark.parametrize("damage", [cut_in_two, with_zeros, without_middle])
 def test_damaged_results_are_no_requests(path: Path, damage: Callable[[bytes], bytes]) -> None:
     """Though the body of a response is left on its own: the line is left out, and its request sent again."""
     damaged = damage(line_of(result("b")))

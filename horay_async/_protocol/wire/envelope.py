@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from horay_async._json import is_array, is_object
 
@@ -159,7 +159,8 @@ def opened(decoded: Any) -> Any:
     if is_array(decoded) and len(decoded) == 1 and is_object(only := decoded[0]):
         return only if _is_no_item(only) else decoded
     name = holder_in(decoded)
-    return decoded if name is None else decoded.get(name)
+    held: Any = cast("dict[str, Any]", decoded).get(name) if name is not None else decoded
+    return held
 
 
 def reporting(decoded: Any) -> Any:

@@ -200,7 +200,7 @@ class HasClients(Serializable):
         """From a pickle; the key is read from `HORAY_API_KEY` again."""
         super().__setstate__(state)
         key = type(self).model_fields["api_key"].get_default(call_default_factory=True)
-        self.__dict__["api_key"] = key
+        vars(self)["api_key"] = key
 
     @property
     def _private(self) -> dict[str, Any]:
