@@ -127,6 +127,9 @@ class Differences(list[tuple[str, DriftKind]]):
     normalized = False
     """Whether something was put from where the server had it to where the API describes it."""
 
+    wrapped = False
+    """Whether the response stood in an envelope or a list of one."""
+
     adds = False
     """Whether unknown fields in it add to those of other chunks."""
 

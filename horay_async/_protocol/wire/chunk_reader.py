@@ -191,7 +191,7 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
     def _take_template(self, chunk: C) -> None:
         """Makes a chunk that was just merged the template, if those like it need no second look."""
         found = drift_of(chunk)
-        if found.normalized or found.adds:
+        if found.normalized or found.wrapped or found.adds:
             return
         if self._template.take(
             chunk._raw,  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - as it was sent

@@ -244,6 +244,7 @@ class Decoder(Generic[R]):
         if is_bare:
             inner = {self._wire.list_field: inner}
         found = Differences()
+        found.wrapped = inner is not decoded
         if is_object(inner):
             # Of a list of one, what is in it is described.
             described = decoded if is_bare or is_object(decoded) else inner
@@ -284,7 +285,8 @@ class Decoder(Generic[R]):
             raise InvalidBody(f"is finished and holds nothing that is known, but {where}", response)
         if found and self._wire.content_in:
             found.adds = keep_unknown(inner, response, normalized=found.normalized)
-        response._drift = found if found or found.normalized else None  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
+        kept = found or found.normalized or found.wrapped
+        response._drift = found if kept else None  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
         return response
 
     def _keep_digits(self, inner: dict[str, Any], data: bytes) -> None:

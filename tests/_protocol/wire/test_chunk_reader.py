@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -20,6 +22,7 @@ from horay_async.errors import (
     StreamTruncatedError,
 )
 from horay_async.models._dump import dump
+from horay_async.models.chat import ChatCompletion
 from horay_async.models.chat_chunks import ChatCompletionChunk
 from horay_async.models.completions import Completion, CompletionChunk
 from tests.readers import KEY, reader_of
@@ -1251,3 +1254,71 @@ def test_ends_alone() -> None:
     assert reader.feed(DONE + DONE) == []
     assert reader.done
     assert reader.take_failure() is None
+
+
+def chat_chunk(text: Any = "", finish: str | None = None, **fields: Any) -> dict[str, Any]:
+    """A chunk of a chat's first choice; `fields` stand in its delta."""
+    choice = {"index": 0, "delta": {"content": text, **fields}, "finish_reason": finish}
+    return {"id": "c", "object": "chat.completion.chunk", "choices": [choice]}
+
+
+FORMS: dict[str, Callable[[str, str | None], Any]] = {
+    "as described": chat_chunk,
+    "unknown field": lambda text, finish: {**chat_chunk(text, finish), "provider": "x"},
+    "unknown field of the delta": lambda text, finish: chat_chunk(text, finish, mood="x"),
+    "empty fields": lambda text, finish: chat_chunk(text, finish, tool_calls=[], refusal=None),
+    "parts": lambda text, finish: chat_chunk([{"type": "text", "text": text}], finish),
+    "text": lambda text, finish: {"choices": [{"index": 0, "text": text, "finish_reason": finish}]},
+    "no index": lambda text, finish: {
+        "choices": [{"delta": {"content": text}, "finish_reason": finish}]
+    },
+    "error of null": lambda text, finish: {**chat_chunk(text, finish), "error": None},
+    "code beside it": lambda text, finish: {"code": 0, "message": "", **chat_chunk(text, finish)},
+    "usage": lambda text, finish: {
+        **chat_chunk(text, finish),
+        "usage": {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3},
+    },
+    "list": lambda text, finish: [chat_chunk(text, finish)],
+    "envelope": lambda text, finish: {"code": 0, "data": chat_chunk(text, finish)},
+    "envelope behind": lambda text, finish: {
+        "data": chat_chunk(text, finish),
+        "message": "ok",
+        "code": 20000,
+    },
+    "envelope of a list": lambda text, finish: {"code": 0, "data": [chat_chunk(text, finish)]},
+    "envelope in a list": lambda text, finish: [{"code": 0, "data": chat_chunk(text, finish)}],
+    "envelope by its status": lambda text, finish: {
+        "status": True,
+        "data": chat_chunk(text, finish),
+    },
+    "envelope without a code": lambda text, finish: {"result": chat_chunk(text, finish)},
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@given(
+    said=st.lists(st.sampled_from(["a", "b", " c", "é", '"', "\\", "<0>"]), min_size=2, max_size=8),
+    odd=st.none() | st.integers(0, 7),
+    cuts=st.lists(st.integers(1, 2000)),
+)
+def test_how_a_stream_is_cut_makes_no_difference(
+    form: str, said: list[str], odd: int | None, cuts: list[int]
+) -> None:
+    """All at once, event by event, or cut anywhere: the same text comes, whatever form of chunk it is, with one as described among
+    them or not.
+    """
+    finishes = [*[None] * (len(said) - 1), "stop"]
+    events = [
+        event((chat_chunk if at == odd else FORMS[form])(text, finish))
+        for at, (text, finish) in enumerate(zip(said, finishes, strict=True))
+    ]
+    events.append(DONE)
+    body = b"".join(events)
+    places = sorted({0, *(place for place in cuts if place < len(body)), len(body)})
+    for pieces in ([body], events, [body[a:b] for a, b in itertools.pairwise(places)]):
+        reader: ChunkReader[ChatCompletionChunk, ChatCompletion] = reader_of(ChatCompletionChunk, 1)
+        chunks = [chunk for each in pieces for chunk in reader.feed(each)]
+        assert reader.take_failure() is None
+        assert "".join(chunk.text for chunk in chunks) == "".join(said)
+        choice = reader.result().choices[0]
+        assert (choice.message.content, choice.finish_reason) == ("".join(said), "stop")
