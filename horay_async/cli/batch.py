@@ -6,18 +6,19 @@ import math
 import os
 import sys
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 
 import horay_async
 from horay_async.cli.errors import in_options, print_error, report_error
 from horay_async.cli.exit_codes import ExitCode, exit_code_of
-from horay_async.cli.inputs import END_OF_INPUT, STDIN, parse_path, piped
+from horay_async.cli.inputs import END_OF_INPUT, STDIN, parse_path
 from horay_async.cli.interrupts import report_stopped
-from horay_async.cli.options import ServerOptions, expand_groups
+from horay_async.cli.options import ServerOptions, expand_groups, option
 from horay_async.cli.output import note, warnings_noted, write_json
 from horay_async.cli.session import open_client
 
@@ -28,10 +29,12 @@ TOTALS: Final = (
 """The totals that `--json` prints, by their names in the client."""
 
 
-def _concurrency(given: str) -> str:
-    if given != "auto" and not (given.isdecimal() and int(given) > 0):
+def _concurrency(given: str) -> int | str:
+    if given == "auto":
+        return given
+    if not (given.isdecimal() and int(given) > 0):
         raise typer.BadParameter('it must be "auto" or a whole number above 0')
-    return given
+    return int(given)
 
 
 def _rate(given: float | None) -> float | None:
@@ -49,6 +52,24 @@ def _check_apart(results: Path) -> None:
                     f"{results} is where {name} goes: give the results a file of their own",
                     param_hint="OUT",
                 )
+
+
+@dataclass(kw_only=True)
+class Sending:
+    """How the requests are sent: the fields are named as the parameters of `run_file`."""
+
+    concurrency: Any = option(  # noqa: RUF009 - it makes a field
+        "Most requests at once; auto finds what the server can take.",
+        default="auto",
+        metavar="N",
+        parser=_concurrency,
+    )
+    rpm: float | None = option("Most requests a minute.", callback=_rate)
+    tpm: float | None = option("Most tokens a minute.", callback=_rate)
+    retry_failed: bool = option(
+        "Send again what failed in earlier runs.", "--retry-failed", default=False
+    )
+    fail_fast: bool = option("Stop at the first failure.", "--fail-fast", default=False)
 
 
 @expand_groups
@@ -71,24 +92,7 @@ def batch(
         ),
     ],
     *,
-    concurrency: Annotated[
-        str,
-        typer.Option(
-            metavar="N",
-            callback=_concurrency,
-            help="Most requests at once; auto finds what the server can take.",
-        ),
-    ] = "auto",
-    rpm: Annotated[
-        float | None, typer.Option(callback=_rate, help="Most requests a minute.")
-    ] = None,
-    tpm: Annotated[float | None, typer.Option(callback=_rate, help="Most tokens a minute.")] = None,
-    retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="Send again what failed in earlier runs.")
-    ] = False,
-    fail_fast: Annotated[
-        bool, typer.Option("--fail-fast", help="Stop at the first failure.")
-    ] = False,
+    sending: Sending,
     as_json: Annotated[bool, typer.Option("--json", help="Print the totals as JSON.")] = False,
     server: ServerOptions,
 ) -> None:
@@ -117,14 +121,10 @@ def batch(
         try:
             with show_progress(progress, bar=not typed), warnings_noted():
                 client.batch.run_file(
-                    piped(requests),
+                    sys.stdin.fileno() if requests == STDIN else requests,
                     results,
-                    concurrency="auto" if concurrency == "auto" else int(concurrency),
-                    rpm=rpm,
-                    tpm=tpm,
-                    retry_failed=retry_failed,
-                    fail_fast=fail_fast,
                     progress=progress,
+                    **vars(sending),
                 )
         except KeyboardInterrupt:
             _note_error(progress)
@@ -134,7 +134,7 @@ def batch(
             print_error(*str(error).split("\n"))
             raise typer.Exit(ExitCode.FAILED) from error
         except horay_async.HorayError as error:
-            if not fail_fast or exit_code_of(error) is not ExitCode.FAILED:
+            if not sending.fail_fast or exit_code_of(error) is not ExitCode.FAILED:
                 raise
             report_error(error)
             raise typer.Exit(ExitCode.PARTLY) from error
@@ -144,7 +144,7 @@ def batch(
     _note_error(progress)
     failed = progress.failed + progress.skipped_failed
     if failed:
-        again = "" if retry_failed else "; --retry-failed sends it again"
+        again = "" if sending.retry_failed else "; --retry-failed sends it again"
         if progress.invalid:
             again = (
                 "; correct the lines of those that can't be sent, then --retry-failed sends them"

@@ -8,7 +8,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from tempfile import NamedTemporaryFile, TemporaryDirectory
-from typing import Annotated, Any, Final, cast
+from typing import Annotated, Final
 from urllib.parse import urlsplit
 
 import typer
@@ -24,6 +24,7 @@ from horay_async.cli.options import (
     Text,
     expand_groups,
     file_option,
+    given,
     literal_option,
 )
 from horay_async.cli.output import check_writable, new_file, note, spinner, write_response
@@ -66,9 +67,6 @@ def image(
 ) -> None:
     """Draw a picture, save it, and print the file's name."""
     described = read_content(prompt).text()
-    asked: dict[str, Any] = {"model": model, "prompt": described, "image_size": size}
-    if seed is not None:
-        asked["seed"] = seed
     to_stdout = output == STDOUT
     if to_stdout and (as_json or sys.stdout.isatty()):
         raise CommandError(
@@ -78,7 +76,7 @@ def image(
     check_writable(output or Path("image"))
     if output and not to_stdout and not is_regular(output):
         raise CommandError(f"{output} isn't a regular file: -o - writes the picture into a pipe")
-    params = cast("horay_async.ImageParams", asked)
+    params = given(model=model, prompt=described, image_size=size, seed=seed)
     with open_client(server) as client:
         with spinner("drawing"):
             response = client.images.generate(**params)

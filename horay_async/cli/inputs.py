@@ -48,8 +48,6 @@ def decode_argument(text: str, source: str) -> str:
     """An argument, a variable or a typed line, which Python decodes by the locale. Bytes that the locale
     lacks come as lone surrogates; they are decoded as UTF-8. Raises `CommandError` where they aren't.
     """
-    if text.isascii():
-        return text
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -135,11 +133,6 @@ def parse_path(given: str) -> Path:
         raise typer.BadParameter(f"it must name a file; {given} names a folder")
     path = Path(given)
     return path.absolute() if path == STDIN and given != "-" else path
-
-
-def piped(file: Path) -> Path | int:
-    """`file`, or the descriptor of standard input for `-`."""
-    return sys.stdin.fileno() if file == STDIN else file
 
 
 def read_file(file: Path) -> bytes:

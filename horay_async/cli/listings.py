@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any, cast
+from typing import Annotated
 
 import horay_async
-from horay_async.cli.options import AsJson, ServerOptions, expand_groups, literal_option
+from horay_async.cli.options import AsJson, ServerOptions, expand_groups, given, literal_option
 from horay_async.cli.output import for_stdout, write_response
 from horay_async.cli.session import open_client
 
@@ -24,10 +24,8 @@ def models(
     server: ServerOptions,
 ) -> None:
     """List the models: in a pipe their names, one a line."""
-    asked: dict[str, Any] = {"type": type, "sub_type": sub_type}
-    params = cast("horay_async.ModelListParams", {key: word for key, word in asked.items() if word})
     with open_client(server) as client:
-        found = client.models.list(**params)
+        found = client.models.list(**given(type=type, sub_type=sub_type))
     if as_json:
         write_response(found)
     elif sys.stdout.isatty():

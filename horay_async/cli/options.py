@@ -9,11 +9,11 @@ from __future__ import annotations
 import inspect
 import json
 import math
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields, is_dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, Final, TypeVar, cast, get_args
+from typing import Annotated, Any, Final, TypeVar, cast, get_args, get_type_hints
 
 import typer
 
@@ -31,46 +31,37 @@ LOCAL_MODEL: Final = "local"
 """What the local model is called in requests; it responds to any name, and says its own."""
 
 
+def option(help: str, *names: str, default: Any = None, **settings: Any) -> Any:
+    """A field of a group: an option of the field's name, or of other `names`; `settings` are those of `typer.Option`."""
+    return field(default=default, metadata={"option": typer.Option(*names, help=help, **settings)})
+
+
+def given(**values: Any) -> dict[str, Any]:
+    """Those of the values that were given: an option that wasn't is None."""
+    return {name: value for name, value in values.items() if value is not None}
+
+
 @dataclass(kw_only=True)
 class ServerOptions:
     """Which server is asked, and how patiently."""
 
-    local: Annotated[
-        bool,
-        typer.Option(
-            "--local",
-            help="Ask the local model, which needs no key, instead of the API.",
-        ),
-    ] = False
-    base_url: Annotated[
-        str | None, typer.Option(metavar="URL", envvar="HORAY_BASE_URL", help="Where the API is.")
-    ] = None
-    api_key: Annotated[
-        str | None,
-        typer.Option(
-            metavar="KEY",
-            envvar="HORAY_API_KEY",
-            help="The key; the variable keeps it out of the list of processes.",
-        ),
-    ] = None
-    proxy: Annotated[
-        str | None,
-        typer.Option(
-            metavar="URL", help="Proxy to go through; else HTTPS_PROXY and its like count."
-        ),
-    ] = None
-    timeout: Annotated[
-        float | None, typer.Option(metavar="SECONDS", help="Deadline of each call as a whole.")
-    ] = None
-    retries: Annotated[
-        int | None, typer.Option(metavar="N", help="Most attempts after the first; 2 by default.")
-    ] = None
-    allow_insecure_http: Annotated[
-        bool,
-        typer.Option(
-            "--allow-insecure-http", help="Send the key over plain HTTP to another machine."
-        ),
-    ] = False
+    local: bool = option(
+        "Ask the local model, which needs no key, instead of the API.", "--local", default=False
+    )
+    base_url: str | None = option("Where the API is.", metavar="URL", envvar="HORAY_BASE_URL")
+    api_key: str | None = option(
+        "The key; the variable keeps it out of the list of processes.",
+        metavar="KEY",
+        envvar="HORAY_API_KEY",
+    )
+    proxy: str | None = option(
+        "Proxy to go through; else HTTPS_PROXY and its like count.", metavar="URL"
+    )
+    timeout: float | None = option("Deadline of each call as a whole.", metavar="SECONDS")
+    retries: int | None = option("Most attempts after the first; 2 by default.", metavar="N")
+    allow_insecure_http: bool = option(
+        "Send the key over plain HTTP to another machine.", "--allow-insecure-http", default=False
+    )
 
     def model_or_default(self, model: str | None) -> str:
         """The model to ask for, where none may have been named."""
@@ -94,38 +85,27 @@ def _json_object(text: str | None) -> str | None:
 class Sampling:
     """How tokens are chosen: the fields are named as the API's parameters, and unset ones not sent."""
 
-    max_tokens: Annotated[
-        int | None, typer.Option("-n", "--max-tokens", help="Most tokens to generate.")
-    ] = None
-    temperature: Annotated[
-        float | None, typer.Option("-t", "--temperature", help="Randomness; 0 is the least.")
-    ] = None
-    top_p: Annotated[float | None, typer.Option(help="Nucleus threshold.")] = None
-    top_k: Annotated[int | None, typer.Option(help="Candidates for each token.")] = None
-    repetition_penalty: Annotated[float | None, typer.Option(help="Above 1 repeats less.")] = None
-    presence_penalty: Annotated[
-        float | None, typer.Option(help="-2 to 2; above 0 favours new tokens.")
-    ] = None
-    frequency_penalty: Annotated[
-        float | None, typer.Option(help="-2 to 2; above 0 disfavours frequent tokens.")
-    ] = None
-    stop: Annotated[
-        list[str] | None, typer.Option(metavar="TEXT", help="Ends the output; may be repeated.")
-    ] = None
-    seed: Annotated[
-        int | None, typer.Option(help="Makes responses repeatable, as far as the server can.")
-    ] = None
-    extra: Annotated[
-        str | None,
-        typer.Option(metavar="JSON", callback=_json_object, help="Further fields of the request."),
-    ] = None
+    max_tokens: int | None = option("Most tokens to generate.", "-n", "--max-tokens")
+    temperature: float | None = option("Randomness; 0 is the least.", "-t", "--temperature")
+    top_p: float | None = option("Nucleus threshold.")
+    top_k: int | None = option("Candidates for each token.")
+    repetition_penalty: float | None = option("Above 1 repeats less.")
+    presence_penalty: float | None = option("-2 to 2; above 0 favours new tokens.")
+    frequency_penalty: float | None = option("-2 to 2; above 0 disfavours frequent tokens.")
+    stop: list[str] | None = option(  # noqa: RUF009 - it makes a field
+        "Ends the output; may be repeated.", metavar="TEXT"
+    )
+    seed: int | None = option("Makes responses repeatable, as far as the server can.")
+    extra: str | None = option(
+        "Further fields of the request.", metavar="JSON", callback=_json_object
+    )
 
     def params(self) -> dict[str, Any]:
         """The keyword arguments of the client's methods."""
-        given = {name: value for name, value in asdict(self).items() if value is not None}
-        if extra := given.pop("extra", None):
-            given["extra_body"] = json.loads(extra)
-        return given
+        params = given(**asdict(self))
+        if extra := params.pop("extra", None):
+            params["extra_body"] = json.loads(extra)
+        return params
 
 
 ChatModel = Annotated[
@@ -156,15 +136,12 @@ class Output:
     file: Annotated[
         Path | None, file_option("Write the response to this file; - is standard output.")
     ] = None
-    streamed: Annotated[
-        bool | None,
-        typer.Option(
-            "--stream/--no-stream",
-            show_default=False,
-            help="Show the text as it comes, or with --json its chunks, one a line. The default "
-            "on a terminal and with -o, without --json.",
-        ),
-    ] = None
+    streamed: bool | None = option(
+        "Show the text as it comes, or with --json its chunks, one a line. The default "
+        "on a terminal and with -o, without --json.",
+        "--stream/--no-stream",
+        show_default=False,
+    )
     as_json: AsJson = False
 
     def __post_init__(self) -> None:
@@ -195,20 +172,32 @@ def literal_option(literal: Callable[[], Any], help: str) -> Any:
     return typer.Option(metavar="WORD", help=help, callback=check, autocompletion=choices)
 
 
+def _options_of(group: Any) -> Iterator[inspect.Parameter]:
+    """The fields of a group, as typer takes them for parameters."""
+    hints = get_type_hints(group, include_extras=True)
+    for each in fields(group):
+        kind: Any = hints[each.name]
+        if option := each.metadata.get("option"):
+            kind = Annotated[kind, option]
+        yield inspect.Parameter(
+            each.name, inspect.Parameter.KEYWORD_ONLY, default=each.default, annotation=kind
+        )
+
+
 def expand_groups(command: Callable[..., T]) -> Callable[..., T]:
     """Lets a command take groups of options: see the module's docstring."""
     signature = inspect.signature(command, eval_str=True)
-    groups: dict[str, type[Any]] = {}
+    groups: dict[str, Any] = {}
     arguments: set[str] = set()
     spread: list[inspect.Parameter] = []
     for name, parameter in signature.parameters.items():
-        options = [parameter]
         if is_dataclass(parameter.annotation):
-            groups[name] = cast("type[Any]", parameter.annotation)
-            options = [*inspect.signature(groups[name], eval_str=True).parameters.values()]
-        elif parameter.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD:
+            groups[name] = parameter.annotation
+            spread += _options_of(groups[name])
+            continue
+        if parameter.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD:
             arguments.add(name)
-        spread += [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in options]
+        spread.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
 
     @wraps(command)
     def gathered(**values: Any) -> T:
@@ -224,7 +213,7 @@ def expand_groups(command: Callable[..., T]) -> Callable[..., T]:
                     for item in value
                 ]
         for name, group in groups.items():
-            values[name] = group(**{field.name: values.pop(field.name) for field in fields(group)})
+            values[name] = group(**{each.name: values.pop(each.name) for each in fields(group)})
         return command(**values)
 
     # What typer reads.

@@ -6,12 +6,12 @@ import os
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 import horay_async
 from horay_async.cli.errors import in_options
 from horay_async.cli.exit_codes import CommandError, ExitCode
-from horay_async.cli.options import ServerOptions
+from horay_async.cli.options import ServerOptions, given
 from horay_async.cli.output import clear_line, note, spinner
 
 if TYPE_CHECKING:
@@ -71,19 +71,16 @@ def open_server(server: ServerOptions) -> Generator[ServerOptions]:
 
 def client_params(server: ServerOptions) -> horay_async.ClientParams:
     """The keyword arguments of a client."""
-    params: horay_async.ClientParams = {
+    return {
         "base_url": _unless_from("HORAY_BASE_URL", server.base_url),
         # A command is expected to go through the proxy that the environment names, as curl does.
         "trust_env": not server.local,
         "allow_insecure_http": server.allow_insecure_http,
+        **cast(
+            "horay_async.ClientParams",
+            given(proxy=server.proxy, timeout=server.timeout, max_retries=server.retries),
+        ),
     }
-    if server.proxy is not None:
-        params["proxy"] = server.proxy
-    if server.timeout is not None:
-        params["timeout"] = server.timeout
-    if server.retries is not None:
-        params["max_retries"] = server.retries
-    return params
 
 
 def _unless_from(variable: str, value: str | None) -> str | None:
