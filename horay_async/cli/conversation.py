@@ -17,7 +17,7 @@ from horay_async.cli import responses
 from horay_async.cli.errors import report_error
 from horay_async.cli.exit_codes import CommandError
 from horay_async.cli.inputs import END_OF_INPUT, Content, decode, decode_argument, read_file
-from horay_async.cli.interrupts import Ended, drop_line, note_stopped
+from horay_async.cli.interrupts import Ended
 from horay_async.cli.output import new_file, note, write_file
 from horay_async.cli.terminal import has_colours, styled
 
@@ -80,7 +80,8 @@ class Conversation:
             except Ended:
                 raise
             except KeyboardInterrupt:
-                drop_line(HOW_TO_LEAVE)
+                print()
+                note(f"({HOW_TO_LEAVE})")
 
     def _read(self) -> str:
         """A line, and those after it as long as each ends in a backslash."""
@@ -104,13 +105,13 @@ class Conversation:
             except (TypeError, ValueError) as error:  # of what was loaded
                 raise CommandError(str(error)) from error
             with stream as events:
-                ending = responses.write_stream(events, deltas, markdown=self.markdown)
-            if ending.remark is not None:
-                note(ending.remark)
+                choice = responses.write_stream(events, deltas, markdown=self.markdown)
+            if remark := responses.ending_of(choice).remark:
+                note(remark)
         except Ended:
             raise
         except KeyboardInterrupt:
-            note_stopped()
+            note("(stopped)")
         except (horay_async.HorayError, CommandError) as error:
             report_error(error)
             failed = True

@@ -1,4 +1,4 @@
-"""What Ctrl-C, SIGTERM and SIGHUP do in the `horay` command: their `KeyboardInterrupt` ends in one of these functions.
+"""What Ctrl-C, SIGTERM and SIGHUP do in the `horay` command: their `KeyboardInterrupt` ends in `report_stopped`, but in a conversation.
 
 The call that was under way is cancelled before: by `horay_async._bridge`, in `BlockingCall.cancel_on_interrupt`.
 """
@@ -15,7 +15,6 @@ import typer
 
 from horay_async.cli.errors import print_error
 from horay_async.cli.exit_codes import ExitCode
-from horay_async.cli.output import note
 from horay_async.cli.terminal import handled_by, is_default
 
 
@@ -69,14 +68,3 @@ def report_stopped(sentence: str = "stopped") -> typer.Exit:
     """Reports it as an error, and returns what ends the command with `ExitCode.INTERRUPTED`."""
     print_error(sentence)
     return typer.Exit(ExitCode.INTERRUPTED)
-
-
-def drop_line(hint: str) -> None:
-    """In a conversation: drops the line that is being typed, and says how to leave."""
-    print()
-    note(f"({hint})")
-
-
-def note_stopped() -> None:
-    """In a conversation: notes that the response ends here."""
-    note("(stopped)")

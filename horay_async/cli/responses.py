@@ -18,6 +18,7 @@ from horay_async._protocol.wire.finish_reasons import (
     BROKEN_OFF,
     FILTERED,
     OF_THE_MODEL,
+    CutReason,
     cut_of,
 )
 from horay_async.cli.exit_codes import CommandError, ExitCode
@@ -39,47 +40,43 @@ Choice: TypeAlias = "horay_async.CompletionChoice | horay_async.ChatChoice"
 BETWEEN_CHOICES = "\n---\n"
 """What separates several choices."""
 
-REMARKS = {
-    AT_THE_LIMIT: "(at the limit of tokens; --max-tokens sets it)",
-    OF_THE_MODEL: "(at the limit of tokens)",
-    FILTERED: "(cut by the content filter)",
-    BROKEN_OFF: "(broken off by the server)",
-}
-"""What to say of a response that was cut."""
-
-ASKS_FOR_TOOLS = "(the model asks for tools; --json shows the calls)"
-
-EMPTY = "(the response is empty)"
 FIRST_CHOICE = "(the first choice; all are printed without --stream, or with --json)"
 
-CALLS = frozenset({"tool_calls", "function_call"})
-"""Ends of a response that needs no text."""
-
-LIMITS = frozenset({"max_tokens", "max_completion_tokens"})
+LIMITS = ("max_completion_tokens", "max_tokens")
 """Parameters with which a user accepts that the response is cut."""
 
 
 class Ending(NamedTuple):
     """How a choice of a response ended."""
 
-    finish_reason: str | None
-    text: bool
-    """Whether there was any."""
+    remark: str | None
+    """What to say of it; None where all is well."""
+    whole: bool
+    """Whether it is what was asked for."""
 
-    @property
-    def remark(self) -> str | None:
-        """What to say of it; None where all is well."""
-        if cut := cut_of(self.finish_reason):
-            return REMARKS[cut]
-        if self.finish_reason == "tool_calls":
-            return ASKS_FOR_TOOLS
-        return None if self.text or self.finish_reason in CALLS else EMPTY
 
-    def is_whole(self, *, limited: bool) -> bool:
-        """Whether it is what was asked for; `limited` is whether a limit of tokens was."""
-        if self.finish_reason in CALLS or (limited and cut_of(self.finish_reason) is AT_THE_LIMIT):
-            return True
-        return self.remark is None
+ENDINGS: dict[CutReason | str | None, Ending] = {
+    AT_THE_LIMIT: Ending("(at the limit of tokens; --max-tokens sets it)", whole=False),
+    OF_THE_MODEL: Ending("(at the limit of tokens)", whole=False),
+    FILTERED: Ending("(cut by the content filter)", whole=False),
+    BROKEN_OFF: Ending("(broken off by the server)", whole=False),
+    "tool_calls": Ending("(the model asks for tools; --json shows the calls)", whole=True),
+    "function_call": Ending(None, whole=True),
+}
+"""By what ended it: how it was cut, or a finish reason that needs no text. What any other makes depends on the text."""
+
+WITH_TEXT = Ending(None, whole=True)
+WITHOUT_TEXT = Ending("(the response is empty)", whole=False)
+
+
+def ending_of(choice: Choice, limits: Sequence[object] = ()) -> Ending:
+    """How a choice ended; `limits` are those of tokens that were asked for."""
+    reason = cut_of(choice.finish_reason) or choice.finish_reason
+    ending = ENDINGS.get(reason, WITH_TEXT if _text_of(choice) else WITHOUT_TEXT)
+    if reason is AT_THE_LIMIT and limits:
+        told = ending.remark if limits[0] is None else f"(at the limit of {limits[0]} tokens)"
+        return Ending(told, whole=True)
+    return ending
 
 
 def print_response(
@@ -92,44 +89,40 @@ def print_response(
     Raises `CommandError` for a response without a choice, and once it is written, `typer.Exit` for one that was cut or
     is empty. What else is raised may have a response that hasn't been written: that is paid for, and is written, too.
     """
+    sent, streamed = params | params.get("extra_body", {}), output.streamed
+    several = sent.get("n") not in (None, 1)
+    if streamed is None:
+        # Into a file, too: what has come when it is stopped is written.
+        seen = output.file is not None or sys.stdout.isatty()
+        streamed = seen and not output.as_json and not several
     with _stdout_into(output.file), _partial_written(output) as said:
-        sent, streamed = params | params.get("extra_body", {}), output.streamed
-        several = sent.get("n") not in (None, 1)
-        if streamed is None:
-            # Into a file, too: what has come when it is stopped is written.
-            seen = output.file is not None or sys.stdout.isatty()
-            streamed = seen and not output.as_json and not several
         if streamed and output.as_json:
             with operation.stream(**params) as events:
                 for chunk in events.chunks:
                     said.append("a chunk")
                     write_response(chunk)
-                endings = _endings(events.final().choices)
+                choices = events.final().choices
         elif streamed:
             with operation.stream(**params) as events:
-                endings = [write_stream(events, said, markdown=markdown)]
+                choices = [write_stream(events, said, markdown=markdown)]
             if several:
                 note(FIRST_CHOICE)
         else:
             with spinner("waiting for the response"):
                 response = operation.create(**params)
+            choices = response.choices
             if output.as_json:
                 write_response(response)
-            endings = _endings(response.choices)
-            if not output.as_json:
-                _print_choices(response.choices, markdown=markdown)
-        limited = bool(LIMITS & sent.keys())
-        broken = [ending for ending in endings if not ending.is_whole(limited=limited)]
+            elif choices:
+                _print_choices(choices, markdown=markdown)
+        limits = [sent[name] for name in LIMITS if name in sent]
+        endings = [ending_of(choice, limits) for choice in _checked(choices)]
         # JSON says itself how a response ended.
-        limit = next((sent[name] for name in sorted(LIMITS & sent.keys())), None)
-        for remark in dict.fromkeys(
-            ending.remark for ending in (broken if output.as_json else endings)
-        ):
-            if limit is not None and remark == REMARKS[AT_THE_LIMIT]:
-                note(f"(at the limit of {limit} tokens)")
-            elif remark is not None:
+        told = [ending for ending in endings if not (output.as_json and ending.whole)]
+        for remark in dict.fromkeys(ending.remark for ending in told):
+            if remark is not None:
                 note(remark)
-        if broken:
+        if not all(ending.whole for ending in endings):
             raise typer.Exit(ExitCode.BROKEN)
 
 
@@ -153,9 +146,8 @@ def _partial_written(output: Output) -> Generator[list[str]]:
 
 def write_stream(
     events: horay_async.EventStream[Any, Any], said: list[str], *, markdown: bool = False
-) -> Ending:
-    """Writes the first choice's text as it comes, and adds it to `said`; ends the line, come what may. Returns how it
-    ended.
+) -> Choice:
+    """Writes the first choice's text as it comes, and adds it to `said`; ends the line, come what may. Returns the choice.
 
     On a terminal the reasoning before it is shown as well, dim. Raises `CommandError` where no choice comes.
     """
@@ -170,21 +162,22 @@ def write_stream(
         for event in events:
             if event.type not in ("text", "refusal", "reasoning") or event.index != 0:
                 continue
-            if event.type != "reasoning":
-                if reasons:
-                    plain.end()
-                    reasons = False
+            reasoning = event.type == "reasoning"
+            if reasoning and not on_terminal:
+                continue
+            if reasoning != reasons:
+                plain.end()
+                out.end()
+                reasons = reasoning
+            if reasoning:
+                plain.write(event.text, dim=True)
+            else:
                 said.append(event.text)  # first: Ctrl-C can come once it is seen
                 out.write(event.text)
-            elif on_terminal:
-                if not reasons:
-                    out.end()
-                    reasons = True
-                plain.write(event.text, dim=True)
     finally:
         plain.end()
         out.end()
-    return _endings(events.final().choices)[0]
+    return _checked(events.final().choices)[0]
 
 
 @contextmanager
@@ -233,11 +226,11 @@ def _printed_if_lost(text: io.StringIO) -> Generator[None]:
         raise
 
 
-def _endings(choices: Sequence[Choice]) -> list[Ending]:
-    """How the choices of a response ended. Raises `CommandError` where there is none."""
+def _checked(choices: Sequence[Choice]) -> Sequence[Choice]:
+    """The choices of a response. Raises `CommandError` where there is none."""
     if not choices:
         raise CommandError("the response holds no choice", ExitCode.BROKEN)
-    return [Ending(choice.finish_reason, bool(_text_of(choice))) for choice in choices]
+    return choices
 
 
 def _print_choices(choices: Sequence[Choice], *, markdown: bool) -> None:

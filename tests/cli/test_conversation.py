@@ -100,13 +100,13 @@ def test_cut_response_is_forgotten(talk: Talk, fault_server: FaultServer) -> Non
 def interrupting(monkeypatch: pytest.MonkeyPatch, after: int) -> None:
     """Ctrl-C after so many events of the first response."""
 
-    def interrupted(events: Any, said: list[str]) -> responses.Ending:
+    def interrupted(events: Any, said: list[str]) -> responses.Choice:
         said.extend(event.text for event in islice(events, after))
         raise KeyboardInterrupt
 
     each = iter((interrupted, responses.write_stream))
 
-    def write_stream(events: Any, said: list[str], **_: bool) -> responses.Ending:
+    def write_stream(events: Any, said: list[str], **_: bool) -> responses.Choice:
         return next(each)(events, said)
 
     monkeypatch.setattr(responses, "write_stream", write_stream)
