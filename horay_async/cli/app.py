@@ -131,11 +131,6 @@ def _open_closed_streams() -> None:
             setattr(sys, name, stand_in)
 
 
-def _takes_text(context: Any) -> bool:
-    """Whether a command's first argument is a text, of which a shell makes several without quotes."""
-    return any(each.name in ("message", "prompt") for each in context.command.params)
-
-
 @ended_as_interrupted()
 def run(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line, `sys.argv` unless others are given, and gives the exit status."""
@@ -148,7 +143,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
         usage = cast("Any", error)
         path = usage.ctx.command_path if usage.ctx else "horay"
         problem = _NO_NUMBER.sub(r"it must be \1", usage.format_message().rstrip("."))
-        if "unexpected extra argument" in problem and _takes_text(usage.ctx):
+        if "unexpected extra argument" in problem and any(
+            each.name in ("message", "prompt") for each in usage.ctx.command.params
+        ):  # a shell makes several arguments of a text without quotes
             problem = f"{problem}: put a text with spaces in quotes"
         print_error(f"{problem}; see {path} --help")
         status = ExitCode.USAGE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import itertools
 import json
 import logging
 import os
@@ -86,17 +87,14 @@ def new_file(file: Path, *, numbered: bool = True) -> Generator[Path]:
     It is made empty first, so that commands which look at the same time don't take the same name, and removed where the block raises.
     Raises `OSError`: `FileExistsError` where the name is taken, and is to have no number.
     """
-    path, number = file, 1
-    while True:
+    for number in itertools.count(1):
+        path = file if number == 1 else file.with_stem(f"{file.stem}-{number}")
         try:
             path.touch(exist_ok=False)
+            break
         except FileExistsError:
             if not numbered:
                 raise
-            number += 1
-            path = file.with_stem(f"{file.stem}-{number}")
-        else:
-            break
     try:
         yield path
     except BaseException:
