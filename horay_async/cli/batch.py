@@ -55,7 +55,7 @@ def _check_apart(results: Path) -> None:
 
 
 @dataclass(kw_only=True)
-class Sending:
+class SendingOptions:
     """How the requests are sent: the fields are named as the parameters of `run_file`."""
 
     concurrency: Any = option(  # noqa: RUF009 - it makes a field
@@ -92,7 +92,7 @@ def batch(
         ),
     ],
     *,
-    sending: Sending,
+    sending: SendingOptions,
     as_json: Annotated[bool, typer.Option("--json", help="Print the totals as JSON.")] = False,
     server: ServerOptions,
 ) -> None:

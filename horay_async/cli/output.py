@@ -87,14 +87,15 @@ def new_file(file: Path, *, numbered: bool = True) -> Generator[Path]:
     It is made empty first, so that commands which look at the same time don't take the same name, and removed where the block raises.
     Raises `OSError`: `FileExistsError` where the name is taken, and is to have no number.
     """
-    for number in itertools.count(1):
-        path = file if number == 1 else file.with_stem(f"{file.stem}-{number}")
+    path = file
+    for number in itertools.count(2):
         try:
             path.touch(exist_ok=False)
             break
         except FileExistsError:
             if not numbered:
                 raise
+            path = file.with_stem(f"{file.stem}-{number}")
     try:
         yield path
     except BaseException:
