@@ -27,7 +27,7 @@ from horay_async.cli.options import (
     given,
     literal_option,
 )
-from horay_async.cli.output import check_writable, new_file, note, spinner, write_response
+from horay_async.cli.output import check_writable, new_file, note, spinner, write_json
 from horay_async.cli.preview import show
 from horay_async.cli.session import open_client
 
@@ -82,7 +82,7 @@ def image(
             response = client.images.generate(**params)
         if not response.images:
             if as_json:
-                write_response(response)
+                write_json(response)
             raise CommandError("the response holds no picture", ExitCode.BROKEN)
         failures: list[Exception] = []
         unsaved = list(response.images)
@@ -93,7 +93,7 @@ def image(
                 return
             if as_json:
                 with _collected(failures):
-                    write_response(response)
+                    write_json(response)
             for number, picture in enumerate(response.images, 1):
                 with _collected(failures):
                     # the name is asked for once: no further picture replaces a file

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import horay_async
 from horay_async.cli.options import AsJson, ServerOptions, expand_groups, given, literal_option
-from horay_async.cli.output import for_stdout, write_response
+from horay_async.cli.output import for_stdout, write_json
 from horay_async.cli.session import open_client
 
 
@@ -27,7 +27,7 @@ def models(
     with open_client(server) as client:
         found = client.models.list(**given(type=type, sub_type=sub_type))
     if as_json:
-        write_response(found)
+        write_json(found)
     elif sys.stdout.isatty():
         from horay_async.cli.table import show  # noqa: PLC0415 - loads rich, which pipes do without
 
@@ -42,7 +42,7 @@ def user(*, as_json: AsJson = False, server: ServerOptions) -> None:
     with open_client(server) as client:
         info = client.user.info()
     if as_json:
-        write_response(info)
+        write_json(info)
         return
     for label, value in (
         ("name", info.name),

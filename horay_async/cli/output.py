@@ -12,14 +12,11 @@ import re
 import sys
 from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from horay_async._files import is_regular, replacing, resolved
 from horay_async.cli.exit_codes import CommandError
 from horay_async.cli.terminal import is_dumb, printable, styled, wrapped
-
-if TYPE_CHECKING:
-    from horay_async.models._base import Response
 
 
 def for_stdout(text: str) -> str:
@@ -48,20 +45,12 @@ def replace_missing(stream: Any) -> Callable[[], bool]:
 
 
 def write_json(value: Any) -> None:
-    """Prints a plain value as JSON: indented on a terminal, else on one line."""
-    _print_json(json.dumps(value, ensure_ascii=False, indent=_indent()))
-
-
-def write_response(response: Response) -> None:
-    """Prints the JSON of a response as the server sent it; as `write_json`."""
-    _print_json(response.to_json(indent=_indent()))
-
-
-def _indent() -> int | None:
-    return 2 if sys.stdout.isatty() else None
-
-
-def _print_json(text: str) -> None:
+    """Prints a plain value as JSON, or a response as the server sent it: indented on a terminal, else on one line."""
+    indent = 2 if sys.stdout.isatty() else None
+    if hasattr(value, "to_json"):
+        text = value.to_json(indent=indent)
+    else:
+        text = json.dumps(value, ensure_ascii=False, indent=indent)
     try:
         text.encode(sys.stdout.encoding or "utf-8")
     except UnicodeEncodeError:  # JSON can spell any character in ASCII

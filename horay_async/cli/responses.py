@@ -31,7 +31,7 @@ from horay_async.cli.output import (
     note,
     spinner,
     write_file,
-    write_response,
+    write_json,
 )
 from horay_async.cli.terminal import is_dumb, styled
 
@@ -100,7 +100,7 @@ def print_response(
             with operation.stream(**params) as events:
                 for chunk in events.chunks:
                     said.append("a chunk")
-                    write_response(chunk)
+                    write_json(chunk)
                 choices = events.final().choices
         elif streamed:
             with operation.stream(**params) as events:
@@ -112,7 +112,7 @@ def print_response(
                 response = operation.create(**params)
             choices = response.choices
             if output.as_json:
-                write_response(response)
+                write_json(response)
             elif choices:
                 _print_choices(choices, markdown=markdown)
         limits = [sent[name] for name in LIMITS if name in sent]
@@ -136,7 +136,7 @@ def _partial_written(output: Output) -> Generator[list[str]]:
         partial = error.partial
         if not said and isinstance(partial, horay_async.ChatCompletion | horay_async.Completion):
             if output.as_json and partial.choices:
-                write_response(partial)
+                write_json(partial)
             elif any(map(_text_of, partial.choices)):
                 _print_choices(partial.choices, markdown=False)
         elif not said and isinstance(partial, str):
