@@ -96,7 +96,6 @@ class Conversation:
         self._said.append({"role": "user", "content": content.parts()})
         deltas: list[str] = []
         completions: Any = self.client.chat.completions  # no checker can tell what `params` holds
-        failed = False
         try:
             try:
                 stream = completions.stream(
@@ -114,9 +113,9 @@ class Conversation:
             note("(stopped)")
         except (horay_async.HorayError, CommandError) as error:
             report_error(error)
-            failed = True
+            deltas.clear()
         finally:
-            if deltas and not failed:
+            if deltas:
                 self._said.append({"role": "assistant", "content": "".join(deltas)})
                 self.attached = Content()
             else:

@@ -95,10 +95,10 @@ class Block(Markdown):
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """The lines, without the blanks that would fill them up to the edge, and no empty ones around."""
         segments = cast("Iterable[Segment]", super().__rich_console__(console, options))
-        lines = [_without_trailing_blanks(line) for line in Segment.split_lines(segments)]
-        if self._shown - _letters(each.text for line in lines for each in line):
+        rendered = list(Segment.split_lines(segments))
+        if self._shown - _letters(each.text for line in rendered for each in line):
             rendered = console.render_lines(Text(self.markup), options, pad=False)
-            lines = [_without_trailing_blanks(line) for line in rendered]
+        lines = [*map(_without_trailing_blanks, rendered)]
         filled = [number for number, line in enumerate(lines) if line]
         for line in lines[filled[0] : filled[-1] + 1] if filled else ():
             yield from line
@@ -110,13 +110,10 @@ def _letters(texts: Iterable[str]) -> Counter[str]:
     return Counter(filter(str.isalnum, "".join(texts)))
 
 
-def _without_trailing_blanks(line: Iterable[Segment]) -> list[Segment]:
-    kept = list(line)
-    while kept and not kept[-1].text.strip(" "):
-        del kept[-1]
-    if kept:
-        kept[-1] = kept[-1]._replace(text=kept[-1].text.rstrip(" "))
-    return kept
+def _without_trailing_blanks(line: list[Segment]) -> list[Segment]:
+    while line and not line[-1].text.strip(" "):
+        line = line[:-1]
+    return [*line[:-1], *(each._replace(text=each.text.rstrip(" ")) for each in line[-1:])]
 
 
 def _blocks(text: str) -> list[str]:

@@ -15,6 +15,8 @@ from typing import Final
 
 import typer
 
+from horay_async._files import replacing
+
 MAX_AGE: Final = 3600.0
 """Seconds until names are asked for again: new models are rare."""
 
@@ -46,9 +48,8 @@ def complete_models(kind: str) -> Callable[[typer.Context, str], list[str]]:
                 retry_at = time.time() - MAX_AGE + RETRY_AFTER
                 os.utime(cache, (retry_at, retry_at))
             else:
-                new = cache.with_suffix(f".{os.getpid()}")
-                new.write_text("\n".join(names), encoding="utf-8", errors="replace")
-                new.replace(cache)
+                with replacing(cache, overwrite=True) as new:
+                    new.write("\n".join(names).encode(errors="replace"))
             return _read(cache)
         return names or []
 

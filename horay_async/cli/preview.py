@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Final, Literal
 
 from horay_async.cli.terminal import columns
@@ -25,11 +25,17 @@ KITTY_CHUNK: Final = 4096
 def show(data: bytes) -> None:
     """Shows the picture, if the terminal and the picture's format allow it; else does nothing."""
     width = min(WIDEST, columns() - 1)
-    protocol = find_protocol(os.environ)
-    if protocol == "kitty" and data.startswith(PNG):
-        sys.stdout.write("".join(_kitty(data, width)) + "\n")
-    elif protocol == "iterm":
-        sys.stdout.write(_iterm(data, width) + "\n")
+    protocol, encoded = find_protocol(os.environ), base64.b64encode(data).decode()
+    if protocol == "kitty" and data.startswith(
+        PNG
+    ):  # https://sw.kovidgoyal.net/kitty/graphics-protocol/
+        chunks = [encoded[at : at + KITTY_CHUNK] for at in range(0, len(encoded), KITTY_CHUNK)]
+        for number, chunk in enumerate(chunks, 1):
+            first = f"a=T,f=100,c={width}," if number == 1 else ""
+            sys.stdout.write(f"\x1b_G{first}m={int(number < len(chunks))};{chunk}\x1b\\")
+        print()
+    elif protocol == "iterm":  # https://iterm2.com/documentation-images.html
+        print(f"\x1b]1337;File=inline=1;size={len(data)};width={width}:{encoded}\a")
     sys.stdout.flush()
 
 
@@ -42,18 +48,3 @@ def find_protocol(environment: Mapping[str, str]) -> Protocol | None:
     if "kitty" in term or program == "ghostty" or "KITTY_WINDOW_ID" in environment:
         return "kitty"
     return "iterm" if program in ("iTerm.app", "WezTerm") else None
-
-
-def _kitty(data: bytes, width: int) -> Iterator[str]:
-    """The sequences of https://sw.kovidgoyal.net/kitty/graphics-protocol/ for a PNG file."""
-    encoded = base64.b64encode(data).decode()
-    for start in range(0, len(encoded), KITTY_CHUNK):
-        first = f"a=T,f=100,c={width}," if start == 0 else ""
-        more = int(start + KITTY_CHUNK < len(encoded))
-        yield f"\x1b_G{first}m={more};{encoded[start : start + KITTY_CHUNK]}\x1b\\"
-
-
-def _iterm(data: bytes, width: int) -> str:
-    """The sequence of https://iterm2.com/documentation-images.html for a file of any format."""
-    encoded = base64.b64encode(data).decode()
-    return f"\x1b]1337;File=inline=1;size={len(data)};width={width}:{encoded}\a"

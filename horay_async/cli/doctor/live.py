@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -34,24 +34,21 @@ HARMLESS: Final = re.compile(
 account or a key."""
 
 
-def _operations(client: horay_async.Horay, model: str) -> Iterator[tuple[str, Callable[[], Any]]]:
-    """Method and path of each operation, and what calls it."""
-    yield "GET /user/info", client.user.info
-    yield "GET /models", client.models.list
-    yield (
-        "POST /chat/completions",
-        lambda: client.chat.completions.create(
+def _operations(client: horay_async.Horay, model: str) -> dict[str, Callable[[], Any]]:
+    """What calls each operation, by its method and path."""
+    return {
+        "GET /user/info": client.user.info,
+        "GET /models": client.models.list,
+        "POST /chat/completions": lambda: client.chat.completions.create(
             model=model, messages=[{"role": "user", "content": "Hi"}], max_tokens=MAX_TOKENS
         ),
-    )
-    yield (
-        "POST /completions",
-        lambda: client.completions.create(model=model, prompt="Hi", max_tokens=MAX_TOKENS),
-    )
-    yield (
-        "POST /image/generations",
-        lambda: client.images.generate(model=IMAGE_MODEL, prompt="a dot", image_size=IMAGE_SIZE),
-    )
+        "POST /completions": lambda: client.completions.create(
+            model=model, prompt="Hi", max_tokens=MAX_TOKENS
+        ),
+        "POST /image/generations": lambda: client.images.generate(
+            model=IMAGE_MODEL, prompt="a dot", image_size=IMAGE_SIZE
+        ),
+    }
 
 
 def confirm(model: str, base_url: str, *, agreed: bool) -> None:
@@ -80,7 +77,7 @@ def confirm(model: str, base_url: str, *, agreed: bool) -> None:
 def run_live(client: horay_async.Horay, model: str) -> dict[str, Any]:
     """Sends the requests and returns the report, the API key masked wherever the server echoed it."""
     operations: list[dict[str, Any]] = []
-    for name, call in _operations(client, model):
+    for name, call in _operations(client, model).items():
         client.drift.clear()
         with spinner(name):
             operations.append({"operation": name, **_record(call)})
