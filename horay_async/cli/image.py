@@ -6,12 +6,11 @@ import re
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from tempfile import NamedTemporaryFile, TemporaryDirectory
-from typing import Annotated, Final
+from typing import Final
 from urllib.parse import urlsplit
-
-import typer
 
 import horay_async
 from horay_async._files import is_regular
@@ -26,6 +25,7 @@ from horay_async.cli.options import (
     file_option,
     given,
     literal_option,
+    option,
 )
 from horay_async.cli.output import check_writable, new_file, note, spinner, write_json
 from horay_async.cli.preview import show
@@ -41,34 +41,32 @@ MAX_NAME_LENGTH: Final = 40
 """Characters of a prompt that go into a file's name."""
 
 
+@dataclass(kw_only=True)
+class ImageOptions:
+    """Which picture is drawn, and where it goes."""
+
+    output: Path | None = file_option(  # noqa: RUF009 - it makes a field
+        "Where to save it; - is standard output. By default a name made of the text."
+    )
+    model: str = option(
+        "The model's name.",
+        "-m",
+        "--model",
+        default=DEFAULT_MODEL,
+        autocompletion=complete_models("image"),
+    )
+    size: str = literal_option(lambda: horay_async.ImageSize, "Width by height.", "1024x1024")
+    seed: int | None = option("The same seed gives the same picture; above 0.")
+    preview: bool = option("Show the picture, where the terminal can.", default=True)
+    as_json: AsJson = False
+
+
 @expand_groups
-def image(
-    prompt: Text = None,
-    *,
-    output: Annotated[
-        Path | None,
-        file_option("Where to save it; - is standard output. By default a name made of the text."),
-    ] = None,
-    model: Annotated[
-        str,
-        typer.Option(
-            "-m", "--model", help="The model's name.", autocompletion=complete_models("image")
-        ),
-    ] = DEFAULT_MODEL,
-    size: Annotated[
-        str, literal_option(lambda: horay_async.ImageSize, "Width by height.")
-    ] = "1024x1024",
-    seed: Annotated[
-        int | None, typer.Option(help="The same seed gives the same picture; above 0.")
-    ] = None,
-    preview: Annotated[bool, typer.Option(help="Show the picture, where the terminal can.")] = True,
-    as_json: AsJson = False,
-    server: ServerOptions,
-) -> None:
+def image(prompt: Text = None, *, asked: ImageOptions, server: ServerOptions) -> None:
     """Draw a picture, save it, and print the file's name."""
     described = read_content(prompt).text()
-    to_stdout = output == STDOUT
-    if to_stdout and (as_json or sys.stdout.isatty()):
+    output, to_stdout = asked.output, asked.output == STDOUT
+    if to_stdout and (asked.as_json or sys.stdout.isatty()):
         raise CommandError(
             "-o - writes the picture itself: send it to a file or a pipe, without --json",
             ExitCode.USAGE,
@@ -76,12 +74,12 @@ def image(
     check_writable(output or Path("image"))
     if output and not to_stdout and not is_regular(output):
         raise CommandError(f"{output} isn't a regular file: -o - writes the picture into a pipe")
-    params = given(model=model, prompt=described, image_size=size, seed=seed)
+    params = given(model=asked.model, prompt=described, image_size=asked.size, seed=asked.seed)
     with open_client(server) as client:
         with spinner("drawing"):
             response = client.images.generate(**params)
         if not response.images:
-            if as_json:
+            if asked.as_json:
                 write_json(response)
             raise CommandError("the response holds no picture", ExitCode.BROKEN)
         failures: list[Exception] = []
@@ -91,7 +89,7 @@ def image(
                 _write_to_stdout(client, unsaved[0])
                 del unsaved[0]
                 return
-            if as_json:
+            if asked.as_json:
                 with _collected(failures):
                     write_json(response)
             for number, picture in enumerate(response.images, 1):
@@ -102,7 +100,7 @@ def image(
                     else:
                         path = _save_new(client, picture, output or _name(described, picture.url))
                     unsaved.remove(picture)
-                    _tell_saved(path, as_json=as_json, preview=preview)
+                    _tell_saved(path, as_json=asked.as_json, preview=asked.preview)
         finally:
             for picture in unsaved:
                 _tell_place(picture)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from dataclasses import dataclass
 
 import horay_async
 from horay_async.cli.options import AsJson, ServerOptions, expand_groups, given, literal_option
@@ -11,21 +11,19 @@ from horay_async.cli.output import for_stdout, write_json
 from horay_async.cli.session import open_client
 
 
+@dataclass(kw_only=True)
+class ModelFilter:
+    """Which models are listed: the fields are named as the parameters of `models.list`."""
+
+    type: str | None = literal_option(lambda: horay_async.ModelType, "Such as text.")
+    sub_type: str | None = literal_option(lambda: horay_async.ModelSubType, "Such as chat.")
+
+
 @expand_groups
-def models(
-    type: Annotated[
-        str | None, literal_option(lambda: horay_async.ModelType, "Such as text.")
-    ] = None,
-    sub_type: Annotated[
-        str | None, literal_option(lambda: horay_async.ModelSubType, "Such as chat.")
-    ] = None,
-    *,
-    as_json: AsJson = False,
-    server: ServerOptions,
-) -> None:
+def models(*, wanted: ModelFilter, as_json: AsJson = False, server: ServerOptions) -> None:
     """List the models: in a pipe their names, one a line."""
     with open_client(server) as client:
-        found = client.models.list(**given(type=type, sub_type=sub_type))
+        found = client.models.list(**given(**vars(wanted)))
     if as_json:
         write_json(found)
     elif sys.stdout.isatty():

@@ -126,16 +126,16 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print what the server sent
 
 def file_option(help: str) -> Any:
     """The option for the file that a response goes to."""
-    return typer.Option("-o", "--output", metavar="FILE", parser=parse_path, help=help)
+    return option(help, "-o", "--output", metavar="FILE", parser=parse_path)
 
 
 @dataclass(kw_only=True)
 class Output:
     """Where a response goes, and in which form."""
 
-    file: Annotated[
-        Path | None, file_option("Write the response to this file; - is standard output.")
-    ] = None
+    file: Path | None = file_option(  # noqa: RUF009 - it makes a field
+        "Write the response to this file; - is standard output."
+    )
     streamed: bool | None = option(
         "Show the text as it comes, or with --json its chunks, one a line. The default "
         "on a terminal and with -o, without --json.",
@@ -158,7 +158,7 @@ Text = Annotated[
 """What is asked."""
 
 
-def literal_option(literal: Callable[[], Any], help: str) -> Any:
+def literal_option(literal: Callable[[], Any], help: str, default: str | None = None) -> Any:
     """An option for a word of one of the client's `Literal`s, which is loaded when it is needed."""
 
     def choices() -> list[str]:
@@ -169,7 +169,7 @@ def literal_option(literal: Callable[[], Any], help: str) -> Any:
             raise typer.BadParameter(f"it must be one of {', '.join(choices())}")
         return word
 
-    return typer.Option(metavar="WORD", help=help, callback=check, autocompletion=choices)
+    return option(help, default=default, metavar="WORD", callback=check, autocompletion=choices)
 
 
 def _options_of(group: Any) -> Iterator[inspect.Parameter]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import sys
 import textwrap
-from dataclasses import asdict, replace
-from typing import Annotated, Final
+from dataclasses import asdict, dataclass, replace
+from typing import Final
 
 import typer
 
 from horay_async.cli.doctor.findings import Finding, State
 from horay_async.cli.exit_codes import ExitCode
-from horay_async.cli.options import ChatModel, ServerOptions, expand_groups
+from horay_async.cli.options import ChatModel, ServerOptions, expand_groups, option
 from horay_async.cli.output import for_stdout, spinner, write_json
 from horay_async.cli.session import open_client, open_server
 from horay_async.cli.terminal import columns, styled
@@ -28,49 +28,48 @@ INDENT: Final = 9 + 12
 """Columns before what was found: the state's word and the check's name."""
 
 
+@dataclass(kw_only=True)
+class DoctorOptions:
+    """What is looked at, and how it is shown."""
+
+    model: ChatModel = None
+    token: bool = option(
+        "Have the model write one token, which costs next to nothing.", default=True
+    )
+    live: bool = option(
+        "Call each of the five operations once and report how the responses differ from the "
+        "API's description. It costs two tokens and an image; it asks first.",
+        "--live",
+        default=False,
+    )
+    yes: bool = option("With --live: don't ask.", "--yes", default=False)
+    as_json: bool = option("Print the report of this command as JSON.", "--json", default=False)
+
+
 @expand_groups
-def doctor(
-    *,
-    model: ChatModel = None,
-    token: Annotated[
-        bool, typer.Option(help="Have the model write one token, which costs next to nothing.")
-    ] = True,
-    live: Annotated[
-        bool,
-        typer.Option(
-            "--live",
-            help="Call each of the five operations once and report how the responses differ from the "
-            "API's description. It costs two tokens and an image; it asks first.",
-        ),
-    ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="With --live: don't ask.")] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the report of this command as JSON.")
-    ] = False,
-    server: ServerOptions,
-) -> None:
+def doctor(*, asked: DoctorOptions, server: ServerOptions) -> None:
     """Find out why requests fail, and what to do.
 
     Looks at the key, the address, the proxy, DNS, TLS, the clock, the account and the model.
     """
-    if live:
-        _report_live(server, model, agreed=yes, as_json=as_json)
+    if asked.live:
+        _report_live(server, asked)
         return
     from horay_async.cli.doctor.checks import run_checks  # noqa: PLC0415 - loads http and ssl
 
     findings: list[Finding] = []
     with open_server(server) as reached:
-        checks = run_checks(reached, reached.model_or_default(model) if token else None)
+        checks = run_checks(reached, reached.model_or_default(asked.model) if asked.token else None)
         while True:
             with spinner("looking"):
                 finding = next(checks, None)
             if finding is None:
                 break
             findings.append(finding)
-            if not as_json:
+            if not asked.as_json:
                 print(_lines(finding), flush=True)
     faults = list(dict.fromkeys(found.name for found in findings if found.state == "fault"))
-    if as_json:
+    if asked.as_json:
         write_json({"healthy": not faults, "findings": [asdict(finding) for finding in findings]})
     else:
         warned = any(found.state == "warning" for found in findings)
@@ -80,16 +79,16 @@ def doctor(
         raise typer.Exit(ExitCode.PARTLY)
 
 
-def _report_live(server: ServerOptions, model: str | None, *, agreed: bool, as_json: bool) -> None:
+def _report_live(server: ServerOptions, asked: DoctorOptions) -> None:
     from horay_async.cli.doctor import live  # noqa: PLC0415 - seldom wanted
 
-    asked = server.model_or_default(model)
+    model = server.model_or_default(asked.model)
     # One attempt each: what it costs has been said.
     once = replace(server, timeout=server.timeout or live.DEADLINE, retries=0)
     with open_client(once) as client:
-        live.confirm(asked, client.options.base_url, agreed=agreed or server.local)
-        report = live.run_live(client, asked)
-    if as_json:
+        live.confirm(model, client.options.base_url, agreed=asked.yes or server.local)
+        report = live.run_live(client, model)
+    if asked.as_json:
         write_json(report)
     else:
         print(for_stdout(live.describe_report(report)))
