@@ -206,11 +206,8 @@ def _stdout_into(file: Path | None) -> Generator[None]:
     except BaseException:
         if not whole and text.getvalue().strip():
             with held(), _printed_if_lost(text):
-                if regular:
-                    with new_file(file.with_stem(f"{file.stem}-partial")) as target:
-                        write_file(target, text.getvalue())
-                else:
-                    target = file
+                beside = file.with_stem(f"{file.stem}-partial")
+                with new_file(beside) if regular else nullcontext(file) as target:
                     write_file(target, text.getvalue(), wait=False)  # what ends has no time
                 note(f"what had come is in {target}")
         raise

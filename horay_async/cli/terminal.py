@@ -139,56 +139,45 @@ def drawing(out: TextIO) -> Generator[None]:
     move the lines that are drawn over; it is kept for what reads next. An exception, and a signal that ends the process,
     undo both first; a signal that has a handler, or is ignored, is left to that.
     """
-    echo = _Echo(out)
+    before: list[Any] = []  # the terminal's settings, where it doesn't show what is typed
 
     def reset(after: bytes) -> None:
         with suppress(OSError):
             os.write(out.fileno(), RESET + after)
 
+    def restore_echo() -> None:
+        if before and _is_ours(out):
+            with suppress(termios.error):
+                termios.tcsetattr(out.fileno(), termios.TCSANOW, before)
+
     def show_again(number: int, _: object) -> None:
         reset(b"\n")  # what is typed next begins a line
-        echo.restore()
+        restore_echo()
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
 
     with handled_by(show_again, DEADLY, is_default, {}):
         try:
-            echo.turn_off()
+            if _is_ours(out):
+                with suppress(termios.error):
+                    before += termios.tcgetattr(out.fileno())
+                    silent = [*before]
+                    silent[LOCAL_FLAGS] &= ~termios.ECHO
+                    termios.tcsetattr(out.fileno(), termios.TCSANOW, silent)
             yield
         except BaseException:  # it may have come within what draws, or what ends that
             reset(b"")
             raise
         finally:
-            echo.restore()
+            restore_echo()
 
 
-class _Echo:
-    """Whether a terminal shows what is typed, where this process may say so: on its own terminal, in the foreground. A process
-    in the background would be stopped.
-    """
-
-    def __init__(self, out: TextIO) -> None:
-        self._out = out
-        self._before: list[Any] | None = None  # the settings to restore
-
-    def turn_off(self) -> None:
-        if self._is_ours():
-            with suppress(termios.error):
-                settings = termios.tcgetattr(self._out.fileno())
-                self._before = [*settings]
-                settings[LOCAL_FLAGS] &= ~termios.ECHO
-                termios.tcsetattr(self._out.fileno(), termios.TCSANOW, settings)
-
-    def restore(self) -> None:
-        if self._before is not None and self._is_ours():
-            with suppress(termios.error):
-                termios.tcsetattr(self._out.fileno(), termios.TCSANOW, self._before)
-
-    def _is_ours(self) -> bool:
-        try:
-            return bool(termios and posix.tcgetpgrp(self._out.fileno()) == posix.getpgrp())
-        except (OSError, ValueError):  # no terminal, or another one than that of the session
-            return False
+def _is_ours(out: TextIO) -> bool:
+    """Whether this process may say what `out` shows: on its own terminal, in the foreground. One in the background would be stopped."""
+    try:
+        return bool(termios and posix.tcgetpgrp(out.fileno()) == posix.getpgrp())
+    except (OSError, ValueError):  # no terminal, or another one than that of the session
+        return False
 
 
 def make_console(out: TextIO) -> Console:

@@ -207,7 +207,7 @@ def test_name_is_taken_before_it_is_written(
     written = Mock(wraps=write_file)
     monkeypatch.setattr(responses, "write_file", written)
 
-    def take(file: Path, text: str) -> Any:
+    def take(file: Path, text: str, **_: bool) -> Any:
         with pytest.raises(FileExistsError):
             file.touch(exist_ok=False)
         return DEFAULT
