@@ -93,8 +93,7 @@ app: Final = typer.Typer(
 def root(
     ctx: typer.Context,
     version: Annotated[
-        bool,
-        typer.Option("--version", callback=_version, is_eager=True, help="Show the version."),
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
     """Talk to the models of the Horay API, or to a local one."""

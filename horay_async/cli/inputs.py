@@ -8,7 +8,6 @@ import io
 import os
 import sys
 from collections.abc import Collection, Iterable, Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -156,7 +155,7 @@ def _stdin_chunks() -> Iterator[bytes]:
     try:
         handle = sys.stdin.fileno()
     except io.UnsupportedOperation:  # something else was put in its place
-        yield from iter(partial(sys.stdin.buffer.read, MAX_INPUT), b"")
+        yield sys.stdin.buffer.read()
         return
     with contextlib.closing(DescriptorReader()) as reader:
         yield from reader.read(handle)

@@ -53,11 +53,9 @@ def signals_held() -> Generator[None]:
     """Has Ctrl-C, SIGTERM and SIGHUP wait for the end of the block: of a file that is written, and what is in it was paid for."""
     came: list[int] = []
 
-    def note_it(number: int, _: object) -> None:
-        came.append(number)
-
     try:
-        with handled_by(note_it, ("SIGINT", "SIGTERM", "SIGHUP"), callable, {}):
+        names = ("SIGINT", "SIGTERM", "SIGHUP")
+        with handled_by(lambda number, _: came.append(number), names, callable, {}):
             yield
     finally:
         if came:

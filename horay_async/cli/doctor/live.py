@@ -14,9 +14,9 @@ from typing import Any, Final
 import horay_async
 from horay_async._protocol.wire.clean import Cleaner, with_texts
 from horay_async.cli.exit_codes import CommandError, ExitCode
+from horay_async.cli.image import DEFAULT_MODEL as IMAGE_MODEL
 from horay_async.cli.output import note, spinner, write_stderr
 
-IMAGE_MODEL: Final = "black-forest-labs/FLUX.1-schnell"
 IMAGE_SIZE: Final = "768x512"
 """The smallest of the sizes that the API's reference lists."""
 

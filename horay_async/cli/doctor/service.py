@@ -30,17 +30,15 @@ def check_service(
     date = models.meta.headers.get("Date")
     yield ok("API", f"responds in {_time(models.meta)} with {len(models)} models")
     try:
-        account = client.user.info()
+        findings = [*_account(client.user.info(), paid=not local)]
     except horay_async.NotFoundError:
-        yield unknown("account", "the server doesn't tell of accounts")
+        findings = [unknown("account", "the server doesn't tell of accounts")]
     except horay_async.HorayError as error:
         yield _failure("account", error)
         return date
-    else:
-        findings = list(_account(account, paid=not local))
-        yield from findings
-        if any(finding.state == "fault" for finding in findings):
-            return date
+    yield from findings
+    if any(finding.state == "fault" for finding in findings):
+        return date
     if model is not None:
         listed = local or model in [each.id for each in models]
         yield _generation(client, model, listed=listed)
@@ -54,23 +52,16 @@ def _account(account: horay_async.UserInfo, *, paid: bool) -> Generator[Finding]
             "account", f"its status is {account.status!r}", "Ask the API's support what that means."
         )
     left = account.total_balance
-    if left is None or not paid:
-        return
-    if left <= 0:
-        yield _exhausted(f"{left} is left")
-    else:
-        yield ok("balance", f"{left} is left")
+    if paid and left is not None:
+        found = f"{left} is left"
+        yield _exhausted(found) if left <= 0 else ok("balance", found)
 
 
 def _generation(client: horay_async.Horay, model: str, *, listed: bool) -> Finding:
     try:
         done = client.completions.create(model=model, prompt="Hello", max_tokens=1)
     except horay_async.NotFoundError as error:
-        return fault(
-            "generation",
-            f"there is no model {model}: {error}",
-            LISTED,
-        )
+        return fault("generation", f"there is no model {model}: {error}", LISTED)
     except horay_async.HorayError as error:
         return _failure("generation", error)
     if not listed:

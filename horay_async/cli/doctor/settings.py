@@ -35,9 +35,7 @@ def key(given: str | None) -> Finding:
     """Whether there is a key that can be sent."""
     if not given:
         return fault(
-            "key",
-            "there is none",
-            "Set HORAY_API_KEY to the key from your account at horay.ai.",
+            "key", "there is none", "Set HORAY_API_KEY to the key from your account at horay.ai."
         )
     try:
         # The address is none of this check's business: any will do.
