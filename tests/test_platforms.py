@@ -68,7 +68,7 @@ def test_console_that_obeys_escapes_when_told(windows: pytest.MonkeyPatch, moder
     console = Console(modern=modern)
     windows.setattr(ctypes, "windll", console, raising=False)
     windows.setattr(sys.stderr, "isatty", lambda: True)
-    assert terminal.is_dumb() is not modern
+    assert terminal.can_draw(sys.stderr) is modern
     assert terminal.has_colours(sys.stderr) is modern
     assert terminal.styled("x", "red", sys.stderr) == ("\x1b[31mx\x1b[0m" if modern else "x")
     assert console.mode == (0x7 if modern else 0x3)

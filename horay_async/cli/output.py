@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from horay_async._files import is_regular, replacing, resolved
 from horay_async.cli.exit_codes import CommandError
-from horay_async.cli.terminal import is_dumb, printable, styled, wrapped
+from horay_async.cli.terminal import can_draw, printable, styled, wrapped
 
 
 def for_stdout(text: str) -> str:
@@ -146,7 +146,7 @@ def warnings_noted() -> Generator[None]:
 @contextlib.contextmanager
 def spinner(what: str) -> Generator[None]:
     """Says on a terminal what takes a while, and takes it back when it is over."""
-    if sys.stderr.isatty() and not is_dumb():
+    if can_draw(sys.stderr):
         write_stderr(styled(f"{what} …", "dim", sys.stderr))
     try:
         yield
@@ -156,5 +156,5 @@ def spinner(what: str) -> Generator[None]:
 
 def clear_line() -> None:
     """Takes back what `spinner` shows."""
-    if sys.stderr.isatty() and not is_dumb():
+    if can_draw(sys.stderr):
         write_stderr("\r\x1b[K")

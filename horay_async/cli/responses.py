@@ -33,7 +33,7 @@ from horay_async.cli.output import (
     write_file,
     write_json,
 )
-from horay_async.cli.terminal import is_dumb, styled
+from horay_async.cli.terminal import can_draw, styled
 
 Choice: TypeAlias = "horay_async.CompletionChoice | horay_async.ChatChoice"
 
@@ -153,7 +153,7 @@ def write_stream(
     """
     plain, on_terminal = _Plain(), sys.stdout.isatty()
     out: Any = plain  # a MarkdownWriter has the same methods
-    if markdown and _can_draw():
+    if markdown and can_draw(sys.stdout):
         from horay_async.cli.markdown import MarkdownWriter  # noqa: PLC0415 - loads rich
 
         out = MarkdownWriter(sys.stdout)
@@ -232,16 +232,12 @@ def _checked(choices: Sequence[Choice]) -> Sequence[Choice]:
 
 def _print_choices(choices: Sequence[Choice], *, markdown: bool) -> None:
     text = BETWEEN_CHOICES.join(map(_text_of, choices))
-    if markdown and _can_draw():
+    if markdown and can_draw(sys.stdout):
         from horay_async.cli.markdown import print_markdown  # noqa: PLC0415 - loads rich
 
         print_markdown(text, sys.stdout)
     else:
         print(for_stdout(text))
-
-
-def _can_draw() -> bool:
-    return sys.stdout.isatty() and not is_dumb()
 
 
 class _Plain:

@@ -50,11 +50,11 @@ def printable(text: str) -> str:
     return _CONTROL.sub("", text)
 
 
-def is_dumb() -> bool:
-    """Whether the terminal can't move its cursor."""
-    if os.environ.get("TERM") in ("dumb", "unknown"):
-        return True
-    return sys.platform == "win32" and not _enable_escapes()
+def can_draw(out: TextIO) -> bool:
+    """Whether `out` is a terminal that can move its cursor."""
+    if not out.isatty() or os.environ.get("TERM") in ("dumb", "unknown"):
+        return False
+    return sys.platform != "win32" or _enable_escapes()
 
 
 @lru_cache(maxsize=1)
@@ -73,7 +73,7 @@ def _enable_escapes() -> bool:
 
 def has_colours(out: TextIO) -> bool:
     """Whether escape sequences for colours and the like are welcome there (https://no-color.org)."""
-    return out.isatty() and not os.environ.get("NO_COLOR") and not is_dumb()
+    return not os.environ.get("NO_COLOR") and can_draw(out)
 
 
 def styled(text: str, style: str, out: TextIO) -> str:
