@@ -54,17 +54,13 @@ def exit_code_of(error: Exception) -> ExitCode | None:
         return error.status
     for kinds, status in (
         (horay_async.ConfigurationError, ExitCode.USAGE),
-        (horay_async.AuthenticationError, ExitCode.REFUSED),
-        (horay_async.PermissionDeniedError, ExitCode.REFUSED),
+        (horay_async.AuthenticationError | horay_async.PermissionDeniedError, ExitCode.REFUSED),
         (horay_async.InsufficientBalanceError, ExitCode.REFUSED),
-        (horay_async.RateLimitError, ExitCode.BUSY),
-        (horay_async.InternalServerError, ExitCode.BUSY),
+        (horay_async.RateLimitError | horay_async.InternalServerError, ExitCode.BUSY),
         (horay_async.APIConnectionError, ExitCode.UNREACHED),
         (horay_async.APIResponseError, ExitCode.BROKEN),
-        (horay_async.StreamError, ExitCode.BROKEN),
-        (horay_async.StreamTruncatedError, ExitCode.BROKEN),
-        (horay_async.HorayError, ExitCode.FAILED),
-        (OSError, ExitCode.FAILED),
+        (horay_async.StreamError | horay_async.StreamTruncatedError, ExitCode.BROKEN),
+        (horay_async.HorayError | OSError, ExitCode.FAILED),
     ):
         if isinstance(error, kinds):
             return status
