@@ -62,12 +62,11 @@ def chat(
                 attached=attached,
             ).run()
         return
-    messages: list[dict[str, Any]] = [{"role": "system", "content": system}] if system else []
+    first = [{"role": "system", "content": system}] if system else []
     content = read_content(message, files or (), images=True)
-    messages.append({"role": "user", "content": content.parts()})
-    params: dict[str, Any] = {
+    params = {
         "model": server.model_or_default(model),
-        "messages": messages,
+        "messages": [*first, {"role": "user", "content": content.parts()}],
         **sampling.params(),
     }
     with open_client(server) as client:

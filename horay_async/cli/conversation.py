@@ -122,10 +122,8 @@ class Conversation:
                 del self._said[-1]  # so that the same can be asked again
 
     def _messages(self) -> list[dict[str, Any]]:
-        system: list[dict[str, Any]] = (
-            [{"role": "system", "content": self.system}] if self.system else []
-        )
-        return system + self._said
+        system = [{"role": "system", "content": self.system}] if self.system else []
+        return [*system, *self._said]
 
     def _change_model(self, name: str) -> None:
         """NAME: ask another model from now on."""

@@ -22,10 +22,6 @@ class Ended(KeyboardInterrupt):
     """SIGTERM or SIGHUP came: what runs ends as by Ctrl-C, and then the process."""
 
 
-def _ignore(_number: int, _: object) -> None:
-    """In the place of `SIG_IGN`, which CPython complains of where such a signal has come already."""
-
-
 @contextmanager
 def ended_as_interrupted() -> Generator[None]:
     """Has SIGTERM and SIGHUP (a terminal that is closed) end the block as Ctrl-C does, so that what has come is written, and then the
@@ -37,7 +33,8 @@ def ended_as_interrupted() -> Generator[None]:
     def end(number: int, _: object) -> None:
         came.append(number)
         for each in before:  # a terminal that is closed sends several
-            signal.signal(each, _ignore)
+            # Not `SIG_IGN`, which CPython complains of where such a signal has come already.
+            signal.signal(each, lambda *_: None)
         raise Ended
 
     try:
