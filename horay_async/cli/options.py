@@ -177,8 +177,8 @@ def _options_of(group: Any) -> Iterator[inspect.Parameter]:
     hints = get_type_hints(group, include_extras=True)
     for each in fields(group):
         kind: Any = hints[each.name]
-        if option := each.metadata.get("option"):
-            kind = Annotated[kind, option]
+        if told := each.metadata.get("option"):
+            kind = Annotated[kind, told]
         yield inspect.Parameter(
             each.name, inspect.Parameter.KEYWORD_ONLY, default=each.default, annotation=kind
         )

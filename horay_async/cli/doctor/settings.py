@@ -66,11 +66,10 @@ def proxy(base_url: str, server: ServerOptions) -> tuple[str | None, Finding | N
         return server.proxy, None
     url = URL(base_url)
     try:
-        found = proxy_from_environment(url)
-        used = None if found is None else str(found)
+        used = str(proxy_from_environment(url) or "")
     except ValueError:  # it is no URL, as the next check says
         used = getproxies()[url.scheme]
-    if used is None:
+    if not used:
         return None, ok("proxy", "none")
     return used, warning(
         "proxy",
