@@ -34,7 +34,7 @@ def ended_as_interrupted() -> Generator[None]:
         came.append(number)
         for each in before:  # a terminal that is closed sends several
             # Not `SIG_IGN`, which CPython complains of where such a signal has come already.
-            signal.signal(each, lambda *_: None)
+            signal.signal(each, lambda _number, _frame: None)
         raise Ended
 
     try:

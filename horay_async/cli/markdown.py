@@ -19,7 +19,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from rich.console import Console, ConsoleOptions, JustifyMethod, RenderableType, RenderResult
 from rich.live import Live
-from rich.markdown import Markdown, TableDataElement
+from rich.markdown import Markdown, MarkdownElement, TableDataElement
 from rich.segment import ControlType, Segment, Segments
 from rich.text import Text
 
@@ -58,7 +58,10 @@ class Block(Markdown):
     a list of too many levels) stands as it was written.
     """
 
-    elements: ClassVar = Markdown.elements | {"td_open": _Cell, "th_open": _Cell}
+    elements: ClassVar[dict[str, type[MarkdownElement]]] = Markdown.elements | {
+        "td_open": _Cell,
+        "th_open": _Cell,
+    }
 
     parser: Final = MarkdownIt(options_update={"html": False, "maxNesting": MAX_NESTING}).enable(
         ["strikethrough", "table"]
