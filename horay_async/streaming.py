@@ -481,7 +481,9 @@ async def require_event_stream(
     except APIError as error:
         broken, body = error, response.take_cut_off()
     failure = await decoded(body, lambda: _no_stream(response, body, whole))
-    if broken is not None and isinstance(failure, APIResponseError) and failure.partial is None:
+    is_whole = hasattr(failure.partial, "_raw")
+    if broken is not None and isinstance(failure, APIResponseError) and not is_whole:
+        broken.partial = failure.partial
         failure = broken
     try:
         raise failure

@@ -1,4 +1,6 @@
-"""What is left of streams that failed: nothing, once they and their errors are dropped, also where no garbage collector runs."""
+"""What is left of streams that failed, and of typed responses: nothing, once they and their errors are dropped, also where no garbage
+collector runs.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +10,11 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
+import attrs
 import pytest
 
-from horay_async import HorayError
-from horay_async.testing import FaultServer, respond
+from horay_async import AnswerError, HorayError
+from horay_async.testing import FaultServer, chat, respond, stream
 
 from .conftest import Connect, ConnectBlocking
 
@@ -79,3 +82,53 @@ def test_blocking(
     with connect_blocking() as client:
         fail(client)
         assert dropped.wait(10)
+
+
+@attrs.define
+class Point:
+    """What a text is to become."""
+
+    x: int
+
+
+async def parsed(client: Any) -> Any:
+    """By one call."""
+    return await client.chat.completions.parse(**ASK, response_format=Point)
+
+
+async def finished(client: Any) -> Any:
+    """By a stream that is read without events."""
+    async with client.chat.completions.stream(**ASK, response_format=Point) as events:
+        return await events.final()
+
+
+async def told(client: Any) -> Any:
+    """By a stream's events."""
+    async with client.chat.completions.stream(**ASK, response_format=Point) as events:
+        async for _ in events:
+            pass
+        return await events.final()
+
+
+@pytest.mark.parametrize("text", ['{"x": 1}', '{"x": "a"}', "no JSON", '```\n{"x": 1'])
+@pytest.mark.parametrize("get", [parsed, finished, told])
+async def test_typed_responses(
+    fault_server: FaultServer, connect: Connect, get: Callable[[Any], Any], text: str
+) -> None:
+    """Whether or not the text fits."""
+    fault_server.always(
+        lambda request: stream([text]) if request.json().get("stream") else chat(text)
+    )
+    dropped = asyncio.Event()
+
+    async def ask(client: Any) -> None:
+        completion: Any
+        try:
+            completion = await get(client)
+        except AnswerError as error:
+            completion = error.completion
+        weakref.finalize(completion, dropped.set)
+
+    async with connect() as client:
+        await ask(client)
+        await asyncio.wait_for(dropped.wait(), 10)

@@ -549,13 +549,13 @@ async def test_sound_beside_an_error(
 
 
 async def test_response_cut_in_the_middle(fault_server: FaultServer, connect: Connect) -> None:
-    """Of JSON that isn't whole nothing can be said, but that it is paid for."""
+    """What has come of it is in the error, which says that it is paid for."""
     fault_server.always(whole_chat("Paid for.").with_faults(Cut(-5)))
     async with connect(retries=2) as client:
         for send in (chat, whole):
             with pytest.raises(APIConnectionError) as caught:
                 await send(client)
-            assert caught.value.partial is None
+            assert caught.value.partial.choices[0].message.content == "Paid for."
             assert caught.value.execution == "executed"
     assert len(fault_server.requests) == 2
 
@@ -1537,6 +1537,51 @@ async def test_one_of_several_lines_that_are_no_events(
         chunks = await chat(client)
         with pytest.raises(APIError, match=r"on a line that is no event's|reported an error"):
             _ = [chunk async for chunk in chunks]
+
+
+@pytest.mark.parametrize("beginning", ["", "\ufeff", ": ping\n\n"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"choices": [{"index": 0, "delta": {"content": "Paid."}}]}',
+        '[{"choices": [{"index": 0, "delta": {"content": "Paid."}}]}]',
+        PAID,
+        f'{{"data": {PAID}}}',
+    ],
+)
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_chunk_on_a_line_before_the_first_event(
+    fault_server: FaultServer, connect: Connect, at_once: bool, line: str, beginning: str
+) -> None:
+    """It isn't left out of what looks complete, in however many pieces it comes."""
+    pieces = [f"{beginning}{line}\n\n".encode(), *CHAT]
+    fault_server.always(sse_response(*([b"".join(pieces)] if at_once else pieces)))
+    async with connect(retries=1) as client:
+        with pytest.raises(APIResponseError):
+            await all_chunks(client)
+    assert len(fault_server.requests) == 1
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+@pytest.mark.parametrize(
+    "behind",
+    [
+        'data: {"error": {"message": "no", "code": 429}}\n\n',
+        '{"error": {"message": "no", "code": 429}}\n\n',
+    ],
+)
+@pytest.mark.parametrize("before", [f"{PAID}\n\n", f"  data: {PAID}\n\n", f": ping\n\n{PAID}\n\n"])
+async def test_response_that_is_no_event_before_an_error(
+    fault_server: FaultServer, connect: Connect, before: str, behind: str, at_once: bool
+) -> None:
+    """It is not asked for again, in however many pieces it comes."""
+    pieces = [before.encode(), behind.encode()]
+    fault_server.always(sse_response(*([b"".join(pieces)] if at_once else pieces)))
+    async with connect(retries=1) as client:
+        with pytest.raises(APIError) as caught:
+            await all_chunks(client)
+    assert caught.value.execution == "executed"
+    assert len(fault_server.requests) == 1
 
 
 FAILURES = [

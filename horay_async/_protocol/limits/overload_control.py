@@ -19,7 +19,7 @@ applies:
 
 | the refused request | the refusal is for | so that |
 |---|---|---|
-| is one of many at random (see below), and not to come back in a time as long as a window | no reason | nothing is learnt |
+| is one of many at random (see below) | no reason | nothing is learnt |
 | was sent before an earlier refusal was known | the same as that one | it counts as one more of them |
 | was alone, so that it can't be one too many | the rate | that is lowered, or a first one is set |
 | had waited for the learnt rate, which was right before | the rate | it is lowered, unless that was a lone refusal |
@@ -66,7 +66,7 @@ import attrs
 from horay_async._protocol.limits.concurrency import ConcurrencyLimit
 from horay_async._protocol.limits.consecutive import ConsecutiveRefusals, Halt
 from horay_async._protocol.limits.learned_rate import LearnedRate
-from horay_async._protocol.limits.random_refusals import Finding, RandomRefusals
+from horay_async._protocol.limits.random_refusals import RandomRefusals, RefusalFinding
 from horay_async._protocol.limits.shared_pause import SharedPause
 
 # What a refusal is taken for, see `_cause_of`
@@ -314,9 +314,7 @@ class OverloadControl:
         # 4. It is one more of an episode, or the first one.
         for_window = (retry_after or 0.0) > LONG_WAIT * max(1.0, concurrency.latency)
         slowed = self._rate.has_slowed(now) or (retry_after is not None and concurrency.is_cut)
-        episode = self._episode or self._begin_episode(
-            concurrency, may_be_random=slowed and not for_window
-        )
+        episode = self._episode or self._begin_episode(concurrency, may_be_random=slowed)
         episode.refusals += 1
         episode.limits.add(concurrency)
         if informed:
@@ -352,11 +350,11 @@ class OverloadControl:
         consecutive = self._consecutive
         if consecutive.count < 2 * consecutive.most:  # more in a row are an outage
             match self._random_refusals.record(permit.serial, refused=refused):
-                case Finding.NOT_RANDOM:
+                case RefusalFinding.NOT_RANDOM:
                     self._rate.take_back()
-                case Finding.RANDOM:
+                case RefusalFinding.RANDOM:
                     permit.wait.concurrency.forget_refusals()
-                case Finding.TOO_MANY:
+                case RefusalFinding.TOO_MANY:
                     permit.wait.concurrency.cut()
                 case None:
                     pass
@@ -420,7 +418,7 @@ class OverloadControl:
         """What a refusal was for. The first case that applies decides."""
         # 1. Refusals are at random: slower sending didn't help.
         permit = refusal.permit
-        if self._random_refusals.assumed and not refusal.for_window:
+        if self._random_refusals.assumed:
             return _Cause.UNCLEAR
 
         # 2. It was sent with those that were refused before it, and counts as one more of them.

@@ -58,7 +58,7 @@ RARE = 0.01
 """How likely a row of refusals is that is no outage."""
 
 
-class Finding(Enum):
+class RefusalFinding(Enum):
     """What a request has shown of refusals that were taken for random."""
 
     NOT_RANDOM = auto()
@@ -131,8 +131,7 @@ class RandomRefusals:
     4. If more come after that, fewer requests are sent at once. If that doesn't help either, or no more come at all, the
        refusals to come aren't taken for random.
 
-    Episodes that begin with a `Retry-After` as long as a window don't count: a server that knows when that ends knows why it
-    refuses. Sans-I/O, and without a clock.
+    Whatever a `Retry-After` asks for is kept to all the same. Sans-I/O, and without a clock.
     """
 
     def __init__(self) -> None:
@@ -182,7 +181,7 @@ class RandomRefusals:
         self._assumption = _Assumption(share, most, trial)
         return True
 
-    def record(self, serial: int, *, refused: bool) -> Finding | None:
+    def record(self, serial: int, *, refused: bool) -> RefusalFinding | None:
         """Records what a request met; returns what that has shown, if anything."""
         self._share.add(refused=refused)
         self._since_refusal = 0 if refused else self._since_refusal + 1
@@ -207,7 +206,7 @@ class RandomRefusals:
                 self._end()
                 return None
             self._share = attrs.evolve(assumption.share)
-            return Finding.TOO_MANY
+            return RefusalFinding.TOO_MANY
 
         # 3. Nothing has.
         if not refused:
@@ -216,7 +215,7 @@ class RandomRefusals:
 
     def _judge(
         self, assumption: _Assumption, trial: _Trial, serial: int, *, refused: bool
-    ) -> Finding | None:
+    ) -> RefusalFinding | None:
         """Counts a request, if it is one of a trial; returns what that has shown once it is over."""
         if serial <= trial.after:
             return None
@@ -224,13 +223,13 @@ class RandomRefusals:
         trial.refused += refused
         if trial.refused > trial.most:
             self._end()
-            return Finding.NOT_RANDOM
+            return RefusalFinding.NOT_RANDOM
         if trial.ended < trial.requests:
             return None
         assumption.trial = None
         assumption.share = _Share(trial.refused / trial.ended, trial.ended)
         self._share = attrs.evolve(assumption.share)
-        return Finding.RANDOM
+        return RefusalFinding.RANDOM
 
     def _end(self) -> None:
         """Refusals aren't taken for random any more. The next trial comes later."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from traceback import clear_frames
 from types import NoneType
 from typing import Any, cast
 
@@ -56,6 +57,7 @@ def found_in(error: BaseException, path: str) -> Iterator[Mismatch]:
     if isinstance(error, RecursionError):
         raise error
     if isinstance(error, ClassValidationError):
+        clear_frames(error.__traceback__)  # cattrs' one knows the errors that know it
         placed, unplaced = error.group_exceptions()
         for inner, field in placed:
             name = field.name.removeprefix(FIELD)

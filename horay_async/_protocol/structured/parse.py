@@ -68,7 +68,7 @@ def _decoded(text: str) -> Any:
             try:
                 found = DECODE(block)
             except ValueError as error:
-                problem = error
+                problem = error.with_traceback(None)  # which knows this frame
             else:
                 _check_rest(found, rest)
                 return found

@@ -96,8 +96,11 @@ class TypedAccumulator(Accumulator[ChatCompletionChunk, ParsedCompletion[T]]):
                     self._parse(draft, draft.end, events)
                 except AnswerError as error:
                     failures.append(error)
-        if failures:
-            raise failures[0]
+        try:
+            if failures:
+                raise failures[0]
+        finally:
+            del failures  # which know this frame
 
     def result(self) -> ParsedCompletion[T]:
         return self.shaped(self._merged.result())

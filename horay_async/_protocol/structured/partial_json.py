@@ -24,8 +24,8 @@ SPACE = re.compile(r"\s*")
 HALF = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}$")
 """The first half of a surrogate pair, at the end of what has come."""
 
-State = Callable[[str, int], int]
-"""Reads on in a text from a place; gives the place where it stopped. It begins at no blank, unless that belongs to what it reads."""
+State = Callable[["PartialJSON", str, int], int]
+"""A method that isn't bound, since an object that keeps its own is in a cycle with itself. Reads on in a text from a place; gives the place where it stopped. It begins at no blank, unless that belongs to what it reads."""
 
 
 class PartialJSON:
@@ -39,11 +39,9 @@ class PartialJSON:
         """The containers that are open, the innermost last."""
         self._keys: list[str] = []
         """The key that waits for its value, of each open container; empty for arrays."""
-        self._read: State = self._before
-        self._otherwise: State = self._prose
+        self._read: State = PartialJSON._before
+        self._otherwise: State = PartialJSON._prose
         """Reads where no object or array begins; in a block nothing does."""
-        self._inside = {self._prose, self._string, self._key_string, self._token}
-        """The states that read what blanks belong to or end; before all others blanks are passed over."""
         self._raw: list[str] = []
         """The pieces of the line, string, number or word that is open; of a value's string, those that aren't decoded."""
         self._text = ""
@@ -59,7 +57,7 @@ class PartialJSON:
 
         A string is there from its first character, anything else once it is whole, None before all.
         """
-        if self._read == self._string:
+        if self._read == PartialJSON._string:
             self._grow()
         return self._root
 
@@ -67,14 +65,14 @@ class PartialJSON:
         """Takes in the next piece; says whether there is more to see now."""
         at, before = 0, self._changes
         while at < len(text):
-            if text[at].isspace() and self._read not in self._inside:
+            if text[at].isspace() and self._read not in INSIDE:
                 at = _past(SPACE, text, at)
             else:
-                at = self._read(text, at)
+                at = self._read(self, text, at)
         return self._changes > before
 
     def _before(self, text: str, at: int) -> int:
-        self._read = self._value if text[at] in "{[" else self._otherwise
+        self._read = PartialJSON._value if text[at] in "{[" else self._otherwise
         return at
 
     def _prose(self, text: str, at: int) -> int:
@@ -84,7 +82,7 @@ class PartialJSON:
         if text.endswith("\n", at, end):
             line, self._raw = "".join(self._raw), []
             if FENCE_OPENING.search(line):
-                self._read, self._otherwise = self._before, self._over
+                self._read, self._otherwise = PartialJSON._before, PartialJSON._over
         return end
 
     def _over(self, text: str, at: int) -> int:
@@ -96,38 +94,38 @@ class PartialJSON:
             self._open({} if text[at] == "{" else [])
         elif text[at] == '"':
             self._add("")
-            self._raw, self._text, self._tail, self._read = [], "", 0, self._string
+            self._raw, self._text, self._tail, self._read = [], "", 0, PartialJSON._string
         elif text[at] == "]" and self._stack and self._stack[-1] == []:
             self._close()
         else:
-            self._raw, self._read = [], self._token
+            self._raw, self._read = [], PartialJSON._token
             return at
         return at + 1
 
     def _key(self, text: str, at: int) -> int:
         if text[at] == '"':
-            self._raw, self._tail, self._read = [], 0, self._key_string
+            self._raw, self._tail, self._read = [], 0, PartialJSON._key_string
         elif text[at] == "}":
             self._close()
         else:
-            self._read = self._over
+            self._read = PartialJSON._over
         return at + 1
 
     def _key_string(self, text: str, at: int) -> int:
         at, ended = self._string_on(text, at)
         if ended:
-            self._whole(f'"{"".join(self._raw)}"', self._take_key, self._colon)
+            self._whole(f'"{"".join(self._raw)}"', self._take_key, PartialJSON._colon)
         return at
 
     def _colon(self, text: str, at: int) -> int:
-        self._read = self._value if text[at] == ":" else self._over
+        self._read = PartialJSON._value if text[at] == ":" else PartialJSON._over
         return at + 1
 
     def _string(self, text: str, at: int) -> int:
         at, ended = self._string_on(text, at)
         self._changes += bool(self._raw[-1])
         if ended:
-            self._whole(f'"{"".join(self._raw)}"', self._append, self._after)
+            self._whole(f'"{"".join(self._raw)}"', self._append, PartialJSON._after)
         return at
 
     def _grow(self) -> None:
@@ -143,7 +141,7 @@ class PartialJSON:
             self._append(text)
             return
         self._put("")
-        self._read = self._over
+        self._read = PartialJSON._over
 
     def _append(self, text: str) -> None:
         """Adds to the string that is open."""
@@ -177,17 +175,17 @@ class PartialJSON:
         end = _past(TOKEN, text, at)
         self._raw.append(text[at:end])
         if end < len(text):
-            self._whole("".join(self._raw), self._add, self._after)
+            self._whole("".join(self._raw), self._add, PartialJSON._after)
         return end
 
     def _after(self, text: str, at: int) -> int:
         inside = self._stack[-1]
         if text[at] == ",":
-            self._read = self._key if isinstance(inside, dict) else self._value
+            self._read = PartialJSON._key if isinstance(inside, dict) else PartialJSON._value
         elif text[at] == ("}" if isinstance(inside, dict) else "]"):
             self._close()
         else:
-            self._read = self._over
+            self._read = PartialJSON._over
         return at + 1
 
     def _whole(self, raw: str, take: Callable[[Any], None], go_on: State) -> None:
@@ -195,7 +193,7 @@ class PartialJSON:
         try:
             value = DECODE(raw)
         except ValueError:
-            self._read = self._over
+            self._read = PartialJSON._over
         else:
             take(value)
             self._read = go_on
@@ -208,12 +206,12 @@ class PartialJSON:
             self._changes += 1
         self._stack.append(container)
         self._keys.append("")
-        self._read = self._key if isinstance(container, dict) else self._value
+        self._read = PartialJSON._key if isinstance(container, dict) else PartialJSON._value
 
     def _close(self) -> None:
         self._stack.pop()
         self._keys.pop()
-        self._read = self._after if self._stack else self._over
+        self._read = PartialJSON._after if self._stack else PartialJSON._over
 
     def _take_key(self, key: str) -> None:
         self._keys[-1] = key
@@ -236,3 +234,9 @@ class PartialJSON:
 def _past(run: re.Pattern[str], text: str, at: int) -> int:
     """Where a run, of no length perhaps, ends."""
     return cast("re.Match[str]", run.match(text, at)).end()
+
+
+INSIDE = frozenset(
+    (PartialJSON._prose, PartialJSON._string, PartialJSON._key_string, PartialJSON._token)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its states
+)
+"""The states that read what blanks belong to or end; before all others blanks are passed over."""

@@ -8,6 +8,7 @@ import msgspec
 
 from horay_async._json import fields_of, is_array, is_object
 from horay_async._protocol.wire.characters import whole_characters
+from horay_async._protocol.wire.cut_json import closed
 from horay_async._protocol.wire.decode import (
     BodyDecoder,
     ErrorInBody,
@@ -55,9 +56,24 @@ def _decode_nearly(into: BodyDecoder[Any], body: bytes, most: int = MAX_OBJECTS)
     try:
         made: Response = into.decode(nearly_json(body), max_objects=most)
     except InvalidBody:
-        return None
+        return _decode_cut(into, body, most)
     except ErrorInBody:
         return _decode_beside_error(into, body, most)
+    del made._raw  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
+    return made
+
+
+def _decode_cut(into: BodyDecoder[Any], body: bytes, most: int) -> Response | None:
+    """What was generated in a body whose end is missing or broken, as a response made by hand; None where nothing was."""
+    made: Response | None
+    try:
+        made = into.decode(
+            nearly_json(closed(body.decode("utf-8-sig", "ignore")).encode()), max_objects=most
+        )
+    except (InvalidBody, ErrorInBody) as problem:
+        made = problem.response
+    if made is None or not holds_content(made):
+        return None
     del made._raw  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
     return made
 

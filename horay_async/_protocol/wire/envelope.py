@@ -32,8 +32,11 @@ ABOUT_SUCCESS = frozenset(
 )
 """Fields of an envelope; a response without one has others, too."""
 
-HOLDERS = ("data", "result", "response")
+HOLDERS = frozenset({"data", "result", "response"})
 """Fields that a response may be in."""
+
+BESIDE_HELD = frozenset({"created", "id", "model", "object"})
+"""What an envelope without a code may repeat of the response in it."""
 
 HOLDS_ITEMS = frozenset({"choices", "data", "images"})
 """Fields of responses that hold a list."""
@@ -133,8 +136,8 @@ def is_of_success(envelope: dict[str, Any]) -> bool:
 
 
 def holder_in(decoded: Any) -> str | None:
-    """The field of an envelope of success that the response is in; None in anything else. One without a code or a status is told
-    by the list of a response in it.
+    """The field of an envelope of success that the response is in; None in anything else. One without a code or a status has no
+    more than one such field, and nothing that a response has of its own.
     """
     if not is_object(decoded) or "choices" in decoded or not is_of_success(decoded):
         return None
@@ -142,16 +145,26 @@ def holder_in(decoded: Any) -> str | None:
         return "data"
     if decoded.get("success") is False or error_in(decoded) is not None:
         return None
-    return next((name for name in HOLDERS if _holds_response(decoded.get(name))), None)
+    holders = decoded.keys() & HOLDERS
+    if len(holders) != 1 or decoded.keys() - holders - ABOUT_SUCCESS - BESIDE_HELD:
+        return None
+    (name,) = holders
+    return name if _is_response(decoded[name]) else None
 
 
-def _holds_response(inner: Any) -> bool:
-    """Whether an object is a response by its list, or holds one."""
-    while is_object(inner):
-        if any(is_array(listed := inner.get(name)) and listed for name in HOLDS_ITEMS):
+def _is_response(inner: Any) -> bool:
+    """Whether something within is a response by its list, holds one, or is no more than the report of a failure."""
+    while True:
+        if is_array(inner) and len(inner) == 1:
+            inner = inner[0]
+        if not is_object(inner):
+            return False
+        listed = (inner.get(name) for name in HOLDS_ITEMS)
+        if is_array(inner.get("choices")) or any(is_array(held) and held for held in listed):
+            return True
+        if error_in(inner) is not None and not inner.keys() - ABOUT_SUCCESS:
             return True
         inner = next(filter(is_object, map(inner.get, HOLDERS)), None)
-    return False
 
 
 def opened(decoded: Any) -> Any:

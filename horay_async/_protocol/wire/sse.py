@@ -71,8 +71,8 @@ class SSEDecoder:
     def __init__(self, *, max_event_bytes: int, keep_ids: bool = False) -> None:
         self.named = False
         """Whether any event so far had a name."""
-        self.strays: list[bytes] = []
-        """Lines that are no field of an event, but begin as JSON does, or as a field behind blanks or a byte-order mark: an error or a
+        self.strays: list[tuple[int, bytes]] = []
+        """With the number of events that the piece of bytes had completed before them: lines that are no field of an event, but begin as JSON does, or as a field behind blanks or a byte-order mark: an error or a
         chunk that was sent as one, those before each blank line together. Of a field `error`, as llama.cpp's server has it,
         the JSON of such a body. Who has looked at them takes them out.
         """
@@ -172,10 +172,10 @@ class SSEDecoder:
             if not line:
                 for at, each in enumerate(unknown):
                     if each.startswith(b"error:") and each[6:].lstrip().startswith(b"{"):
-                        self.strays.append(b'{"error":%b}' % each[6:])
+                        self.strays.append((len(events), b'{"error":%b}' % each[6:]))
                         break
                     if each.removeprefix(BOM).lstrip().startswith((b"{", b"[", b"data:")):
-                        self.strays.append(b"\n".join(unknown[at:]))
+                        self.strays.append((len(events), b"\n".join(unknown[at:])))
                         break
                 unknown = []
                 if lines or name == ERROR:

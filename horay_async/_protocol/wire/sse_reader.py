@@ -60,6 +60,7 @@ class SSEReader(ABC, Generic[T]):
         self._max_event_bytes = max_event_bytes
         self._opening: bytes | None = b""  # how the body begins, until an event has come
         self._kept_of_opening = OPENING
+        self._has_chunk = False  # whether what came before the first event is one
         self._cut = b""  # what has come of the event in which the bytes have ended
         self.body: bytes = b""
         """What has come in the place of an event, or before the first one: it may be a response, as JSON."""
@@ -71,7 +72,7 @@ class SSEReader(ABC, Generic[T]):
         try:
             datas = self._sse.feed(data)
         except EventTooLarge as overrun:
-            before = self._read(overrun.events) if overrun.events else []
+            before = self._read_in_order(overrun.events)
             if not self.done:  # what came before the event may have been the end
                 self._fail(
                     self._bad(f"has an event of more than {self._max_event_bytes:,} bytes", data)
@@ -80,14 +81,30 @@ class SSEReader(ABC, Generic[T]):
         made: list[T] = []
         if datas:
             self._events_began(data)
-            made = self._read(datas)
+            in_order = self._sse.strays or self.done
+            made = self._read_in_order(datas) if in_order else self._read(datas)
         elif self._opening is not None and len(self._opening) < self._kept_of_opening:
             self._opening += data
             # Of what is no stream of events all is kept: it can be a whole response.
             if begins_events(_without_comments(self._opening[:OPENING])) is False:
                 self._kept_of_opening = self._max_event_bytes
         if self._sse.strays:
-            self._check_stray()
+            self._read_in_order([])
+        return made
+
+    def _read_in_order(self, datas: list[bytes]) -> list[T]:
+        """What is made of the data of events, up to a failure; lines between them that are no event's are looked at where they
+        stand.
+        """
+        strays, self._sse.strays = self._sse.strays, []
+        made: list[T] = []
+        begun = 0
+        for at, stray in [*strays, (len(datas), b"")]:
+            if not self.done and at > begun:
+                made += self._read(datas[begun:at])
+                begun = at
+            if stray:
+                self._check_stray(stray)
         return made
 
     def _events_began(self, data: bytes) -> None:
@@ -96,6 +113,8 @@ class SSEReader(ABC, Generic[T]):
             opening = _without_comments(self._opening + data)
             if begins_events(opening) is False:
                 self.body = BEFORE_DONE.split(opening)[0]
+                if self._has_chunk:
+                    self._fail(self._bad("isn't an event stream", self.body))
         self._opening = None
 
     def _unread(self) -> bytes:
@@ -131,7 +150,6 @@ class SSEReader(ABC, Generic[T]):
         if self.done:
             return []
         made = self._read_held()
-        self._check_stray()
         if self._cut:
             reason = f"{reason}, in the middle of an event"
         may_end_here = (keep_truncated or self._ends_anywhere) and cause is None and not self._cut
@@ -148,7 +166,6 @@ class SSEReader(ABC, Generic[T]):
                 self.done = True
             else:
                 self._fail(error)
-        self._check_stray()
         return made
 
     def _read_held(self) -> list[T]:
@@ -159,10 +176,9 @@ class SSEReader(ABC, Generic[T]):
         whole = [data for data in rest if self._is_whole(data, ended=held.endswith(b"\n"))]
         if whole != rest or (not rest and _has_field(held)):
             self._cut = held
-        if not whole:
-            return []
-        self._events_began(b"")
-        return self._read(whole)
+        if whole:
+            self._events_began(b"")
+        return self._read_in_order(whole)
 
     @property
     @abstractmethod
@@ -196,16 +212,16 @@ class SSEReader(ABC, Generic[T]):
             failure.__cause__ = cause
             self._fail(failure)
 
-    def _check_stray(self) -> None:
+    def _check_stray(self, stray: bytes) -> None:
         """Fails with an error that was sent as JSON between the events, unless one came before it; or with one that says that
         a chunk was sent so: the stream would go on behind a gap.
         """
-        strays, self._sse.strays = self._sse.strays, []
-        for stray in strays:
-            if self._failure is None:
-                self._read_stray(stray)
-            if self._failure is not None and not self.body:
-                self.body = stray.removeprefix(BOM).lstrip()  # it may be a response, or hold one
+        # Behind [DONE] it counts where nothing has come before that.
+        if self._failure is None and (not self.done or self.partial() is None):
+            self._read_stray(stray)
+        if self._failure is not None and not self.body:
+            # It may be a response, or hold one; so may what came before it.
+            self.body = self._unread() or stray.removeprefix(BOM).lstrip()
 
     def _read_stray(self, stray: bytes) -> None:
         """Looks at lines that are no event's: one of them may be data, or all together."""
@@ -217,7 +233,9 @@ class SSEReader(ABC, Generic[T]):
             if reports_error(data):
                 self._fail(stream_error(data, context=self._context))
                 break
-            if begun and _is_chunk(data):
+            if not begun:
+                self._has_chunk = self._has_chunk or _is_chunk(data)
+            elif _is_chunk(data):
                 where = "has a chunk on a line that is no event's"
                 self._fail(self._bad("isn't an event stream" if no_stream else where, stray))
                 break

@@ -9,7 +9,7 @@ import pytest
 
 from horay_async._protocol.limits import random_refusals
 from horay_async._protocol.limits.consecutive import PROBE_AFTER
-from horay_async._protocol.limits.random_refusals import Finding, RandomRefusals
+from horay_async._protocol.limits.random_refusals import RandomRefusals, RefusalFinding
 
 
 class Requests:
@@ -20,9 +20,9 @@ class Requests:
         self.serial = 0
         self.in_flight = in_flight
 
-    def send(self, refused: Iterable[bool]) -> list[Finding]:
+    def send(self, refused: Iterable[bool]) -> list[RefusalFinding]:
         """Sends requests; returns what they showed."""
-        findings: list[Finding] = []
+        findings: list[RefusalFinding] = []
         for outcome in refused:
             self.serial += 1
             finding = self.refusals.record(self.serial, refused=outcome)
@@ -42,7 +42,7 @@ class Requests:
     def until_random(self, one_in: int) -> None:
         """Sends until refusals were found to be random."""
         self.until_trial(one_in)
-        assert self.send(every(one_in, random_refusals.TRIAL)) == [Finding.RANDOM]
+        assert self.send(every(one_in, random_refusals.TRIAL)) == [RefusalFinding.RANDOM]
 
 
 def every(one_in: int, requests: int) -> list[bool]:
@@ -86,7 +86,7 @@ def test_trial_is_longer_where_more_may_be_under_way() -> None:
     requests = Requests(in_flight=100)
     requests.until_trial(5)
     assert requests.send(every(5, 299)) == []
-    assert requests.send([False]) == [Finding.RANDOM]
+    assert requests.send([False]) == [RefusalFinding.RANDOM]
 
 
 def test_more_refused_than_before_is_not_random() -> None:
@@ -97,7 +97,7 @@ def test_more_refused_than_before_is_not_random() -> None:
         episodes.append(requests.until_trial(20))
         while not (found := requests.send([True])):
             assert requests.refusals.assumed
-        assert found == [Finding.NOT_RANDOM]
+        assert found == [RefusalFinding.NOT_RANDOM]
         assert not requests.refusals.assumed
     assert episodes == sorted(episodes)
     assert episodes[-1] == episodes[-2] > 5 * episodes[0]
@@ -118,7 +118,7 @@ def test_too_many_now_and_then() -> None:
     requests = Requests()
     requests.until_random(10)
     for _ in range(20):
-        assert requests.send(every(2, 30)) == [Finding.TOO_MANY]
+        assert requests.send(every(2, 30)) == [RefusalFinding.TOO_MANY]
         assert requests.send(every(10, 500)) == []
     assert requests.refusals.assumed
 

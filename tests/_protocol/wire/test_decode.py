@@ -30,6 +30,7 @@ from horay_async.models._base import Response
 from horay_async.models.chat import ChatCompletion
 from horay_async.models.chat_chunks import ChatCompletionChunk
 from horay_async.models.completions import Completion, CompletionChoice, CompletionChunk
+from horay_async.models.embeddings import EmbeddingResponse
 from horay_async.models.images import ImageResponse
 from horay_async.models.models import ModelList
 from horay_async.models.user import UserInfo
@@ -746,3 +747,48 @@ def test_error_among_images(at: int) -> None:
     with pytest.raises(InvalidBody, match="'error' in the place of one") as caught:
         Decoder(ImageResponse).decode(encoded({"images": images}))
     assert len(cast("ImageResponse", caught.value.response).images) == 2
+
+
+OTHER = {"data": [{"id": "other", "index": 0, "embedding": [9.0], "url": "https://other"}]}
+
+
+@pytest.mark.parametrize("name", ["result", "response"])
+@pytest.mark.parametrize(
+    ("into", "own"),
+    [
+        (EmbeddingResponse, {"object": "list", "data": [{"index": 0, "embedding": [1.0]}]}),
+        (EmbeddingResponse, {"data": [{"index": 0, "embedding": [1.0]}]}),
+        (ImageResponse, {"images": [{"url": "https://right"}]}),
+        (ModelList, {"object": "list", "data": [{"id": "right"}]}),
+        (UserInfo, {"id": "u", "name": "n"}),
+        (ChatCompletion, {"choices": [{"message": {"content": "right"}}]}),
+    ],
+)
+def test_own_field_with_a_name_of_envelopes(
+    into: type[Any], own: dict[str, Any], name: str
+) -> None:
+    """It doesn't take the place of the response that it stands in."""
+    alone = decoder(into).decode(json.dumps(own).encode())
+    assert decoder(into).decode(json.dumps({**own, name: OTHER}).encode()) == alone
+
+
+@pytest.mark.parametrize("name", ["data", "result", "response"])
+@pytest.mark.parametrize(
+    "beside", [{}, {"success": True}, {"message": "ok"}, {"code": 0}, {"id": "x"}]
+)
+@pytest.mark.parametrize("listed", [True, False])
+def test_envelopes(name: str, beside: dict[str, Any], listed: bool) -> None:
+    """With a code or without one, around a response or a list of one; also of a chunk that counts tokens alone."""
+    usage = {"choices": [], "usage": {"total_tokens": 7}}
+    inner = [usage] if listed else usage
+    chunk = decoder(ChatCompletionChunk).decode(json.dumps({**beside, name: inner}).encode())
+    assert chunk.usage is not None
+    assert chunk.usage.total_tokens == 7
+
+
+@pytest.mark.parametrize("into", [ChatCompletionChunk, ChatCompletion, ModelList])
+@pytest.mark.parametrize("name", ["data", "result", "response"])
+def test_error_in_an_envelope_without_a_code(name: str, into: type[Any]) -> None:
+    """It is one, where nothing else stands there."""
+    with pytest.raises(ErrorInBody):
+        decoder(into).decode(json.dumps({name: {"error": {"message": "no"}}}).encode())

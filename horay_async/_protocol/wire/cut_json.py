@@ -1,0 +1,68 @@
+"""What can be read of JSON that was cut off. Pure."""
+
+from __future__ import annotations
+
+import re
+
+TOKEN = re.compile(
+    r'\s*(?:([{}\[\],:])|("(?:[^"\\]|\\.)*(?:"|\\?\Z))|([^\s{}\[\],:"]+))', re.DOTALL
+)
+"""A bracket, comma or colon; a string, which the end may cut; a number or a word."""
+
+CUT_ESCAPE = re.compile(r"(?:\\u[dD][89abAB][0-9a-fA-F]{2})?(?:\\(?:u[0-9a-fA-F]{0,3})?)?\Z")
+"""The beginning of an escape, or of a pair of them, at the end of a string."""
+
+CLOSING = {"{": "}", "[": "]"}
+
+
+def closed(text: str) -> str:
+    """JSON that was cut off, closed behind the last value in it that is whole, or is a string. Behind what is no JSON nothing is
+    looked at. What isn't the beginning of an object or an array stays none.
+    """
+    open_brackets: list[str] = []
+    is_key = False  # whether a string that comes next is a field's name
+    at = end = 0
+    closing = ""  # of what is open at `end`
+    while (token := TOKEN.match(text, at)) is not None:
+        mark, string, word = token.groups()
+        at = token.end()
+        if mark in ("{", "["):
+            open_brackets.append(mark)
+            is_key = mark == "{"
+        elif mark in ("}", "]"):
+            if not open_brackets or CLOSING[open_brackets.pop()] != mark:
+                break
+        elif mark == ",":
+            is_key = open_brackets[-1:] == ["{"]
+            continue
+        elif mark == ":" or (string is not None and is_key):
+            is_key = False
+            continue
+        elif string is not None and not _is_whole(string):
+            return f'{text[:at].removesuffix(_cut_escape(string))}"{_brackets(open_brackets)}'
+        elif word is not None and at == len(text):
+            break  # more of it may be missing
+        end, closing = at, _brackets(open_brackets)
+        if not open_brackets:
+            break
+    return text[:end] + closing
+
+
+def _brackets(opened: list[str]) -> str:
+    return "".join(CLOSING[bracket] for bracket in reversed(opened))
+
+
+def _is_whole(string: str) -> bool:
+    """Whether a string has its end: a quote that no backslash escapes."""
+    return len(string) > 1 and string.endswith('"') and not _escapes(string[:-1])
+
+
+def _escapes(text: str) -> bool:
+    """Whether a text ends with a backslash that isn't escaped itself."""
+    return (len(text) - len(text.rstrip("\\"))) % 2 == 1
+
+
+def _cut_escape(string: str) -> str:
+    """The escape at the end of a string that is cut within it."""
+    found = CUT_ESCAPE.search(string)
+    return found[0] if found is not None and not _escapes(string[: found.start()]) else ""
