@@ -237,7 +237,7 @@ model messages prompt input: write BatchRequest.chat(model=..., messages=...), o
 CLIENT_OPTIONS = _table(
     """
 api_base openai_api_base azure_endpoint endpoint: it is base_url
-openai_api_key token: it is api_key
+openai_api_key token key auth authorization: it is api_key
 organization project: this API has none; a header of another server's goes into default_headers={...}
 admin_api_key: this API has none; the key is api_key
 webhook_secret: this API sends no webhooks
@@ -259,6 +259,28 @@ model: name it in each call
 )
 """Options of a client that have another name here."""
 
+NO_KEY = "all calls of a client have its key: make a client for another key, and keep the key out of the body"
+
+
+def _of_client(name: str, of: str) -> str:
+    """What to write for an option of the client that is given to a call, a request of a batch, or a batch; `of` says which."""
+    if name == "api_key":
+        return NO_KEY
+    batch = "" if of == "call" else ".batch"
+    return f"it is an option of the client, not of a {of}: client.with_options({name}=...){batch}"
+
+
+CLIENT_NAMES = frozenset(
+    (
+        *("api_key", "base_url", "timeout", "max_retries", "retry"),
+        *("limits", "max_connections", "tcp_keepalive", "max_response_objects", "default_headers"),
+        *("default_query", "proxy", "ssl_context", "trust_env", "allow_insecure_http"),
+        *("on_truncation", "strict", "session", "on_request", "on_retry"),
+        *("on_response", "telemetry"),
+    )
+)
+"""The options of a client: `ClientParams` and `api_key`."""
+
 LANGCHAIN_SETTINGS = _table(
     """
 tools tool_choice: pass them to model.bind_tools(...)
@@ -269,9 +291,11 @@ model_kwargs: pass its fields as settings of their own, or in extra_body
 )
 """Settings of LangChain's models that are made elsewhere, or have another name here."""
 
-BATCH_OPTIONS = _table(
+BATCH_OPTIONS = {
+    name: _of_client(name, "batch") for name in CLIENT_NAMES - {"max_connections"}
+} | _table(
     """
-max_retries retry timeout: it is set on the client, client.with_options(...).batch, or on each request, BatchRequest.chat(...)
+max_retries timeout: it is set on the client, client.with_options(...).batch, or on each request, BatchRequest.chat(...)
 model messages temperature max_tokens response_format: it belongs to each request: BatchRequest.chat(model=..., messages=...)
 max_concurrency max_workers workers n_jobs max_connections: it is concurrency
 callback on_progress: there is none: read run.progress in the loop
@@ -406,6 +430,13 @@ def about_parameter(name: str, declared: Container[str]) -> str:
         if meant in declared:
             advice = ADVICE.get(meant)
             return f"it is {meant} here{f', {advice}' if advice else ''}"
+    if "timeout" not in declared:  # a line of a file, whose fields are the server's
+        return ""
+    of = "request" if "custom_id" in declared else "call"
+    if name in CLIENT_NAMES or closely_spelt(name, ["api_key"]):
+        return _of_client(name if name in CLIENT_NAMES else "api_key", of)
+    if name in CLIENT_OPTIONS and name != "model":
+        return f"{CLIENT_OPTIONS[name]}; this is for the client, not for a {of}"
     return ""
 
 

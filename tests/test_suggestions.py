@@ -9,6 +9,7 @@ import pickle
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, ExitStack
+from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
@@ -40,6 +41,7 @@ from horay_async._suggestions import (
     ADVICE,
     ATTRIBUTES,
     BATCH_OPTIONS,
+    CLIENT_NAMES,
     CLIENT_OPTIONS,
     EXPORTS,
     OPTIONS,
@@ -48,7 +50,7 @@ from horay_async._suggestions import (
 from horay_async.models import events
 from horay_async.models.chat_params import ChatParams
 from horay_async.models.images import ImageParams
-from horay_async.models.options import CallOptions
+from horay_async.models.options import CallOptions, GenerationOptions
 from horay_async.options import ClientParams
 from horay_async.resources.chat import AsyncChat
 from horay_async.testing import FaultServer
@@ -305,6 +307,70 @@ def test_each_parameter(name: str) -> None:
                 Horay("key").request("POST", "/x", stream=stream, **given)
     assert told or meant
     assert ADVICE.keys() <= {meant for several in PARAMETERS.values() for meant in several}
+
+
+@dataclass
+class City:
+    """An answer."""
+
+    name: str
+
+
+def test_names_of_client_options() -> None:
+    """The table has all of them."""
+    assert set(CLIENT_NAMES) == {*ClientParams.__optional_keys__, "api_key"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    sorted(
+        (CLIENT_NAMES | CLIENT_OPTIONS.keys()) - {"model"} - GenerationOptions.__optional_keys__
+    ),
+)
+@pytest.mark.anyio
+async def test_client_option_given_to_a_call(name: str) -> None:
+    """No call and no request of a batch takes it: each says where it goes, and none that it goes into the body."""
+    given: Any = {name: "a"}
+    chat: Any = {"model": "m", "messages": [{"role": "user", "content": "?"}], **given}
+    prompt: Any = {"model": "m", "prompt": "p", **given}
+    client, blocking = AsyncHoray("key"), Horay("key")
+    for call in (
+        lambda: blocking.chat.completions.create(**chat),
+        lambda: blocking.chat.completions.create(stream=True, **chat),
+        lambda: blocking.chat.completions.parse(response_format=City, **chat),
+        lambda: blocking.chat.completions.stream(**chat),
+        lambda: blocking.chat.completions.run_tools(tools=[], **chat),
+        lambda: client.chat.completions.stream(**chat),
+        lambda: client.chat.completions.run_tools(tools=[], **chat),
+        lambda: blocking.completions.create(**prompt),
+        lambda: blocking.embeddings.create(model="m", input="a", **given),
+        lambda: blocking.images.generate(**prompt),
+        lambda: blocking.models.list(**given),
+        lambda: blocking.request("GET", "/x", **given),
+        lambda: BatchRequest.chat(**chat),
+        lambda: BatchRequest.completion(**prompt),
+        lambda: BatchRequest.embedding(model="m", input="a", **given),
+        lambda: BatchRequest.image(**prompt),
+    ):
+        with pytest.raises(TypeError) as raised:
+            call()
+        assert "extra_body" not in str(raised.value)
+        assert "client" in str(raised.value) or name in PARAMETERS
+
+
+def test_key_given_to_a_call() -> None:
+    """It is kept out of the body, and the other options name the method that sets them."""
+    blocking: Any = Horay("key")
+    for name in ("api_key", "apikey", "API_KEY"):
+        with pytest.raises(TypeError, match="make a client for another key, and keep the key out"):
+            blocking.models.list(**{name: "a"})
+    with pytest.raises(TypeError, match=r"client\.with_options\(retry=\.\.\.\)$"):
+        blocking.models.list(retry=3)
+    with pytest.raises(TypeError, match=r"it is ssl_context.*; this is for the client, not for a"):
+        blocking.models.list(verify=False)
+    given: Any = {"retry": 3}
+    with pytest.raises(TypeError, match=r"client\.with_options\(retry=\.\.\.\)\.batch$"):
+        BatchRequest.image(model="m", prompt="p", **given)
 
 
 @pytest.mark.parametrize("name", CLIENT_OPTIONS)
