@@ -73,7 +73,7 @@ def error(
     **options: Unpack[MessageOptions],
 ) -> ScriptedResponse:
     """A failure. `retry_after`, in seconds, is said in `form`; a date counts from now and, as HTTP dates
-    are whole seconds, is rounded up, and so are seconds.
+    are whole seconds, is rounded up, and so are seconds. A status of 200 is taken: some servers report failures so.
     """
     check_word("shape", shape, get_args(ErrorShape))
     _check_retry(retry_after, form)

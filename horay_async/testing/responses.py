@@ -7,7 +7,7 @@ import re
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from http import HTTPStatus
-from typing import Any, Literal, TypedDict, Unpack, cast
+from typing import Any, Literal, TypedDict, Unpack
 
 import attrs
 
@@ -79,7 +79,11 @@ def check_fault(fault: Any) -> Any:
     """A fault; raises `TypeError` for what can't be one."""
     if not callable(fault) or isinstance(fault, type | ScriptedResponse):
         made = f", such as {fault.__name__}(...)" if isinstance(fault, type) else ""
-        raise TypeError(f"a fault must be one of Cut, Split, Hang, Delay ...{made}; got {fault!r}")
+        more = f": reply takes one text, so write reply({fault!r}) for the next one"
+        more = more if isinstance(fault, str) else ""
+        raise TypeError(
+            f"a fault must be one of Cut, Split, Hang, Delay ...{made}; got {fault!r}{more}"
+        )
     return fault
 
 
@@ -125,8 +129,7 @@ def respond(
 ) -> ScriptedResponse:
     """An HTTP/1.1 response. A body of several pieces is sent piece by piece, with other steps between."""
     check_options(options)
-    if not isinstance(cast("object", status), int):
-        raise TypeError(f"status must be a number such as 503; got {status!r}")
+    _check_order(body, status, "respond")
     framing = options.get("framing", "length")
     if isinstance(body, str):
         body = body.encode()
@@ -165,10 +168,21 @@ def respond(
     )
 
 
+def _check_order(body: object, status: object, called: str) -> None:
+    """Raises `TypeError` for a status that is none, and for one in the place of the body."""
+    if isinstance(status, int) and (called != "respond" or not isinstance(body, int)):
+        return
+    if isinstance(body, int):
+        given = "..." if isinstance(status, int) else repr(status)
+        raise TypeError(f"the body comes first: {called}({given}, {body!r})")
+    raise TypeError(f"status must be a number such as 503; got {status!r}")
+
+
 def json_response(
     value: Any, status: int = 200, **options: Unpack[MessageOptions]
 ) -> ScriptedResponse:
     """A response whose body is `value` as JSON."""
+    _check_order(value, status, "json_response")
     return respond(json.dumps(value, ensure_ascii=False), status, **options)
 
 

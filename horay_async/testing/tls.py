@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import ssl
-from typing import Literal
+from typing import Literal, get_args
 
 import attrs
 
@@ -26,13 +26,15 @@ class Certificates:
 
 
 def certificates(kind: TLSKind) -> Certificates:
-    """A new authority and a certificate of its. Raises `RuntimeError` where `trustme` is missing."""
+    """A new authority and a certificate of its. Raises `ValueError` for a kind that there isn't, and `ImportError` where
+    `trustme` is missing.
+    """
+    if kind not in get_args(TLSKind):
+        raise ValueError(f"tls must be one of {', '.join(get_args(TLSKind))}; got {kind!r}")
     try:
         import trustme  # noqa: PLC0415 - of the extra, and only needed here
     except ImportError as error:
-        raise RuntimeError(
-            'a test server with TLS needs trustme: pip install "horay-async[test]"'
-        ) from error
+        raise ImportError("a test server with TLS needs trustme: pip install trustme") from error
     authority = trustme.CA()
     now = datetime.datetime.now(datetime.UTC)
     names = ["elsewhere.example"] if kind == "wrong_name" else ["127.0.0.1", "::1", "localhost"]

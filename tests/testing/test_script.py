@@ -138,7 +138,7 @@ WRONG: list[tuple[Callable[[Any], object], str]] = [
     (lambda server: server.always("a", path="models"), "write '/models', not 'models'"),
     (
         lambda server: server.reply("a", "b"),
-        "a fault must be one of Cut, Split, Hang, Delay ...; got 'b'",
+        "a fault must be one of Cut, Split, Hang, Delay ...; got 'b': reply takes one text, so write reply('b') for the next one",
     ),
     (lambda server: server.reply("a", Cut), "such as Cut(...)"),
     (lambda server: server.reply("a", staus=201), "unknown response option 'staus'"),
@@ -162,6 +162,11 @@ WRONG: list[tuple[Callable[[Any], object], str]] = [
         "unknown response option 'staus'; the options are coding",
     ),
     (lambda _: testing.error("429"), "status must be a number such as 503; got '429'"),
+    (lambda _: testing.error("no", 404), "status must be a number such as 503; got 'no'"),
+    (lambda _: testing.respond(404, "no"), "the body comes first: respond('no', 404)"),
+    (lambda _: testing.respond(404), "the body comes first: respond(..., 404)"),
+    (lambda _: testing.json_response(404, {}), "the body comes first: json_response({}, 404)"),
+    (lambda _: testing.json_response({}, "no"), "status must be a number such as 503; got 'no'"),
     (
         lambda server: server.on_connect("refuse"),
         "fault must be one of reset, fin, stall, old_tls; got 'refuse'",

@@ -7,6 +7,7 @@ import ssl
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -146,8 +147,15 @@ def test_cut(by: Ending) -> None:
         assert ending == by
 
 
+def test_a_kind_that_there_is_not() -> None:
+    """It would be a good certificate otherwise, and the test that asks for another one would say nothing."""
+    misspelt: Any = "expird"
+    with pytest.raises(ValueError, match="tls must be one of good, wrong_name, expired, old; got"):
+        FaultServer(tls=misspelt)
+
+
 def test_without_trustme(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Where the library is missing, the error says how to get it."""
     monkeypatch.setitem(sys.modules, "trustme", None)
-    with pytest.raises(RuntimeError, match=r'pip install "horay-async\[test\]"'):
+    with pytest.raises(ImportError, match=r"needs trustme: pip install trustme$"):
         certificates("good")
