@@ -20,6 +20,9 @@ from horay_async.testing.steps import Fin, Gate, MarkExecuted, Pause, Repeat, Re
 BASE_PATH = "/v1"
 """The path of the API on the server, as on the real one."""
 
+_OF_THE_API = frozenset({"chat", "completions", "embeddings", "image", "models", "user"})
+"""What the paths of operations begin with. Elsewhere there is nothing at them; pictures can be anywhere."""
+
 _UNDER: dict[Then, ScriptedResponse] = {
     "close_under_next": raw(Fin(), read=0, name="closed under the request"),
     "reset_under_next": raw(Reset(), read=0, name="reset under the request"),
@@ -99,6 +102,8 @@ class RequestHandler:
         """What it is to be answered with."""
         below_base = request.path != _path(request.target)
         given = request.headers.get("Authorization")
+        if not below_base and request.path.split("/")[1] in _OF_THE_API:
+            return error(404, f"there is no {request.path} here", code="not_found")
         if self.key is not None and below_base and given != f"Bearer {self.key}":
             return error(401, "the API key is missing or wrong", type="authentication_error")
         return self.script.next(request.method, request.path)

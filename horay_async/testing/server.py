@@ -37,7 +37,7 @@ class FaultServer(Recorder):
 
     It serves from its own thread, so a test can block, await on any event loop, or fork. Requests to the
     API must carry `api_key`, or are answered 401 without using up a response; `check_key=False` lets all
-    through. `tls` serves HTTPS, with a certificate that is good or wrong in one way; `ssl_context` is
+    through. The path of an operation that isn't below `/v1` is answered 404 in the same way. `tls` serves HTTPS, with a certificate that is good or wrong in one way; `ssl_context` is
     for clients, then.
 
     An exception in a handler is answered with 500 and raised again where the `with` block ends.

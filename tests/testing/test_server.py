@@ -13,6 +13,7 @@ import warnings
 import aiohttp
 import pytest
 
+from horay_async import Horay, NotFoundError
 from horay_async.testing import ConnectFault, Cut, FaultServer, Request, Stall, raw, respond
 from horay_async.testing._connection import RequestHandler
 
@@ -86,6 +87,24 @@ def test_the_key_is_checked(server: FaultServer, raw_client: RawClient) -> None:
     raw_client.send(b"GET /files/picture.png HTTP/1.1\r\n\r\n")
     assert raw_client.response()[2].startswith(b"\x89PNG")
     assert server.waiting == 1
+
+
+@pytest.mark.parametrize("check_key", [True, False])
+def test_a_base_url_without_v1(check_key: bool) -> None:
+    """The operations aren't there, as on the API: the error says what is missing, and nothing in line is used up."""
+    with FaultServer(check_key=check_key) as server:
+        server.reply("Berlin")
+        with Horay(server.api_key, base_url=server.origin) as client:
+            told = r"there is no /models here; is /v1 missing at the end of base_url"
+            with pytest.raises(NotFoundError, match=told):
+                client.models.list()
+            with pytest.raises(NotFoundError, match="is /v1 missing"):
+                client.completions.create(model="m", prompt="?")
+        assert server.waiting == 1
+        with Horay(server.api_key, base_url=server.base_url) as client:
+            assert client.completions.create(model="m", prompt="?").choices[0].text == "Berlin"
+            server.add(respond("{}"), path="/rerank")
+            assert client.request("POST", "/rerank").json == {}
 
 
 def test_the_key_need_not_be_checked() -> None:
