@@ -92,7 +92,7 @@ def _whole(
     kind: Kind,
     texts: Sequence[str],
     model: str,
-    finish_reason: str,
+    finish_reason: str | None,
     options: MessageOptions,
     calls: Sequence[object] = (),
 ) -> ScriptedResponse:
@@ -226,8 +226,7 @@ class Reply:
     """A text that is answered in the way it is asked for: as chat or completion, whole or streamed, in as
     many choices as `n` says. A handler for any script.
 
-    `done` and `finish_reason` are those of `stream`, and count for streams alone, as do pieces that aren't
-    text. With `calls`, the model calls these tools, in a chat.
+    `done` is that of `stream`, and counts for streams alone, as do pieces that aren't text. With `calls`, the model calls these tools, in a chat.
     """
 
     pieces: Sequence[Piece] | str
@@ -237,7 +236,7 @@ class Reply:
     done: bool = True
     """Whether a stream ends with `[DONE]`."""
     finish_reason: str | None = "stop"
-    """Why it ends; None leaves it out."""
+    """Why it ends; with None a stream has no chunk that says so, and a whole response says `null`."""
     calls: tuple[ScriptedCall, ...] = attrs.field(default=(), kw_only=True)
     """Tools that are called, behind the text; the reason for the end is `tool_calls` then."""
     options: MessageOptions = attrs.field(factory=MessageOptions)
@@ -275,8 +274,7 @@ class Reply:
             )
         else:
             text = "".join(piece for piece in pieces if isinstance(piece, str))
-            whole_reason = "tool_calls" if calls else "stop"
-            response = _whole(kind, [text] * choices, model, whole_reason, options, calls)
+            response = _whole(kind, [text] * choices, model, reason, options, calls)
         return response.with_faults(*self.faults)
 
 

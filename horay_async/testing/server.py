@@ -96,9 +96,17 @@ class FaultServer(Recorder):
 
     # What it responds.
 
-    def reply(self, text: str, *faults: Fault, **options: Unpack[MessageOptions]) -> None:
-        """Puts a text in line, for the next request of a completion or chat, streamed or whole."""
-        self.add(Reply(text, faults=faults, options=options))
+    def reply(
+        self,
+        text: str,
+        *faults: Fault,
+        finish_reason: str | None = "stop",
+        **options: Unpack[MessageOptions],
+    ) -> None:
+        """Puts a text in line, for the next request of a completion or chat, streamed or whole. With
+        `finish_reason="length"` it is one that the server has cut.
+        """
+        self.add(Reply(text, faults=faults, finish_reason=finish_reason, options=options))
 
     def stream(
         self,
@@ -109,7 +117,8 @@ class FaultServer(Recorder):
         **options: Unpack[MessageOptions],
     ) -> None:
         """Puts a text in line, as `reply` does, with a say in how it is streamed: each text of `pieces` is
-        one chunk. Without `done` there is no `[DONE]`, without a finish reason no chunk that has one.
+        one chunk. Without `done` there is no `[DONE]`, without a finish reason no chunk that has one. A request that asks for no stream
+        gets the whole text, with this finish reason.
         """
         self.add(
             Reply(pieces, faults=faults, done=done, finish_reason=finish_reason, options=options)

@@ -232,3 +232,19 @@ def test_sse() -> None:
     """Events can have a name; a string is sent as it is."""
     assert sse("[DONE]") == b"data: [DONE]\n\n"
     assert sse({"é": 1}, event="note") == 'event: note\ndata: {"é": 1}\n\n'.encode()
+
+
+@pytest.mark.parametrize("reason", ["length", "content_filter", None])
+def test_finish_reason_of_a_reply(
+    server: FaultServer, raw_client: RawClient, reason: str | None
+) -> None:
+    """It counts for a whole response as it does for a stream."""
+    server.reply("Ber", finish_reason=reason)
+    server.stream(["Ber"], finish_reason=reason)
+    server.reply("Ber", finish_reason=reason)
+    for path in (CHAT, COMPLETIONS):
+        assert ask(raw_client, path)["choices"][0]["finish_reason"] == reason
+    raw_client.request(CHAT, {"stream": True})
+    sent = raw_client.response()[2].decode()
+    assert ('"finish_reason": "' in sent) is bool(reason)
+    assert f'"finish_reason": {json.dumps(reason)}' in sent
