@@ -127,7 +127,8 @@ json dict: {JSON}
 finish_reason: it is choices[0].finish_reason
 text content: it is choices[0].text
 [Stream]
-choices usage model json: stream=True returns a stream of chunks: loop over it, or leave stream=True out for the whole response
+choices model json: stream=True returns a stream of chunks: loop over it, or leave stream=True out for the whole response
+usage: it is on the last chunk if stream_options={{'include_usage': True}} asks for it; the method stream(...) has it in final().usage
 final get_final_completion get_final_message get_final_text: use the method stream(...), which has final(), instead of create(..., stream=True)
 snapshot: use the method stream(...), which has snapshot, instead of create(..., stream=True)
 response: .meta has the headers, the status and the request_id
@@ -135,7 +136,7 @@ text_stream: it is text(), with parentheses
 until_done: read it to its end in a loop, or use the method stream(...), which has final()
 [EventStream]
 choices: the whole response is final(), and what has come of it is snapshot
-usage: it is in final()
+usage: it is in final().usage if stream_options={{'include_usage': True}} asks for it
 response: .meta has the headers, the status and the request_id
 request_id: it is meta.request_id
 text_stream text_deltas: it is text(), with parentheses
@@ -145,6 +146,8 @@ get_final_message: it is final(); the message is final().choices[0].message
 get_final_text: it is final(); the text is final().choices[0].message.content
 current_completion_snapshot: it is snapshot
 [ToolRun]
+choices: they are those of the last response, final()
+result output response: it is final(), which returns the last response
 until_done: final() reads to the end, and returns the last response
 get_final_completion: it is final(), which returns the last response
 text: it yields events of all kinds; the pieces of the text are event.text where isinstance(event, TextDelta)
@@ -326,6 +329,12 @@ organization: {CLIENT_OPTIONS["organization"]}
 chat: calls belong to a client: Horay().chat.completions.create(...)
 completions: calls belong to a client: Horay().completions.create(...)
 images: calls belong to a client: Horay().images.generate(...)
+ChatCompletionMessageParam: it is MessageDict here: from horay_async import MessageDict
+ChatCompletionToolParam: it is ToolDict here: from horay_async import ToolDict
+Omit: leave the parameter out
+Telemetry HorayInstrumentor: from horay_async.integrations.otel import Telemetry, HorayInstrumentor
+ChatHoray: from horay_async.integrations.langchain import ChatHoray
+types: there is no such module: classes are imported from horay_async itself
 LocalServer: from horay_async.local import LocalServer
 FaultServer: from horay_async.testing import FaultServer
 """
@@ -522,6 +531,42 @@ def naming_options(cls: C) -> C:
     return cls
 
 
+def naming_fields(cls: C) -> C:
+    """Has the constructor of a message or a part say what to write for a field that is fixed, or unknown, or that goes by its
+    name. Above `attrs.define`, as a decorator.
+    """
+    make = cls.__init__
+    fields = cls.__attrs_attrs__
+    first = fields[0].name
+    named = [field for field in fields if field.init and field.kw_only]
+    others = [field.name for field in named]
+    needed = "".join(f", {field.name}=..." for field in named if field.default is not None)
+
+    @wraps(make)
+    def construct(self: Any, *values: Any, **options: Any) -> None:
+        try:
+            make(self, *values, **options)
+        except TypeError as error:
+            name = cls.__name__
+            given = values[0] if values else options.get(first)
+            given = repr(shortened(given)) if isinstance(given, str) else "..."
+            fixed = next((field.name for field in fields if not field.init), "")
+            strange = next((each for each in options if each not in (first, *others)), None)
+            if fixed in options:
+                problem = f"{name} has its {fixed} already"
+            elif strange is not None:
+                problem = f"unknown field {strange!r} of {name}"
+            elif len(values) > 1:
+                rest = f"{', '.join(others)} by name" if others else "nothing else"
+                problem = f"{name} takes {first}, and {rest}"
+            else:
+                raise
+            raise TypeError(f"{problem}: write {name}({given}{needed})") from error.__cause__
+
+    cls.__init__ = construct
+    return cls
+
+
 def about_field(name: str, value: object) -> str:
     """What to give in the place of what can't be sent as the field `name`; empty where nobody knows."""
     if not isinstance(value, Sequence):
@@ -546,6 +591,8 @@ def about_value(name: str, value: object) -> str:
     kind = type(value)
     if kind.__name__ in ("NotGiven", "Omit"):
         return "leave the parameter out instead"
+    if name == "response_format" and isinstance(value, str):
+        return f"write {{'type': {'text' if value == 'text' else 'json_object'!r}}}"
     if name == "response_format" and isinstance(value, type):
         return f"parse(..., response_format={value.__name__}) and stream(...) take a class"
     if name == "messages":

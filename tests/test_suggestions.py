@@ -7,7 +7,7 @@ import importlib
 import inspect
 import pickle
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -32,8 +32,12 @@ from horay_async import (
     ModelInfo,
     ModelList,
     RateLimitError,
+    SystemMessage,
     TextDelta,
+    TextPart,
     Timeouts,
+    ToolMessage,
+    UserMessage,
 )
 from horay_async._generated_parameters import CLASSES
 from horay_async._protocol.wire.check_parameters import check_parameters
@@ -540,3 +544,53 @@ def test_groups() -> None:
     """`client.chat` isn't an operation, and says where they are."""
     with pytest.raises(AttributeError, match=r"client\.chat\.completions\.create"):
         _ = bare(AsyncChat).create
+
+
+UntypedUser: Any = UserMessage
+UntypedSystem: Any = SystemMessage
+UntypedTool: Any = ToolMessage
+UntypedPart: Any = TextPart
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (
+            lambda: UntypedUser(role="user", content="x"),
+            "has its role already: write UserMessage('x')",
+        ),
+        (lambda: UntypedSystem("x", role="system"), "role already: write SystemMessage('x')"),
+        (
+            lambda: UntypedTool("x", "id"),
+            "takes content, and tool_call_id by name: write ToolMessage('x', tool_call_id=...)",
+        ),
+        (
+            lambda: UntypedUser(text="x"),
+            "unknown field 'text' of UserMessage: write UserMessage(...)",
+        ),
+        (UntypedUser, "missing 1 required positional argument: 'content'"),
+        (
+            lambda: UntypedPart("x", type="text"),
+            "TextPart has its type already: write TextPart('x')",
+        ),
+        (lambda: UntypedPart("x", "text"), "takes text, and nothing else: write TextPart('x')"),
+    ],
+)
+def test_fields_of_messages(make: Callable[[], object], told: str) -> None:
+    """The role and the type are fixed, and all but the first field go by their names."""
+    with pytest.raises(TypeError, match=re.escape(told)):
+        make()
+
+
+def test_repr_of_a_message() -> None:
+    """It can be typed back."""
+    for made in (UserMessage("x", name="Ada"), ToolMessage("x", tool_call_id="a"), TextPart("x")):
+        assert eval(repr(made)) == made
+
+
+def test_text_for_a_response_format() -> None:
+    """The form that the API takes is shown."""
+    given: Any = {"model": "m", "messages": [{"role": "user", "content": "?"}]}
+    for value, told in (("json_object", "json_object"), ("text", "text"), ("json", "json_object")):
+        with pytest.raises(TypeError, match=f"not a string: write {{'type': '{told}'}}$"):
+            check_parameters({**given, "response_format": value}, ChatParams)

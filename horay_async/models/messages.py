@@ -10,6 +10,7 @@ from typing import Literal, Self
 
 import attrs
 
+from horay_async._suggestions import naming_fields
 from horay_async.models._base import Model
 from horay_async.models._base64 import in_short, media_type_of
 from horay_async.models.chat import ChatMessage, Message
@@ -25,13 +26,14 @@ __all__ = [
 ]
 
 
+@naming_fields
 @attrs.define(eq=False, repr=False)
 class TextPart(Model):
     """A piece of text within a message."""
 
     text: str
     """The text."""
-    type: Literal["text"] = attrs.field(default="text", init=False)
+    type: Literal["text"] = attrs.field(default="text", init=False, repr=False)
     """The name of this kind of part."""
 
 
@@ -51,7 +53,7 @@ class ImagePart(Model):
 
     image_url: ImageURL
     """The picture."""
-    type: Literal["image_url"] = attrs.field(default="image_url", init=False)
+    type: Literal["image_url"] = attrs.field(default="image_url", init=False, repr=False)
     """The name of this kind of part."""
 
     @classmethod
@@ -82,25 +84,27 @@ class ImagePart(Model):
         return cls(image_url=ImageURL(url=url, detail=detail))
 
 
+@naming_fields
 @attrs.define(eq=False, repr=False)
 class SystemMessage(Message):
     """Instructions for the model: how to behave in the whole conversation."""
 
     content: str | Sequence[TextPart | Mapping[str, object]]
     """The text, or its parts."""
-    role: Literal["system"] = attrs.field(default="system", init=False)
+    role: Literal["system"] = attrs.field(default="system", init=False, repr=False)
     """Who speaks."""
     name: str | None = attrs.field(default=None, kw_only=True)
     """Tells several speakers of one role apart."""
 
 
+@naming_fields
 @attrs.define(eq=False, repr=False)
 class UserMessage(Message):
     """What the user says and shows."""
 
     content: str | Sequence[TextPart | ImagePart | Mapping[str, object]]
     """A text, or its parts: texts, images, and others in the API's JSON form."""
-    role: Literal["user"] = attrs.field(default="user", init=False)
+    role: Literal["user"] = attrs.field(default="user", init=False, repr=False)
     """Who speaks."""
     name: str | None = attrs.field(default=None, kw_only=True)
     """Tells several speakers of one role apart."""
@@ -114,6 +118,7 @@ class AssistantMessage(ChatMessage):
     """The text; None for a message that only calls tools."""
 
 
+@naming_fields
 @attrs.define(eq=False, repr=False)
 class ToolMessage(Message):
     """What came of one tool call."""
@@ -122,5 +127,5 @@ class ToolMessage(Message):
     """The result as text, or its parts."""
     tool_call_id: str = attrs.field(kw_only=True)
     """The `id` of the call."""
-    role: Literal["tool"] = attrs.field(default="tool", init=False)
+    role: Literal["tool"] = attrs.field(default="tool", init=False, repr=False)
     """Who speaks."""
