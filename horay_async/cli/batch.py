@@ -149,7 +149,9 @@ def batch(
             again = (
                 "; correct the lines of those that can't be sent, then --retry-failed sends them"
             )
-        note(f"{results} says what failed{again}")
+        note(
+            f"{results} says what failed: look for a status_code other than 200, or an error that isn't null{again}"
+        )
     if failed or progress.unfinished_line:
         raise typer.Exit(ExitCode.PARTLY)
 

@@ -106,7 +106,13 @@ def test_some_failed(
     assert result.exit_code == ExitCode.PARTLY
     assert "3 of 3 finished, 1 failed" in result.stderr
     assert "the error: 400 from POST /chat/completions: no such field\n" in result.stderr
-    assert f"{results} says what failed; --retry-failed sends it again" in result.stderr
+    told = f"{results} says what failed: look for a status_code other than 200, or an error that isn't null; --retry-failed sends it again"
+    assert told in result.stderr
+    failed = [
+        line["error"] is not None or line["response"]["status_code"] != 200
+        for line in map(json.loads, results.read_text(encoding="utf-8").splitlines())
+    ]
+    assert sorted(failed) == [False, False, True]
     result = horay("batch", str(requests), str(results))
     assert result.exit_code == ExitCode.PARTLY  # nothing to send, but not all is answered either
     assert "3 of 3 finished (3 in earlier runs), 1 failed" in result.stderr
@@ -227,7 +233,9 @@ def test_lines_that_cannot_be_sent(
     result = horay(*command)
     assert result.exit_code == ExitCode.PARTLY
     assert result.stderr.splitlines()[:2] == [fails, odd_told]
-    assert result.stderr.endswith(f"{results} says what failed; {correct}\n")
+    assert result.stderr.endswith(
+        f"{results} says what failed: look for a status_code other than 200, or an error that isn't null; {correct}\n"
+    )
     assert len(fault_server.requests) == 2
     assert "may have a mistake" not in horay(*command).stderr
     result = horay(*command, "--retry-failed", "--fail-fast")
@@ -244,7 +252,9 @@ def test_what_failed_again(
     """Isn't said to be sent by the option that was given just now."""
     fault_server.always(error(400, "no such field"))
     result = horay("batch", str(requests), str(results), "--retry-failed")
-    assert result.stderr.endswith(f"{results} says what failed\n")
+    assert result.stderr.endswith(
+        f"{results} says what failed: look for a status_code other than 200, or an error that isn't null\n"
+    )
 
 
 @pytest.mark.parametrize("options", [[], ["--retry-failed"]])
