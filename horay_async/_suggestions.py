@@ -240,7 +240,7 @@ model messages prompt input: write BatchRequest.chat(model=..., messages=...), o
 CLIENT_OPTIONS = _table(
     """
 api_base openai_api_base azure_endpoint endpoint: it is base_url
-openai_api_key token key auth authorization: it is api_key
+openai_api_key token auth authorization: it is api_key
 organization project: this API has none; a header of another server's goes into default_headers={...}
 admin_api_key: this API has none; the key is api_key
 webhook_secret: this API sends no webhooks
@@ -442,8 +442,10 @@ def about_parameter(name: str, declared: Container[str]) -> str:
     if "timeout" not in declared:  # a line of a file, whose fields are the server's
         return ""
     of = "request" if "custom_id" in declared else "call"
-    if name in CLIENT_NAMES or closely_spelt(name, ["api_key"]):
-        return _of_client(name if name in CLIENT_NAMES else "api_key", of)
+    if name in CLIENT_NAMES:
+        return _of_client(name, of)
+    if name == "key" or closely_spelt(name, ["api_key"]):
+        return NO_KEY
     if name in CLIENT_OPTIONS and name != "model":
         return f"{CLIENT_OPTIONS[name]}; this is for the client, not for a {of}"
     return ""

@@ -178,7 +178,10 @@ def _switch(instance: object, attribute: attrs.Attribute[Any], value: object) ->
 
 def _tls(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
     if value is not None and not hasattr(value, "wrap_bio"):
-        raise wrong("ssl_context", "an ssl.SSLContext, or None", value)
+        made = ""
+        if isinstance(value, str | os.PathLike):
+            made = f", such as ssl.create_default_context(cafile={os.fspath(value)!r})"
+        raise wrong("ssl_context", f"an ssl.SSLContext{made}, or None", value)
 
 
 def _session(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -365,7 +366,7 @@ async def test_client_option_given_to_a_call(name: str) -> None:
 def test_key_given_to_a_call() -> None:
     """It is kept out of the body, and the other options name the method that sets them."""
     blocking: Any = Horay("key")
-    for name in ("api_key", "apikey", "API_KEY"):
+    for name in ("api_key", "apikey", "API_KEY", "key"):
         with pytest.raises(TypeError, match="make a client for another key, and keep the key out"):
             blocking.models.list(**{name: "a"})
     with pytest.raises(TypeError, match=r"client\.with_options\(retry=\.\.\.\)$"):
@@ -594,3 +595,11 @@ def test_text_for_a_response_format() -> None:
     for value, told in (("json_object", "json_object"), ("text", "text"), ("json", "json_object")):
         with pytest.raises(TypeError, match=f"not a string: write {{'type': '{told}'}}$"):
             check_parameters({**given, "response_format": value}, ChatParams)
+
+
+@pytest.mark.parametrize("given", ["/etc/company.pem", Path("/etc/company.pem")])
+def test_file_for_ssl_context(given: Any) -> None:
+    """The context that trusts its certificates is written out."""
+    told = f"ssl.create_default_context(cafile={str(given)!r}), or None"
+    with pytest.raises(ConfigurationError, match=re.escape(told)):
+        Horay("key", ssl_context=given)
