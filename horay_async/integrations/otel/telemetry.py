@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any, TypedDict, Unpack, cast
@@ -28,6 +29,16 @@ from horay_async.options import content_captured
 
 SUPPRESSED = ("suppress_instrumentation", "suppress_http_instrumentation")
 """What OpenTelemetry's instrumentations set in the context of calls that are to have no spans."""
+
+
+HABITS = {
+    "provider": "tracer_provider makes the spans, meter_provider the metrics",
+    "trace_provider": "it is tracer_provider",
+}
+"""Options of `Telemetry` that have another name here."""
+
+PASSED = frozenset({"skip_dep_check", "raise_exception_on_conflict"})
+"""What `opentelemetry-instrument` passes to each instrumentor."""
 
 
 class TelemetryParams(TypedDict, total=False):
@@ -58,7 +69,7 @@ class Telemetry:
     def __init__(self, **params: Unpack[TelemetryParams]) -> None:
         known = TelemetryParams.__annotations__
         if strange := params.keys() - known.keys():
-            raise unknown_option("Telemetry option", min(strange), known)
+            raise unknown_option("Telemetry option", min(strange), known, HABITS)
         version = version_of(params.get("conventions"))
         latest = version == LATEST
         url = None if latest else OLD_SCHEMA_URL
@@ -132,11 +143,16 @@ class HorayInstrumentor:
     """
 
     def instrument(self, **params: Unpack[TelemetryParams]) -> None:
-        """Switches it on. What `opentelemetry-instrument` passes beside those is of no meaning here."""
+        """Switches it on. What `opentelemetry-instrument` passes beside those is of no meaning here; any other name is left out with a warning,
+        since distributions of OpenTelemetry may pass names of their own.
+        """
         if process_defaults.telemetry is not None:
             LOG.warning("telemetry is on already: it stays as it is")
             return
         names = TelemetryParams.__annotations__
+        if strange := params.keys() - names.keys() - PASSED:
+            problem = unknown_option("Telemetry option", min(strange), names, HABITS)
+            warnings.warn(f"{problem}; it is left out", stacklevel=2)
         known = {name: value for name, value in params.items() if name in names}
         process_defaults.telemetry = Telemetry(**cast("TelemetryParams", known))
 

@@ -75,6 +75,16 @@ def test_parameters_are_named() -> None:
         Telemetry(**misspelt)
 
 
+def test_parameters_of_the_instrumentor(instrumentor: HorayInstrumentor) -> None:
+    """One that isn't there is left out, and told of; it may be another distribution's."""
+    wrong: dict[str, Any] = {"provider": None}
+    with pytest.raises(TypeError, match="'provider': tracer_provider makes the spans"):
+        Telemetry(**wrong)
+    with pytest.warns(UserWarning, match=r"'provider': tracer_provider makes .*; it is left out$"):
+        instrumentor.instrument(**wrong)
+    assert instrumentor.is_instrumented_by_opentelemetry
+
+
 @pytest.mark.parametrize("value", ["1.36.0", "", 1.41, True])
 def test_conventions_are_known(value: Any) -> None:
     """A version that isn't known is refused, and those that are there are named."""
