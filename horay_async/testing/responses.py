@@ -115,11 +115,18 @@ class MessageOptions(TypedDict, total=False):
     """As in `ScriptedResponse`."""
 
 
+HABITS = {
+    "usage": "a whole response has it, and a stream where the request asks for it: stream_options={'include_usage': True}",
+    "choices": "there are as many as the request's n says",
+}
+"""What a request decides for a reply."""
+
+
 def check_options(options: MessageOptions) -> None:
     """Raises `TypeError` for an option that there isn't."""
     known = MessageOptions.__annotations__.keys()
     if strange := options.keys() - known:
-        raise unknown_option("response option", min(strange), known)
+        raise unknown_option("response option", min(strange), known, HABITS)
 
 
 def respond(

@@ -147,7 +147,18 @@ WRONG: list[tuple[Callable[[Any], object], str]] = [
         lambda server: server.stream(["a", 3]),
         "a response is made of texts, bytes and steps such as Pause(0.1); got 3",
     ),
-    (lambda server: server.stream(["a"], choices=2), "unknown response option 'choices'"),
+    (
+        lambda server: server.stream(["a"], choices=2),
+        "'choices': there are as many as the request's n",
+    ),
+    (
+        lambda server: server.reply("a", usage=True),
+        "'usage': a whole response has it, and a stream where",
+    ),
+    (
+        lambda server: server.stream("a", usage=True),
+        "'usage': a whole response has it, and a stream where",
+    ),
     (
         lambda server: server.call_tools("weather"),
         'a call is a name and arguments, ("weather", {"city": "Rome"})',
