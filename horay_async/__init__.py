@@ -9,6 +9,10 @@
 `Horay` is the same client for code that doesn't await. Importing this package loads next to nothing: each
 name brings its module when it is first used, and aiohttp comes with the first client.
 
+Most programs need `Horay` or `AsyncHoray`, and of the rest `Timeouts`, `RetryPolicy` and `Limits` for a client's options, `BatchRequest` for
+batches, `tool` for functions that a model calls, and the errors, all below `HorayError`. `help(Horay)` goes on from here, and the guide is in
+`examples/guide` of the repository.
+
 Its layers, from the lowest up. A module imports from lower layers and from its own, for types too. The
 leaves are imported by no other layer; only the command line loads `local`, when it starts a local server.
 

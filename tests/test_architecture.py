@@ -329,6 +329,14 @@ SHARED_NAMES = {
 """Class names that stand for two things, and which. None more: a reader looks for one name in one place."""
 
 
+def test_docstring_begins_with_what_users_need() -> None:
+    """`help(horay_async)` names the classes that programs need before the layers, and each is there."""
+    before = cast("str", horay_async.__doc__).partition("Its layers")[0]
+    named = set(re.findall(r"`(\w+)`", before))
+    assert {"Horay", "AsyncHoray", "Timeouts", "BatchRequest", "tool"} <= named
+    assert named <= set(horay_async.__all__)
+
+
 def test_class_names_stand_for_one_thing() -> None:
     """No two classes of the package have one name, but for those that are listed with what they are."""
     found: dict[str, list[str]] = {}
