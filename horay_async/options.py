@@ -179,8 +179,8 @@ def _switch(instance: object, attribute: attrs.Attribute[Any], value: object) ->
 def _tls(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
     if value is not None and not hasattr(value, "wrap_bio"):
         made = ""
-        if isinstance(value, str | os.PathLike):
-            made = f", such as ssl.create_default_context(cafile={os.fspath(value)!r})"
+        if isinstance(value, str) or hasattr(value, "__fspath__"):
+            made = f", such as ssl.create_default_context(cafile={str(value)!r})"
         raise wrong("ssl_context", f"an ssl.SSLContext{made}, or None", value)
 
 

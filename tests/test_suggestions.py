@@ -338,8 +338,9 @@ async def test_client_option_given_to_a_call(name: str) -> None:
     given: Any = {name: "a"}
     chat: Any = {"model": "m", "messages": [{"role": "user", "content": "?"}], **given}
     prompt: Any = {"model": "m", "prompt": "p", **given}
-    client, blocking = AsyncHoray("key"), Horay("key")
-    for call in (
+    client: Any = AsyncHoray("key")
+    blocking: Any = Horay("key")
+    calls: list[Callable[[], object]] = [
         lambda: blocking.chat.completions.create(**chat),
         lambda: blocking.chat.completions.create(stream=True, **chat),
         lambda: blocking.chat.completions.parse(response_format=City, **chat),
@@ -356,7 +357,8 @@ async def test_client_option_given_to_a_call(name: str) -> None:
         lambda: BatchRequest.completion(**prompt),
         lambda: BatchRequest.embedding(model="m", input="a", **given),
         lambda: BatchRequest.image(**prompt),
-    ):
+    ]
+    for call in calls:
         with pytest.raises(TypeError) as raised:
             call()
         assert "extra_body" not in str(raised.value)
