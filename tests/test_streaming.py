@@ -1584,6 +1584,25 @@ async def test_response_that_is_no_event_before_an_error(
     assert len(fault_server.requests) == 1
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"{PAID}{PAID}",
+        f"{PAID}data: [DONE]",
+        PAID[:-9],
+        '{"error": {"message": "no"}}data: [DONE]',
+    ],
+)
+async def test_line_that_is_no_event_and_no_json(
+    fault_server: FaultServer, connect: Connect, line: str
+) -> None:
+    """With a part of a response or an error in it, it isn't left out of what looks complete."""
+    fault_server.add(sse_response(CHAT[0], f"{line}\n\n".encode(), *CHAT[1:]))
+    async with connect() as client:
+        with pytest.raises(APIError):
+            await all_chunks(client)
+
+
 FAILURES = [
     '{"error": {"message": "busy", "code": 400}}',
     '{"code": 400, "message": "busy"}',

@@ -11,6 +11,7 @@ from horay_async._protocol.wire.decode import (
     ErrorInBody,
     InvalidBody,
     is_error_envelope,
+    is_json,
     parsed,
     unwrapped,
 )
@@ -228,17 +229,20 @@ class SSEReader(ABC, Generic[T]):
         begun = self._opening is None or begins_events(self._opening)
         no_stream = bool(self.body)  # what came before the first event is none
         reports_error = self._reports_error if begun and not no_stream else is_error_envelope
-        for text in (stray, *stray.split(b"\n")):
-            data = text.removeprefix(BOM).lstrip().removeprefix(b"data:").strip()
+        where = "isn't an event stream" if no_stream else "has a chunk on a line that is no event's"
+        datas = [_data_of(text) for text in (stray, *stray.split(b"\n"))]
+        for data in datas:
             if reports_error(data):
                 self._fail(stream_error(data, context=self._context))
-                break
+                return
             if not begun:
                 self._has_chunk = self._has_chunk or _is_chunk(data)
             elif _is_chunk(data):
-                where = "has a chunk on a line that is no event's"
-                self._fail(self._bad("isn't an event stream" if no_stream else where, stray))
-                break
+                self._fail(self._bad(where, stray))
+                return
+        whole, *lines = datas
+        if begun and not is_json(whole) and any(map(_is_broken, lines)):
+            self._fail(self._bad("has a line that is no event's, and no JSON", stray))
 
     def _reports_error(self, data: bytes) -> bool:
         """Whether an event with these data would report an error."""
@@ -259,6 +263,16 @@ class SSEReader(ABC, Generic[T]):
     def _fail(self, error: APIError) -> None:
         self.done = True
         self._failure = error
+
+
+def _data_of(line: bytes) -> bytes:
+    """What a line may have for its event, with or without the field's name."""
+    return line.removeprefix(BOM).lstrip().removeprefix(b"data:").strip()
+
+
+def _is_broken(data: bytes) -> bool:
+    """Whether a line isn't JSON, though there is a choice or an error in it."""
+    return (b'"choices"' in data or b'"error"' in data) and not is_json(data)
 
 
 def _is_chunk(data: bytes) -> bool:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from horay_async._json import is_array, is_object
 from horay_async._protocol.wire.contents import contents_of
 from horay_async._protocol.wire.cut_json import closed
 from horay_async._protocol.wire.decode import decoder
@@ -27,12 +28,10 @@ def is_beginning(part: Any, whole: Any) -> bool:
     """Whether one value can be what has come of the other."""
     if isinstance(whole, str):
         return isinstance(part, str) and whole.startswith(part)
-    if isinstance(whole, list) and isinstance(part, list):
+    if is_array(whole) and is_array(part):
         return len(part) <= len(whole) and all(map(is_beginning, part, whole))
-    if isinstance(whole, dict) and isinstance(part, dict):
-        return all(
-            name in whole and is_beginning(value, whole[name]) for name, value in part.items()
-        )
+    if is_object(whole) and is_object(part):
+        return all(name in whole and is_beginning(part[name], whole[name]) for name in part)
     return bool(part == whole)
 
 
@@ -44,10 +43,9 @@ def is_beginning(part: Any, whole: Any) -> bool:
 def test_cut_anywhere(whole: Any, indent: int | None, escaped: bool) -> None:
     """It is JSON again, the beginning of what was cut, and all of it at its end."""
     text = json.dumps(whole, indent=indent, ensure_ascii=escaped)
-    for at in range(1, len(text) + 1):
-        part = json.loads(closed(text[:at]))
-        assert is_beginning(part, whole), text[:at]
-    assert part == whole
+    for at in range(1, len(text)):
+        assert is_beginning(json.loads(closed(text[:at])), whole), text[:at]
+    assert json.loads(closed(text)) == whole
 
 
 @pytest.mark.parametrize(

@@ -779,7 +779,7 @@ def test_own_field_with_a_name_of_envelopes(
 @pytest.mark.parametrize("listed", [True, False])
 def test_envelopes(name: str, beside: dict[str, Any], listed: bool) -> None:
     """With a code or without one, around a response or a list of one; also of a chunk that counts tokens alone."""
-    usage = {"choices": [], "usage": {"total_tokens": 7}}
+    usage: dict[str, Any] = {"choices": [], "usage": {"total_tokens": 7}}
     inner = [usage] if listed else usage
     chunk = decoder(ChatCompletionChunk).decode(json.dumps({**beside, name: inner}).encode())
     assert chunk.usage is not None
