@@ -27,6 +27,9 @@ MAX_SET_ASIDE_SECONDS = 1.0
 
 NOT_FINISHED = "the batch ended before this request was finished"
 
+MAX_PUT_OFF = 100
+"""Requests that were put off, up to which new ones are tried: they may be of a model that isn't refused."""
+
 MAX_UNFINISHED = 2
 """Requests that were sent and have no result, as a multiple of how many may be under way: some wait to be retried."""
 
@@ -67,6 +70,7 @@ class BatchRunner:
         """Wakes the consumers: there are results, or the run is over."""
         self._over = False
         """Whether no more results will come. Set when the dispatcher ends or `stop` is called, once."""
+        self._latest_model = b""  # of the request that was sent last
         self._search = BalanceSearch(sender.set_aside, sender.put_off, self._loop.time)
         """What is sent once the balance seems to be exhausted, and nothing is under way."""
         self._source_waits = False
@@ -190,11 +194,27 @@ class BatchRunner:
             return PENDING
         # 3. Those that were put off.
         if sender.put_off:
-            return sender.put_off.popleft()
+            return self._next_put_off(limit)
         # 4. A new one, unless too many results weren't taken. A source that has failed has no more.
         if self._source.error is None and self._buffer.full(self._index, limit):
             return PENDING
         return self._poll()
+
+    def _next_put_off(self, limit: int) -> Any:
+        """The next of those that were put off. Where all is refused it may be for their model alone: then it is one of another model than
+        the latest that was sent, or a new one, which may be of another. The first case that applies decides.
+        """
+        put_off = self._sender.put_off
+        if self._sender.refused_everything:
+            others = (work for work in put_off if work.model != self._latest_model)
+            if (other := next(others, None)) is not None:
+                put_off.remove(other)
+                return other
+            if len(put_off) < MAX_PUT_OFF and not self._buffer.full(self._index, limit):
+                new = self._poll()
+                if new is not PENDING and new is not ENDED:
+                    return new
+        return put_off.popleft()
 
     def _poll(self) -> Any:
         """The source's next item, `PENDING` or `ENDED`."""
@@ -231,6 +251,8 @@ class BatchRunner:
         if attempt_limiter is None:
             self._finish(self._sender.unsent(work))
             return
+        work = self._sender.longest_waiting(work, attempt_limiter)
+        self._latest_model = work.model
         task = self._loop.create_task(self._run(work, attempt_limiter))
         self._sending.add(task)
         task.add_done_callback(partial(self._sent, attempt_limiter))

@@ -128,6 +128,25 @@ class RequestSender:
         self.progress.in_flight += 1
         return attempt_limiter
 
+    @property
+    def refused_everything(self) -> bool:
+        """Whether the server has refused all that was sent lately."""
+        return self._batch_limiter.overload.refusing_since is not None
+
+    def longest_waiting(self, work: WorkItem, attempt_limiter: BatchAttemptLimiter) -> WorkItem:
+        """The request to send in the place of `work`, which was just admitted: one of its model that was refused while that waited goes
+        first, and `work` behind those that were. Else new ones would take what the server allows, again and again.
+        """
+        refused = (each for each in self.put_off if each.model == work.model)
+        first = None if work.put_off_since is not None else next(refused, None)
+        if first is None:
+            return work
+        self.put_off.remove(first)
+        self.put_off.append(work)
+        first.request.limiter = attempt_limiter
+        self._correct(first.tokens - work.tokens, self._clock())
+        return first
+
     def release(self, attempt_limiter: BatchAttemptLimiter) -> None:
         """Lets others be sent in the place of a request that isn't under way any more."""
         self._batch_limiter.overload.release(attempt_limiter.permit)  # if that isn't done yet

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from collections.abc import Callable
 from typing import Any
 
 import attrs
 import pytest
 
-from horay_async import AsyncHoray, Limits, RateLimitError
+from horay_async import AsyncHoray, BatchRequest, Limits, RateLimitError
 from horay_async._protocol.limits.server_window import MAX_HOLD
 from horay_async._protocol.limits.shared_pause import SharedPause
 from horay_async.batch import sender
+from horay_async.models.completions import Completion
 from horay_async.models.meta import Attempt
+from tests.readers import made_meta
 from tests.skipping import skipping_time
 
 from .conftest import lines
@@ -87,3 +91,65 @@ async def test_wait_of_a_day_that_a_batch_was_told(monkeypatch: pytest.MonkeyPat
         assert isinstance(results[0].error, RateLimitError)
         first, second = server.sent
         assert second - first >= 86_400
+
+
+@attrs.define
+class Limited:
+    """Lets through what `allows` says by the model, a hundredth of a second after it was sent; refuses the rest."""
+
+    allows: Callable[[str], bool]
+    retry_after: float | None = None
+    sent: list[str] = attrs.field(factory=list[str])
+    """The prompts."""
+
+    async def fetch(self, _: Any, request: Any, *__: Any) -> Any:
+        """Stands for `fetch`."""
+        asked = json.loads(request.body)
+        self.sent.append(asked["prompt"])
+        allowed = self.allows(asked["model"])
+        await asyncio.sleep(0.01)
+        if allowed:
+            response: Any = Completion()
+            response.meta = made_meta()
+            return response
+        attempts = (Attempt(started=0.0, status=429),)
+        raise RateLimitError(
+            "too much", status_code=429, retry_after=self.retry_after, attempts=attempts
+        )
+
+
+@pytest.mark.parametrize("concurrency", [1, 2, "auto"])
+@skipping_time
+async def test_model_that_alone_is_refused(
+    monkeypatch: pytest.MonkeyPatch, concurrency: Any
+) -> None:
+    """Its requests give up. Those of another one are let through: they are asked meanwhile, so that the server doesn't seem to
+    refuse everything.
+    """
+    server = Limited(lambda model: model == "b")
+    monkeypatch.setattr(sender, "fetch", server.fetch)
+    asked = [
+        BatchRequest.completion(model="a" if at % 10 == 0 else "b", prompt=str(at))
+        for at in range(200)
+    ]
+    async with AsyncHoray("a-key-for-nothing") as client:
+        run = client.batch.run(asked, concurrency=concurrency, give_up_after=60)
+        results = [result async for result in run]
+    refused = {result.index for result in results if result.error is not None}
+    assert refused == set(range(0, 200, 10))
+
+
+@pytest.mark.parametrize("retry_after", [None, 1.0])
+@skipping_time
+async def test_who_was_refused_goes_before_a_new_one(
+    monkeypatch: pytest.MonkeyPatch, retry_after: float | None
+) -> None:
+    """Also before one that waited already to be admitted: else new ones would take what the server allows, again and again."""
+    answers = iter([False, True, False])
+    server = Limited(lambda *_: next(answers, True), retry_after)
+    monkeypatch.setattr(sender, "fetch", server.fetch)
+    asked = [BatchRequest.completion(model="m", prompt=str(at)) for at in range(4)]
+    async with AsyncHoray("a-key-for-nothing") as client:
+        results = [result async for result in client.batch.run(asked, concurrency=1)]
+    assert [result for result in results if result.error is not None] == []
+    assert server.sent == [*"001123"]

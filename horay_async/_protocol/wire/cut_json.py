@@ -22,7 +22,6 @@ def closed(text: str) -> str:
     open_brackets: list[str] = []
     is_key = False  # whether a string that comes next is a field's name
     at = end = 0
-    closing = ""  # of what is open at `end`
     while (token := TOKEN.match(text, at)) is not None:
         mark, string, word = token.groups()
         at = token.end()
@@ -30,8 +29,9 @@ def closed(text: str) -> str:
             open_brackets.append(mark)
             is_key = mark == "{"
         elif mark in ("}", "]"):
-            if not open_brackets or CLOSING[open_brackets.pop()] != mark:
+            if not open_brackets or CLOSING[open_brackets[-1]] != mark:
                 break
+            open_brackets.pop()
         elif mark == ",":
             is_key = open_brackets[-1:] == ["{"]
             continue
@@ -42,10 +42,10 @@ def closed(text: str) -> str:
             return f'{text[:at].removesuffix(_cut_escape(string))}"{_brackets(open_brackets)}'
         elif word is not None and at == len(text):
             break  # more of it may be missing
-        end, closing = at, _brackets(open_brackets)
+        end = at
         if not open_brackets:
             break
-    return text[:end] + closing
+    return text[:end] + _brackets(open_brackets)
 
 
 def _brackets(opened: list[str]) -> str:
