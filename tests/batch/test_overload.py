@@ -146,7 +146,7 @@ async def test_who_was_refused_goes_before_a_new_one(
 ) -> None:
     """Also before one that waited already to be admitted: else new ones would take what the server allows, again and again."""
     answers = iter([False, True, False])
-    server = Limited(lambda *_: next(answers, True), retry_after)
+    server = Limited(lambda model: next(answers, bool(model)), retry_after)
     monkeypatch.setattr(sender, "fetch", server.fetch)
     asked = [BatchRequest.completion(model="m", prompt=str(at)) for at in range(4)]
     async with AsyncHoray("a-key-for-nothing") as client:
