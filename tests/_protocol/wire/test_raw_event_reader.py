@@ -259,3 +259,13 @@ def test_nothing_is_merged() -> None:
     assert reader().result() is None
     assert reader().partial() is None
     assert not reader().complete
+
+
+def test_error_on_a_line_among_events() -> None:
+    """It ends the stream as one in an event does."""
+    stream = reader()
+    assert told(stream.feed(b'data: a\n\n{"error": {"message": "busy"}}\n\ndata: b\n\n')) == [
+        ("", "a", "")
+    ]
+    assert stream.done
+    assert "busy" in str(stream.take_failure())
