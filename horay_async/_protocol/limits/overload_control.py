@@ -356,7 +356,7 @@ class OverloadControl:
                     permit.wait.concurrency.forget_refusals()
                 case RefusalFinding.TOO_MANY:
                     permit.wait.concurrency.cut()
-                case None:
+                case _:
                     pass
         if not refused and consecutive.is_informed(permit.serial):
             consecutive.count = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import msgspec
@@ -42,7 +43,7 @@ def contents_of(into: BodyDecoder[Any], body: bytes, most: int = MAX_OBJECTS) ->
     try:
         return Contents(into.decode(body, max_objects=most))
     except ErrorInBody as error:
-        beside = error.response or _decode_beside_error(into, body, most)
+        beside = error.response or _decode_repaired(into, body, most, without_errors)
         return Contents(beside, reports_error=True)
     except InvalidBody as error:
         # One of embeddings without a vector is false.
@@ -56,41 +57,31 @@ def _decode_nearly(into: BodyDecoder[Any], body: bytes, most: int = MAX_OBJECTS)
     try:
         made: Response = into.decode(nearly_json(body), max_objects=most)
     except InvalidBody:
-        return _decode_cut(into, body, most)
+        return _decode_repaired(into, body, most, with_end)
     except ErrorInBody:
-        return _decode_beside_error(into, body, most)
+        return _decode_repaired(into, body, most, without_errors)
     del made._raw  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
     return made
 
 
-def _decode_cut(into: BodyDecoder[Any], body: bytes, most: int) -> Response | None:
-    """What was generated in a body whose end is missing or broken, as a response made by hand; None where nothing was."""
-    made: Response | None
-    try:
-        made = into.decode(
-            nearly_json(closed(body.decode("utf-8-sig", "ignore")).encode()), max_objects=most
-        )
-    except (InvalidBody, ErrorInBody) as problem:
-        made = problem.response
-    if made is None or not holds_content(made):
-        return None
-    del made._raw  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
-    return made
-
-
-def _decode_beside_error(
-    into: BodyDecoder[Any], body: bytes, most: int = MAX_OBJECTS
+def _decode_repaired(
+    into: BodyDecoder[Any], body: bytes, most: int, repair: Callable[[bytes], bytes]
 ) -> Response | None:
-    """What was generated beside the error in a body, as a response made by hand; None where nothing was."""
+    """What was generated in a body that `repair` makes a response's, as if made by hand; None where nothing was."""
     made: Response | None
     try:
-        made = into.decode(without_errors(body), max_objects=most)
+        made = into.decode(repair(body), max_objects=most)
     except (InvalidBody, ErrorInBody) as problem:
         made = problem.response
     if made is None or not holds_content(made):
         return None
     del made._raw  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
     return made
+
+
+def with_end(data: bytes) -> bytes:
+    """The JSON whose end is missing or broken, as far as it came. Raises `InvalidBody` where it is something else."""
+    return nearly_json(closed(data.decode("utf-8-sig", "ignore")).encode())
 
 
 def nearly_json(data: bytes) -> bytes:

@@ -106,19 +106,17 @@ def says_it_failed(fields: dict[str, Any]) -> bool:
     return isinstance(fields.get("message"), str) and (failed or named)
 
 
-def is_envelope(decoded: Any) -> bool:
-    """Whether `decoded` has the marks of an envelope, and isn't the response itself: some servers put theirs beside that."""
-    if not is_object(decoded):
-        return False
-    lists = [decoded.get("choices"), decoded.get("images")]
-    if decoded.keys() & BESIDE_DATA:
-        lists.append(decoded.get("data"))
+def is_envelope(fields: dict[str, Any]) -> bool:
+    """Whether an object has the marks of an envelope, and isn't the response itself: some servers put theirs beside that."""
+    lists = [fields.get("choices"), fields.get("images")]
+    if fields.keys() & BESIDE_DATA:
+        lists.append(fields.get("data"))
     if any(is_array(listed) and listed for listed in lists):
         return False
-    marked = _code(decoded) is not None or isinstance(decoded.get("status"), bool)
-    if decoded.get("data") is None and is_of_success(decoded) and decoded.keys() - ABOUT_SUCCESS:
+    marked = _code(fields) is not None or isinstance(fields.get("status"), bool)
+    if fields.get("data") is None and is_of_success(fields) and fields.keys() - ABOUT_SUCCESS:
         return False
-    return marked and ("data" in decoded or "message" in decoded)
+    return marked and ("data" in fields or "message" in fields)
 
 
 def _code(fields: dict[str, Any]) -> Any:
