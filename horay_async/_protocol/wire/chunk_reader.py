@@ -36,8 +36,8 @@ from horay_async._protocol.wire.drift import DriftWatch, masked
 from horay_async._protocol.wire.envelope import says_it_failed
 from horay_async._protocol.wire.errors import ErrorContext, stream_error
 from horay_async._protocol.wire.size_limits import BOM, MAX_OBJECTS
-from horay_async._protocol.wire.sse import ERROR, NamedEvent
-from horay_async._protocol.wire.sse_reader import DONE, PINGS, SSEReader
+from horay_async._protocol.wire.sse import DONE, ERROR, NamedEvent
+from horay_async._protocol.wire.sse_reader import PINGS, SSEReader
 from horay_async._protocol.wire.unknown import unknown_of
 from horay_async.errors import APIError, DriftError, DriftWarning
 from horay_async.models._base import Response

@@ -11,8 +11,8 @@ import msgspec
 
 from horay_async._protocol.wire.decode import MALFORMED, has_error_field, is_json
 from horay_async._protocol.wire.errors import ErrorContext, stream_error
-from horay_async._protocol.wire.sse import ERROR, NamedEvent
-from horay_async._protocol.wire.sse_reader import DONE, PINGS, SSEReader
+from horay_async._protocol.wire.sse import DONE, ERROR, NamedEvent
+from horay_async._protocol.wire.sse_reader import PINGS, SSEReader
 from horay_async.errors import APIError
 from horay_async.models._base import Response
 from horay_async.models.meta import ResponseMeta

@@ -9,6 +9,9 @@ from horay_async._protocol.wire.size_limits import BOM
 ERROR = "error"
 """The name of an event that reports a failure, whatever its data, and also where it has none."""
 
+DONE = b"[DONE]"
+"""The data that ends a stream of OpenAI's family, whatever else ends it."""
+
 _BEGINNINGS = (b":", b"data:", b"event:", b"id:", b"retry:")
 
 
@@ -50,7 +53,8 @@ class SSEDecoder:
     An event's data is `bytes`, or a `NamedEvent` where the event has a name, or with `keep_ids`. One without data is passed
     over, as the standard has it, unless it is named `error`. Comments and
     `retry:` lines are passed over, and without `keep_ids` the `id:` lines too: this API uses none of them.
-    Only LF, CRLF and CR end a line.
+    Only LF, CRLF and CR end a line. Servers that put one line end behind an event, in the place of two, are understood where
+    each event is an object, or `[DONE]`: as lines of one event these would be no JSON.
 
     `max_event_bytes` bounds the text of one event, its comments included, whether it is waited for or
     has come in one piece.
@@ -105,8 +109,11 @@ class SSEDecoder:
             closes_line = data.startswith(b"\n") and self._held and self._held[-1].endswith(b"\n")
             end = 1 if closes_line else 0
         if end == 0:
-            self._hold(data, [])
-            return []
+            # Where the events have one line end, the next one shows that the last one is whole.
+            ended = data.startswith(b"data:") and self._held and self._held[-1].endswith(b"}\n")
+            events = self.flush() if ended and not self._keep_ids else []
+            self._hold(data, events)
+            return events
         whole = data[:end]
         if self._held:
             whole = self._take_held() + whole
@@ -179,9 +186,11 @@ class SSEDecoder:
                         break
                 unknown = []
                 if lines or name == ERROR:
-                    data = b"\n".join(lines)
                     keep = name or self._keep_ids
-                    events.append(NamedEvent(data, name, self._id) if keep else data)
+                    datas = self._datas_of(lines)
+                    events += (
+                        [NamedEvent(each, name, self._id) for each in datas] if keep else datas
+                    )
                     lines = []
                 name = ""
                 continue
@@ -201,3 +210,15 @@ class SSEDecoder:
             elif field:  # a comment has none
                 unknown.append(line)
         return events
+
+    def _datas_of(self, lines: list[bytes]) -> list[bytes]:
+        """What the data of an event are by its lines; or of several, where each line is one."""
+        if len(lines) > 1 and not self._keep_ids and all(map(_is_event, lines)):
+            return lines
+        return [b"\n".join(lines)]
+
+
+def _is_event(line: bytes) -> bool:
+    """Whether a line is the data of an event of its own: no JSON goes on behind an object."""
+    text = line.strip()
+    return text == DONE or (text.startswith(b"{") and text.endswith(b"}"))

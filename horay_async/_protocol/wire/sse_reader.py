@@ -21,8 +21,6 @@ from horay_async._protocol.wire.sse import EventTooLarge, SSEDecoder, begins_eve
 from horay_async.errors import APIError, DriftWarning, StreamTruncatedError
 from horay_async.models.meta import ResponseMeta
 
-DONE = b"[DONE]"
-"""The data that ends a stream of OpenAI's family, whatever else ends it."""
 PINGS = frozenset({"ping", "keepalive", "keep-alive", "heartbeat"})
 """Names of events that keep a connection alive and are no progress."""
 BEFORE_DONE = re.compile(rb"[\r\n]+data: ?\[DONE]")

@@ -7,8 +7,8 @@ import re
 from horay_async._json import is_array, is_object
 from horay_async._protocol.wire.decode import InvalidBody, has_error_field, parsed
 from horay_async._protocol.wire.size_limits import MAX_EVENT_BYTES
-from horay_async._protocol.wire.sse import EventTooLarge, NamedEvent, SSEDecoder
-from horay_async._protocol.wire.sse_reader import DONE, PINGS
+from horay_async._protocol.wire.sse import DONE, EventTooLarge, NamedEvent, SSEDecoder
+from horay_async._protocol.wire.sse_reader import PINGS
 
 LAST_EVENT = re.compile(rb"^data: ?\[DONE]", re.MULTILINE)
 """How the event begins that ends a stream."""

@@ -1322,3 +1322,39 @@ def test_how_a_stream_is_cut_makes_no_difference(
         assert "".join(chunk.text for chunk in chunks) == "".join(said)
         choice = reader.result().choices[0]
         assert (choice.message.content, choice.finish_reason) == ("".join(said), "stop")
+
+
+@pytest.mark.parametrize(
+    "form", [form for form in FORMS if form not in {"list", "envelope in a list"}]
+)
+@given(
+    said=st.lists(st.sampled_from(["a", "}", "}\ndata: {", "é", '"', "[DONE]"]), min_size=2),
+    line_ends=st.lists(st.sampled_from(["\n", "\r\n", "\n\n", "\r"]), min_size=1, max_size=4),
+    cuts=st.lists(st.integers(1, 2000)),
+)
+def test_events_with_one_line_end(
+    form: str, said: list[str], line_ends: list[str], cuts: list[int]
+) -> None:
+    """They are as many, in the place of one that would be no JSON, however they are cut."""
+    finishes = [*[None] * (len(said) - 1), "stop"]
+    datas = [
+        json.dumps(FORMS[form](text, finish)) for text, finish in zip(said, finishes, strict=True)
+    ]
+    lines = zip([*datas, "[DONE]"], itertools.cycle(line_ends), strict=False)
+    events = [f"data: {data}{line_end}".encode() for data, line_end in lines]
+    body = b"".join(events)
+    places = sorted({0, *(place for place in cuts if place < len(body)), len(body)})
+    for pieces in ([body], events, [body[a:b] for a, b in itertools.pairwise(places)]):
+        reader: ChunkReader[ChatCompletionChunk, ChatCompletion] = reader_of(ChatCompletionChunk, 1)
+        chunks = [chunk for each in pieces for chunk in reader.feed(each)]
+        chunks += reader.end("it ended", keep_truncated=False)
+        assert reader.take_failure() is None
+        assert "".join(chunk.text for chunk in chunks) == "".join(said)
+
+
+def test_event_with_one_line_end_is_seen_with_the_next() -> None:
+    """It isn't held up until the end of the stream."""
+    reader: ChunkReader[ChatCompletionChunk, ChatCompletion] = reader_of(ChatCompletionChunk, 1)
+    first, second = (f"data: {json.dumps(chat_chunk(text))}\n".encode() for text in "ab")
+    assert reader.feed(first) == []
+    assert [chunk.text for chunk in reader.feed(second)] == ["a"]

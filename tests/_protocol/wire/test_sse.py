@@ -273,3 +273,12 @@ def test_limit_doesn_t_depend_on_the_split(sizes: list[int], data: st.DataObject
 def test_how_a_body_begins(body: bytes, begins: bool | None) -> None:
     """As events, as something else, or too short to tell."""
     assert begins_events(body) is begins
+
+
+def test_lines_are_one_event_where_they_can_be() -> None:
+    """What isn't an object on each line, and all where ids are kept, is as the standard has it."""
+    assert decoded([b'data: {"a":\ndata: {}}\n\n'])[0] == [("", b'{"a":\n{}}')]
+    assert decoded([b"data: {}\ndata: a\n\n"])[0] == [("", b"{}\na")]
+    decoder = SSEDecoder(max_event_bytes=100, keep_ids=True)
+    assert decoder.feed(b"data: {}\n") == []
+    assert told(decoder.feed(b"data: {}\n\n")) == [("", b"{}\n{}")]
