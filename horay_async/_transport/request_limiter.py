@@ -218,10 +218,9 @@ class RequestLimiter:
         # A batch that can wait for longer does; calls ask anew.
         held = None if retry_after is None else min(retry_after, MAX_HOLD)
         self.overload.refused(permit, now, retry_after=held)
-        if self.batch_limiter is not None:
-            self.batch_limiter.on_refusal(now)
-        if retry_after is not None and self.on_pause is not None:
-            self.on_pause(retry_after)
+        told = None if self.overload.pauses_alone else self.on_pause
+        if retry_after is not None and told is not None:
+            told(retry_after)
 
     def update_windows(self, headers: Mapping[str, str], request: LimitedRequest) -> None:
         """Takes in what a response's headers say of the server's limits."""
@@ -353,6 +352,8 @@ class CallAttemptPermit:
         elif status in OVERLOAD_STATUSES:
             retry_after = parse_retry_after(headers, now=time.time())
             limiter.refused(request.permit, now, retry_after=retry_after)
+            if limiter.batch_limiter is not None:
+                limiter.batch_limiter.on_refusal(now)
             limiter.correct(-request.tokens, None, now)
         elif status < FIRST_UNKNOWN_STATUS:
             limiter.correct(-request.tokens, None, now)

@@ -132,9 +132,10 @@ class BatchLimiter:
         """Takes back the permit of a request that was refused. Returns how many seconds the server asked to wait."""
         asked = error.retry_after if isinstance(error, APIStatusError) else None
         self.last_error, self._refused_at = copy(error), now
-        if asked:
-            self.not_before = max(self.not_before, now + asked)
         self.limiter.refused(permit, now, retry_after=asked)
+        if asked and not self.overload.pauses_alone:
+            self.not_before = max(self.not_before, now + asked)
+        self.on_refusal(now)
         return asked or 0.0
 
     def on_refusal(self, now: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections import deque
 from collections.abc import Callable
@@ -174,9 +175,12 @@ class RequestSender:
                 cut_off = isinstance(raised, APIConnectionError) and not raised.transient
                 if cut_off or CLOSED_BEFORE_RETRY in getattr(raised, "__notes__", ()):
                     raise ConfigurationError(CLIENT_CLOSED) from raised
-            return self._failed(
-                work, attempt_limiter, as_error(raised, self._transport.masked), began
-            )
+            error = as_error(raised, self._transport.masked)
+            result = self._failed(work, attempt_limiter, error, began)
+            if result is None and work.pause:
+                await asyncio.sleep(work.pause)
+                self.put_off.append(work)
+            return result
         now = self._clock()
         meta = response.meta
         self._responded(accepted=True)
@@ -240,6 +244,7 @@ class RequestSender:
         for long enough, or its policy has none sent again.
         """
         asked = self._batch_limiter.refused(permit, error, now)
+        work.pause = asked if self._batch_limiter.overload.pauses_alone else 0.0
         self.progress.refused += 1
         if is_unreachable(error):
             self._note_outage(error)
@@ -250,10 +255,10 @@ class RequestSender:
         total = work.request.timeouts.total
         late = total is not None and now - cast("float", work.started) >= total
         patient = now + asked - since < self.settings.give_up_after
-        if patient and asked:
+        if patient and asked and not work.pause:
             self._note_pause()
         again = patient and not late and work.may_go_again(error)
-        if again:
+        if again and not work.pause:
             self.put_off.append(work)
         return again
 

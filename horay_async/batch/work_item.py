@@ -43,6 +43,8 @@ class WorkItem:
     """When it was first sent."""
     put_off_since: float | None = None
     """When it was first put off."""
+    pause: float = 0.0
+    """Seconds that it is to wait, where the server asked that of it alone when it was sent last."""
     too_dear: bool = False
     """Whether it was refused for the balance, and others that were sent later weren't (`SetAside`)."""
     last_error: APIError | None = None
@@ -50,6 +52,7 @@ class WorkItem:
 
     def begin(self, now: float) -> None:
         """Notes that it is sent, for the first time or again: then the time since its last attempt was that one's back-off."""
+        self.pause = 0.0
         if self.started is None:
             self.started = now
         elif self.attempts:

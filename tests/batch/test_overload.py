@@ -14,6 +14,7 @@ from horay_async import AsyncHoray, BatchRequest, Limits, RateLimitError
 from horay_async._protocol.limits.server_window import MAX_HOLD
 from horay_async._protocol.limits.shared_pause import SharedPause
 from horay_async.batch import sender
+from horay_async.batch.batch_limiter import batch_limiter_of
 from horay_async.models.completions import Completion
 from horay_async.models.meta import Attempt
 from tests.readers import made_meta
@@ -153,3 +154,22 @@ async def test_who_was_refused_goes_before_a_new_one(
         results = [result async for result in client.batch.run(asked, concurrency=1)]
     assert [result for result in results if result.error is not None] == []
     assert server.sent == [*"001123"]
+
+
+@skipping_time
+async def test_only_the_refused_one_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the server asks to wait at random, that is the refused request's matter alone."""
+    loop = asyncio.get_running_loop()
+    answers = iter([True] * 5 + [False])
+    server = Limited(lambda model: next(answers, bool(model)), retry_after=10.0)
+    monkeypatch.setattr(sender, "fetch", server.fetch)
+    asked = [BatchRequest.completion(model="m", prompt=str(at)) for at in range(100)]
+    async with AsyncHoray("a-key-for-nothing") as client:
+        batch_limiter_of(client._transport).overload._scope.found_random()
+        began, came = loop.time(), dict[int, float]()
+        async for result in client.batch.run(asked, concurrency=2):
+            assert result.error is None
+            came[result.index] = loop.time() - began
+    assert came.pop(5) >= 10
+    assert max(came.values()) < 5
+    assert server.sent.count("5") == 2

@@ -104,6 +104,8 @@ class _Rate:
     """Requests that had to wait for it, since there is one."""
     waited_since_step: int = 0
     """Those since `step_at`."""
+    grown: bool = False
+    """Whether it has grown since then."""
     unused: int = 0
     """Requests in a row that didn't have to wait for it."""
 
@@ -139,6 +141,11 @@ class LearnedRate:
     def per_second(self) -> float | None:
         """The rate, where there is one."""
         return None if self._rate is None else self._rate.limiter.per_second
+
+    @property
+    def has_grown(self) -> bool:
+        """Whether it has grown since it was last set, or there is none: then a refusal is no surprise."""
+        return self._rate is None or self._rate.grown
 
     @property
     def proven(self) -> bool:
@@ -275,5 +282,5 @@ class LearnedRate:
         ):
             rate.limiter.per_second *= 1 + rate.step
             rate.step = min(stage.longest_step, 2 * rate.step)
-            rate.step_at, rate.waited_since_step = now, 0
+            rate.step_at, rate.waited_since_step, rate.grown = now, 0, True
             self._lowered_for_rare = 0

@@ -14,6 +14,10 @@ once, or a rate. The client finds out by trying, with three parts that are asked
 - `SharedPause` stops all requests for a time: for as long as `Retry-After` says, or for half a second, and for up to 16
   where nothing has succeeded for longer than a moment. Afterwards requests return one by one, spread over a moment.
 
+A `Retry-After` can be meant for all requests, or for the refused one alone: which, is told by those that were under way behind
+it (`RetryAfterScope`). Until three have been for one alone, all wait; then only the refused requests do, and what follows says of
+refusals without a `Retry-After` goes for them.
+
 **What a refusal is for** is told by the request that was refused, and by what those before it met. The first row decides that
 applies:
 
@@ -32,7 +36,7 @@ applies:
 
 | the refusal | the next request is sent |
 |---|---|
-| has a `Retry-After`, random or not | when that is over |
+| has a `Retry-After` for all | when that is over |
 | is at random, and not the fourth or a later one in a row | at once: the back-off of the refused request is all that helps |
 | is the first in a row, and others are under way | when one of them ends: that tells whether it would be refused too |
 | is the second in a row, or nothing is under way | after a pause |
@@ -67,6 +71,7 @@ from horay_async._protocol.limits.concurrency import ConcurrencyLimit
 from horay_async._protocol.limits.consecutive import ConsecutiveRefusals, Halt
 from horay_async._protocol.limits.learned_rate import LearnedRate
 from horay_async._protocol.limits.random_refusals import RandomRefusals, RefusalFinding
+from horay_async._protocol.limits.retry_after_scope import RetryAfterScope
 from horay_async._protocol.limits.shared_pause import SharedPause
 
 # What a refusal is taken for, see `_cause_of`
@@ -151,6 +156,8 @@ class _Refusal(NamedTuple):
     """How many of the latest responses were to requests that began with as many under way, or more."""
     refusing: float
     """Seconds for which the server has refused everything."""
+    shows_rate: bool
+    """Whether enough was let through in the last minute to tell a rate from it."""
 
     @property
     def counts_alone(self) -> bool:
@@ -202,8 +209,17 @@ class OverloadControl:
         """Refusals in a row. Each request gets its serial number here."""
         self._random_refusals = RandomRefusals()
         """Whether refusals come at random, however little is sent; then nothing is learnt from them."""
+        self._scope = RetryAfterScope()
+        """Whom a `Retry-After` is meant for."""
+        self._unlearnt: list[tuple[_Refusal, _OverloadEpisode]] = []
+        """Refusals with a wait that nothing was learnt from yet, see `_learn_late`."""
         self._episode: _OverloadEpisode | None = None
         """The refusals that aren't over; None while all is well."""
+
+    @property
+    def pauses_alone(self) -> bool:
+        """Whether a `Retry-After` is for the refused request alone."""
+        return self._scope.refused_alone
 
     def paused(self, now: float) -> float:
         """Seconds until nothing pauses any more."""
@@ -245,6 +261,7 @@ class OverloadControl:
         """Admits a request after its wait. Pass each permit to `succeeded` or `refused`; `release` may be called before that, or in its
         place.
         """
+        self._learn_late()
         concurrency = wait.concurrency
         alone = not self.in_flight
         self.in_flight += 1
@@ -270,7 +287,7 @@ class OverloadControl:
 
     def accepted(self, permit: Permit) -> None:
         """Notes that the server responds to a request, whose response can take long to come: a stream's does."""
-        self._record(permit, refused=False)
+        self._let_through(permit)
         self.undecided -= permit.undecided
         permit.undecided = False
         self._halt.on = False
@@ -285,19 +302,25 @@ class OverloadControl:
             self._pause.shorten(now)
         self._rate.succeeded(now)
         if permit.undecided:
-            self._record(permit, refused=False)
+            self._let_through(permit)
         if self._episode is not None and permit.serial > self._episode.serial:
+            self._unlearnt.clear()  # it responds while it asks to wait
             self._end_episode(self._episode, now)
         if latency is not None:
             permit.wait.concurrency.succeeded(permit.epoch, permit.in_flight, latency, now=now)
 
     def refused(self, permit: Permit, now: float, *, retry_after: float | None) -> None:
-        """Takes back a permit whose request was refused; the server may have said when to come back. A `Retry-After` of 0 counts as none."""
+        """Takes back a permit whose request was refused; the server may have said when to come back. A `Retry-After` of 0 counts as none, and
+        so does one that is for this request alone.
+        """
         # 1. What is known of it by now, before it counts itself.
         retry_after = retry_after or None
         consecutive, concurrency = self._consecutive, permit.wait.concurrency
         informed = consecutive.is_informed(permit.serial)
         self._record(permit, refused=True)
+        if retry_after is not None:
+            self._scope.refused(permit.serial, consecutive.newest)
+            retry_after = None if self._scope.refused_alone else retry_after
         consecutive.most = self._random_refusals.longest_row
 
         # 2. Its place is free again, and the server may be refusing everything from now on.
@@ -329,8 +352,12 @@ class OverloadControl:
             in_a_row=consecutive.count,
             evidence=concurrency.let_through(permit.in_flight),
             refusing=now - self.refusing_since,
+            shows_rate=self._rate.let_through_lately(now),
         )
-        self._learn(refusal, episode, now)
+        if retry_after is None:
+            self._learn(refusal, episode)
+        else:
+            self._unlearnt.append((refusal, episode))
         self._hold_up(refusal, episode, now)
 
     def _begin_episode(
@@ -340,10 +367,17 @@ class OverloadControl:
         often enough, the rate is set aside.
         """
         newest, random = self._consecutive.newest, self._random_refusals
-        if may_be_random and random.episode_began(newest, concurrency.limit):
+        if may_be_random and random.episode_began(
+            newest, concurrency.limit, explained=self._rate.has_grown
+        ):
             self._rate.set_aside()
         self._episode = _OverloadEpisode(serial=newest)
         return self._episode
+
+    def _let_through(self, permit: Permit) -> None:
+        """Records that a request was let through."""
+        self._record(permit, refused=False)
+        self._scope.let_through(permit.serial)
 
     def _record(self, permit: Permit, *, refused: bool) -> None:
         """Records whether a request was refused or let through. In a row only those count that are informed: others tell nothing new."""
@@ -354,6 +388,7 @@ class OverloadControl:
                     self._rate.take_back()
                 case RefusalFinding.RANDOM:
                     permit.wait.concurrency.forget_refusals()
+                    self._scope.found_random()
                 case RefusalFinding.TOO_MANY:
                     permit.wait.concurrency.cut()
                 case _:
@@ -386,7 +421,17 @@ class OverloadControl:
             refusal.asked, sharers=concurrency.limit, now=now, refusing=refusing
         )
 
-    def _learn(self, refusal: _Refusal, episode: _OverloadEpisode, now: float) -> None:
+    def _learn_late(self) -> None:
+        """Learns from refusals with a wait. That is put off until more is sent: by then it shows whether it let others
+        through meanwhile. If so, they are as any others are.
+        """
+        unlearnt, self._unlearnt = self._unlearnt, []
+        for refusal, episode in unlearnt:
+            if self._scope.contradicted:
+                refusal = refusal._replace(asked=None, for_window=False)  # noqa: PLW2901
+            self._learn(refusal, episode)
+
+    def _learn(self, refusal: _Refusal, episode: _OverloadEpisode) -> None:
         """Has what was refused learn from it: the number under way at once, which is cut, or the rate when the episode is over."""
         if episode.rate_limited:
             return  # the number isn't the reason, and the rate counts them all
@@ -403,7 +448,7 @@ class OverloadControl:
             # and others aren't.
             known = self._rate.per_second is not None
             episode.rate_limited = known or permit.wait.paced or permit.wait.for_limit
-            episode.teaches_rate = known or self._rate.let_through_lately(now)
+            episode.teaches_rate = known or refusal.shows_rate
             if permit.alone:
                 concurrency.undo_cuts()  # whatever the limit was cut for before
         elif cause is _Cause.CONCURRENCY:

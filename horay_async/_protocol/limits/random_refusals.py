@@ -18,6 +18,12 @@ MAX_EPISODES = 6.0
 EPISODE_LIFETIME = 100
 """Responses after which one is forgotten: of a limit that was found, 1 in 150 requests is refused, see `Cooldown`."""
 
+UNEXPLAINED_LIFETIME = 1000
+"""The same of one that nothing explains, as no more was tried than before: of a limit that was found, there are hardly any."""
+
+SOON = 40
+"""Responses between two refusals of which the first explains the second: what is over a limit is refused sooner, until it is low enough."""
+
 MOST_EPISODES = 16 * MAX_EPISODES
 """Most episodes before a trial: a limit that others use too, and that is never found for long, costs one for each so many."""
 
@@ -123,7 +129,8 @@ class RandomRefusals:
     instance behind its load balancer, refuses the same part of whatever is sent: to be slower is no use there, and nothing
     can be learnt. Which of the two it is, is found out in steps:
 
-    1. Episodes of refusals are counted. Where a limit was found, they are forgotten faster than they come.
+    1. Episodes of refusals are counted. Where a limit was found, they are forgotten faster than they come. Those are forgotten more slowly
+       that come though no more was tried than before.
     2. One comes after the other, though each has lowered what is sent: a trial begins. The rate is set aside, and what is
        refused of the next requests is compared with what was refused before.
     3. If more is refused, the rate had helped: it holds again, and the next trial comes later. If not, refusals are taken for
@@ -131,16 +138,20 @@ class RandomRefusals:
     4. If more come after that, fewer requests are sent at once. If that doesn't help either, or no more come at all, the
        refusals to come aren't taken for random.
 
-    Whatever a `Retry-After` asks for is kept to all the same. Sans-I/O, and without a clock.
+    Sans-I/O, and without a clock.
     """
 
     def __init__(self) -> None:
         self._episodes = LeakyBucket(MAX_EPISODES, EPISODE_LIFETIME)
         """Episodes of refusals."""
+        self._unexplained = LeakyBucket(MAX_EPISODES, UNEXPLAINED_LIFETIME)
+        """Those of them that nothing explains."""
         self._share = _Share()
         """What is refused. Begun anew with the first of these episodes, and after a trial."""
         self._since_refusal = 0
         """Responses since the latest one."""
+        self._before_refusal = 0
+        """Responses between that and the one before it."""
         self._assumption: _Assumption | None = None
         """Set by `episode_began`; None again by `_end`."""
 
@@ -161,15 +172,18 @@ class RandomRefusals:
             return PROBE_AFTER
         return max(PROBE_AFTER, math.ceil(math.log(RARE) / math.log(max(self._share.value, RARE))))
 
-    def episode_began(self, newest: int, in_flight: int) -> bool:
+    def episode_began(self, newest: int, in_flight: int, *, explained: bool) -> bool:
         """Counts an episode of refusals that began when `newest` was the newest request's serial number, and up to `in_flight` might be
-        under way; returns whether a trial begins with it.
+        under way; returns whether a trial begins with it. `explained` is whether more was tried since the last one.
         """
         if self._assumption is not None:
             return False
-        if self._episodes.level <= 0:
+        if max(self._episodes.level, self._unexplained.level) <= 0:
             self._share = _Share()
-        if not self._episodes.add():
+        many = self._episodes.add()
+        if not explained and self._before_refusal >= SOON:
+            many |= self._unexplained.add()
+        if not many:
             return False
         share, requests = self._share, max(TRIAL, 3 * in_flight)
         trial = _Trial(
@@ -184,9 +198,13 @@ class RandomRefusals:
     def record(self, serial: int, *, refused: bool) -> RefusalFinding | None:
         """Records what a request met; returns what that has shown, if anything."""
         self._share.add(refused=refused)
-        self._since_refusal = 0 if refused else self._since_refusal + 1
+        if refused:
+            self._before_refusal, self._since_refusal = self._since_refusal, 0
+        else:
+            self._since_refusal += 1
         if not refused:
             self._episodes.leak()
+            self._unexplained.leak()
         assumption = self._assumption
         if assumption is None:
             return None
@@ -197,7 +215,7 @@ class RandomRefusals:
         # 1. They have ended.
         if self._since_refusal * assumption.share.value > OVER:
             self._end()
-            self._episodes.most = MAX_EPISODES
+            self._episodes.most = self._unexplained.most = MAX_EPISODES
             return None
 
         # 2. More come than before.
@@ -234,4 +252,4 @@ class RandomRefusals:
     def _end(self) -> None:
         """Refusals aren't taken for random any more. The next trial comes later."""
         self._assumption = None
-        self._episodes.most = min(MOST_EPISODES, 2 * self._episodes.most)
+        self._episodes.most = self._unexplained.most = min(MOST_EPISODES, 2 * self._episodes.most)

@@ -372,17 +372,6 @@ def test_random_refusals_dont_hold_back_a_limit_that_is_found(failing: float) ->
     assert course.throughput(200, 400) >= 0.85 * 50 * (1 - failing)
 
 
-@pytest.mark.parametrize(
-    ("latency", "failing", "least"),
-    [(0.3, 0.02, 22), (2.0, 0.02, 10), (0.3, 0.2, 3), (2.0, 0.2, 2)],
-)
-def test_random_refusals_with_a_retry_after(latency: float, failing: float, least: float) -> None:
-    """Each pauses all for that time, and that is all that it does once they are known."""
-    server = Server(latency=latency, failing=failing, retry_after=1.0)
-    course = simulate(server, 500, concurrency=ConcurrencyLimit(start=16, ceiling=50))
-    assert course.throughput(250, 500) >= least
-
-
 @pytest.mark.parametrize("failing", [0.02, 0.1])
 @pytest.mark.parametrize("limits", [{"at_once": 37}, {"window": (1200, 60.0)}])
 def test_random_refusals_beside_a_limit(limits: dict[str, Any], failing: float) -> None:
@@ -530,3 +519,30 @@ def test_request_that_was_accepted_first_counts_once() -> None:
     desk.response(stream, latency=3.0)
     assert (desk.overload.undecided, desk.overload.in_flight) == (0, 0)
     assert desk.concurrency.latency == 3.0
+
+
+@pytest.mark.parametrize(
+    ("latency", "failing", "asked"),
+    [(0.2, 0.005, 5.0), (0.2, 0.05, 5.0), (1.0, 0.01, 5.0), (1.0, 0.2, 1.0)],
+)
+def test_waits_that_are_for_the_refused_ones_alone(
+    latency: float, failing: float, asked: float
+) -> None:
+    """A server that says so at random and takes the next request: all the others go on."""
+    course = simulate(
+        Server(latency=latency, failing=failing, retry_after=asked),
+        900,
+        concurrency=ConcurrencyLimit(start=16, ceiling=32),
+    )
+    assert course.throughput(450, 900) >= 0.8 * 32 / (latency + 2 * WAY) * (1 - failing)
+
+
+@pytest.mark.parametrize("asked", [1.0, "window"])
+def test_waits_for_all_after_some_for_one(asked: float | str) -> None:
+    """A limit that begins to be enforced is kept to, whatever the server's waits meant before."""
+    server = Server(latency=0.2, failing=0.02, retry_after=1.0, window=(100_000, 60.0))
+    changes = {200.0: {"window": (600, 60.0), "failing": 0.0, "retry_after": asked}}
+    course = simulate(server, 1200, changes=changes)
+    assert course.throughput(100, 200) >= 100
+    assert course.throughput(700, 1200) >= 0.9 * 10
+    assert course.refused(700, 1200) <= 0.1

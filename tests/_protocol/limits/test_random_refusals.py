@@ -15,10 +15,11 @@ from horay_async._protocol.limits.random_refusals import RandomRefusals, Refusal
 class Requests:
     """What requests meet, one after the other; before a trial, each refusal begins an episode."""
 
-    def __init__(self, *, in_flight: int = 1) -> None:
+    def __init__(self, *, in_flight: int = 1, explained: bool = True) -> None:
         self.refusals = RandomRefusals()
         self.serial = 0
         self.in_flight = in_flight
+        self.explained = explained
 
     def send(self, refused: Iterable[bool]) -> list[RefusalFinding]:
         """Sends requests; returns what they showed."""
@@ -28,7 +29,7 @@ class Requests:
             finding = self.refusals.record(self.serial, refused=outcome)
             findings += [] if finding is None else [finding]
             if outcome:
-                self.refusals.episode_began(self.serial, self.in_flight)
+                self.refusals.episode_began(self.serial, self.in_flight, explained=self.explained)
         return findings
 
     def until_trial(self, one_in: int, most: int = 200) -> int:
@@ -61,6 +62,12 @@ def test_one_episode_after_the_other_begins_a_trial() -> None:
 def test_episodes_now_and_then_dont(one_in: int, trial: bool) -> None:
     """They are forgotten as fast as they come, as those of a limit that was found are."""
     assert (Requests().until_trial(one_in) < 200) is trial
+
+
+@pytest.mark.parametrize(("one_in", "trial"), [(120, True), (700, True), (1200, False)])
+def test_unexplained_ones_now_and_then(one_in: int, trial: bool) -> None:
+    """They are forgotten ten times more slowly."""
+    assert (Requests(explained=False).until_trial(one_in) < 200) is trial
 
 
 @pytest.mark.parametrize("one_in", [2, 5, 20, 50])
