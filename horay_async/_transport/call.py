@@ -407,11 +407,11 @@ class Call:
         try:
             async with asyncio.timeout(MAX_ERROR_SECONDS):
                 body, _ = await response.read(MAX_ERROR_BYTES)
-        except APITimeoutError as error:
-            if error.clock == "total":
+        except (APIError, TimeoutError) as error:
+            # The status is what counts; its explanation broke off, or takes too long.
+            body = response.take_cut_off()
+            if isinstance(error, APITimeoutError) and error.clock == "total" and not body:
                 raise
-        except (APIError, TimeoutError):
-            pass  # the status is what counts; its explanation broke off, or takes too long
         self.error_body = body
         options = self._sender.options
         names = (*options.default_headers, *self.request.headers)

@@ -138,7 +138,7 @@ class RawResponse(TimedReader):
         pieces: list[bytes] = []
         try:
             over = await self._read_pieces(pieces, limit)
-        except APIError:
+        except (APIError, asyncio.CancelledError):  # by who gives it less time than the call has
             self._cut_off = b"".join(pieces)
             raise
         return pieces[0] if len(pieces) == 1 else b"".join(pieces), over

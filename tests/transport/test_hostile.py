@@ -657,6 +657,74 @@ async def test_failure_whose_explanation_never_comes(
             await complete(client)
 
 
+QUOTA = (
+    b'{"error": {"message": "You exceeded your quota", "type": "t", "code": "insufficient_quota"}}'
+)
+
+
+@pytest.mark.parametrize("framing", ["length", "chunked"])
+@pytest.mark.parametrize("end", [Fin(), Reset(), Stall()], ids=["fin", "reset", "stall"])
+@pytest.mark.parametrize("call", [complete, stream])
+async def test_explanation_that_is_cut(
+    fault_server: FaultServer, connect: Connect, framing: str, end: Any, call: Any
+) -> None:
+    """What has come of a failure's body counts: a quota that is used up isn't asked for again."""
+    head = b"HTTP/1.1 429 No\r\nContent-Type: application/json\r\n"
+    if framing == "length":
+        body = b"Content-Length: %d\r\n\r\n%b" % (len(QUOTA) + 9, QUOTA)
+    else:
+        body = b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n" % (len(QUOTA), QUOTA)
+    fault_server.add(raw(head + body, end))
+    # With `Reset` the system may drop what it has: then only the status is left, which is tried again.
+    async with connect(retries=0, timeout=Timeouts(idle=0.05)) as client:
+        with pytest.raises(APIStatusError) as raised:
+            await call(client)
+    assert raised.value.status_code == 429
+    if not isinstance(end, Reset):
+        assert isinstance(raised.value, InsufficientBalanceError)
+        assert raised.value.body["error"]["message"] == "You exceeded your quota"
+
+
+async def test_explanation_whose_end_the_deadline_cuts(
+    fault_server: FaultServer, connect: Connect
+) -> None:
+    """It says more than that time is up."""
+    fault_server.add(respond([QUOTA, Stall()], 429, framing="chunked"))
+    async with connect(timeout=Timeouts(idle=None, total=1)) as client:
+        with pytest.raises(InsufficientBalanceError, match="You exceeded your quota"):
+            await complete(client)
+
+
+async def test_explanation_that_takes_too_long(
+    fault_server: FaultServer, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No more than some seconds are waited for the rest."""
+    monkeypatch.setattr("horay_async._transport.call.MAX_ERROR_SECONDS", 0.5)
+    fault_server.add(respond([QUOTA, Stall()], 429, framing="chunked"))
+    async with connect(timeout=None) as client:
+        with pytest.raises(InsufficientBalanceError, match="You exceeded your quota"):
+            await complete(client)
+
+
+@pytest.mark.parametrize("call", [complete, stream])
+async def test_explanation_in_an_event(
+    fault_server: FaultServer, connect: Connect, call: Any
+) -> None:
+    """A failure that was sent as an event is told as the same JSON is; where the body has no end, too."""
+    event = b"data: %b\n\n" % QUOTA
+    media = "text/event-stream"
+    fault_server.add(
+        respond(event, 429, content_type=media),
+        respond([event, Stall()], 429, content_type=media, framing="chunked"),
+    )
+    async with connect(retries=2) as client:
+        for _ in range(2):
+            with pytest.raises(InsufficientBalanceError, match="You exceeded your quota") as raised:
+                await call(client)
+            assert raised.value.code == "insufficient_quota"
+    assert len(fault_server.requests) == 2
+
+
 async def test_endless_provisional_responses(fault_server: FaultServer, connect: Connect) -> None:
     """Responses of status 100 without end are no response: `first_byte` runs on."""
     fault_server.add(raw(Repeat(b"HTTP/1.1 100 Continue\r\n\r\n", gap=0.005)))

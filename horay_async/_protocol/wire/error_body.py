@@ -11,8 +11,10 @@ import msgspec
 from horay_async._json import is_array, is_object
 from horay_async._protocol.wire.characters import whole_characters
 from horay_async._protocol.wire.clean import Cleaner, printable
+from horay_async._protocol.wire.cut_json import closed
 from horay_async._protocol.wire.envelope import error_in, is_envelope, is_of_success, reporting
-from horay_async._protocol.wire.size_limits import BOM
+from horay_async._protocol.wire.size_limits import BOM, MAX_ERROR_BYTES
+from horay_async._protocol.wire.sse import ERROR, NamedEvent, SSEDecoder, begins_events
 from horay_async._record import Record
 
 SHOWN = 500
@@ -59,7 +61,7 @@ class ErrorBody(Record):
     code: str | int | None = None
     param: str | None = None
     body: Any = None
-    """The whole body: decoded where it is JSON, else its text; None where it is empty."""
+    """The whole body, or of events the one that tells of the failure: decoded where it is JSON, else its text; None where it is empty."""
 
     @property
     def fields(self) -> dict[str, Any]:
@@ -68,7 +70,9 @@ class ErrorBody(Record):
 
 
 def read(body: bytes, clean: Cleaner) -> ErrorBody:
-    """What a body of any shape says, cleaned."""
+    """What a body of any shape says, cleaned. One that was cut says what had come of it."""
+    if begins_events(body):
+        body = _told_in_events(body)
     text = printable(whole_characters(body).removeprefix(BOM).strip())
     if not text:
         return ErrorBody(message=None)
@@ -77,8 +81,10 @@ def read(body: bytes, clean: Cleaner) -> ErrorBody:
         # Only now: what is masked must not change which fields there are. And the escapes of JSON can hide
         # whatever was dropped from the text.
         cleaned = clean.json(decoded)
+        is_cut = False
     except (msgspec.DecodeError, RecursionError):
-        decoded = cleaned = clean.mask(text)
+        cleaned = clean.mask(text)
+        decoded, is_cut = _decode_cut(text, clean) or cleaned, True
     if isinstance(decoded, str):
         return ErrorBody(message=_from_text(cleaned), body=cleaned)
     decoded = reporting(decoded)
@@ -93,6 +99,12 @@ def read(body: bytes, clean: Cleaner) -> ErrorBody:
     message = fields.get("message") or (inner if isinstance(inner, str) else decoded.get("message"))
     if not message and (complaints := fields.get("detail") or fields.get("errors")):
         message = _from_complaints(complaints)
+    if is_cut:  # the last string may lack its end, with which a word is another one
+        fields = {
+            name: value
+            for name, value in fields.items()
+            if f'"{value}"' in text or not isinstance(value, str)
+        }
     code = clean.json(fields.get("code"))
     return ErrorBody(
         # A body of an unknown shape is shown as it is, rather than none.
@@ -102,6 +114,30 @@ def read(body: bytes, clean: Cleaner) -> ErrorBody:
         param=_string(clean.json(fields.get("param"))),
         body=cleaned,
     )
+
+
+def _told_in_events(body: bytes) -> bytes:
+    """The event of a stream that tells of a failure; the whole body where none does."""
+    decoder = SSEDecoder(max_event_bytes=len(body))
+    events = decoder.feed(body.removeprefix(BOM).lstrip()) + decoder.flush()
+    events += [stray for _, stray in decoder.strays]
+    told = [
+        event
+        for event in events
+        if event.lstrip().startswith((b"{", b"[{"))
+        or (isinstance(event, NamedEvent) and event.name == ERROR and event.strip())
+    ]
+    return min(told, key=lambda event: b'"error"' not in event, default=body)
+
+
+def _decode_cut(text: str, clean: Cleaner) -> Any:
+    """The JSON object or array that a text begins with, as far as it came; None where it begins with none."""
+    try:
+        decoded = msgspec.json.decode(closed(text[:MAX_ERROR_BYTES]))
+        clean.json(decoded)  # raises where it is nested too deep
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    return decoded if is_object(decoded) or is_array(decoded) else None
 
 
 def status_of(parsed: ErrorBody) -> int | None:

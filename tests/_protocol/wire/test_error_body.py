@@ -108,6 +108,78 @@ def test_text(body: bytes, message: str | None) -> None:
     assert words.body is None or isinstance(words.body, str)
 
 
+TOLD = {"error": {"message": "No.", "type": "t", "param": "p", "code": "c"}}
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize(
+    "events",
+    [
+        "data: {0}\n\n",
+        "data: {0}\n\ndata: [DONE]\n\n",
+        "data: {0}",
+        " \n data: {0}\n\n",
+        "\ufeffdata: {0}\n\n",
+        ": alive\n\ndata:{0}\n\n",
+        ": alive\n{0}\n\n",
+        ": alive\n\nerror: {1}\n\n",
+        "id:1\nevent:error\n:HTTP_STATUS/429\ndata:{0}\n\n",
+        'data: {{"choices": []}}\n\ndata: {0}\n\n',
+        "event: error\ndata: [{0}]\n\n",
+    ],
+)
+def test_events(events: str, end: str) -> None:
+    """An error that was sent as an event is read like the JSON in it."""
+    body = events.format(json.dumps(TOLD), json.dumps(TOLD["error"]))
+    words = read(body.replace("\n", end).encode(), Cleaner(KEY))
+    assert words.message == "No."
+    assert (words.type, words.param, words.code) == ("t", "p", "c")
+
+
+def test_event_of_another_form() -> None:
+    """One without an `error` in it, and one that is no JSON."""
+    words = read(
+        b'id:1\nevent:error\n:HTTP_STATUS/429\ndata:{"code":"c","message":"No."}\n\n', Cleaner(KEY)
+    )
+    assert (words.message, words.code, words.body) == ("No.", "c", {"code": "c", "message": "No."})
+    words = read(b"event: error\ndata: No.\n\n", Cleaner(KEY))
+    assert (words.message, words.body) == ("No.", "No.")
+
+
+@pytest.mark.parametrize(
+    "body", ["id: 5 is unknown", ": alive", "data: No.", "event: error", "data:"]
+)
+def test_text_like_events(body: str) -> None:
+    """What holds no report is told as text."""
+    words = read(body.encode(), Cleaner(KEY))
+    assert (words.message, words.body) == (body, body)
+
+
+@pytest.mark.parametrize("form", ["{}", "data: {}\n\n"])
+def test_cut(form: str) -> None:
+    """Of JSON that was cut, what had come is told; a name that may lack its end isn't."""
+    body = form.format(json.dumps(TOLD))
+    last = (None, None, None)
+    for end in range(1, len(body) + 1):
+        words = read(body[:end].encode(), Cleaner(KEY))
+        assert words.message is not None
+        assert words.message in ("N", "No", "No.") or words.message in body
+        here = (words.type, words.param, words.code)
+        assert all(a == b for a, b in zip(last, here, strict=True) if a is not None)
+        assert all(a in (None, b) for a, b in zip(here, "tpc", strict=True))
+        last = here
+    assert last == ("t", "p", "c")
+    words = read(b'{"error": {"code": "quota", "message": "No.", "type": "insuff', Cleaner(KEY))
+    assert (words.message, words.code, words.type) == ("No.", "quota", None)
+    assert words.body == '{"error": {"code": "quota", "message": "No.", "type": "insuff'
+
+
+def test_behind_json() -> None:
+    """What stands behind the report doesn't hide it."""
+    words = read(json.dumps(TOLD).encode() + b"<html>", Cleaner(KEY))
+    assert (words.message, words.code) == ("No.", "c")
+
+
 def test_half_a_character() -> None:
     """A message that was cut within one hides no field."""
     words = read(b'{"error": {"message": "Bad: \\ud83d", "code": 402}}', Cleaner(KEY))
