@@ -484,6 +484,8 @@ async def require_event_stream(
     is_whole = hasattr(failure.partial, "_raw")
     if broken is not None and isinstance(failure, APIResponseError) and not is_whole:
         broken.partial = failure.partial
+        if isinstance(broken, APIResponseError):
+            broken.body = broken.body or failure.body
         failure = broken
     try:
         raise failure

@@ -103,30 +103,6 @@ def is_cut_off(error: BaseException | None) -> bool:
     return isinstance(error, ContentLengthError | TransferEncodingError)
 
 
-def coding_complaint_of(error: BaseException | None) -> str | None:
-    """What is wrong with a body's compression, where an error of aiohttp's comes from that: its parser wraps it.
-
-    The public way is to call the response as a whole no HTTP.
-    """
-    if not ENABLED:
-        return None
-    from aiohttp.http_exceptions import ContentEncodingError  # noqa: PLC0415 - see ENABLED
-
-    for _ in range(MAX_CAUSES):
-        if error is None or isinstance(error, ContentEncodingError):
-            break
-        error = error.__cause__ or error.__context__
-    if not isinstance(error, ContentEncodingError):
-        return None
-    complaint = complaint_of(error)
-    # Of data that just ends, aiohttp says no more than what it is.
-    return "its deflate data has no end" if complaint == "deflate" else complaint
-
-
-MAX_CAUSES = 8
-"""Errors that are gone through from one to its cause: aiohttp wraps one twice."""
-
-
 def is_of_another_loop(session: aiohttp.ClientSession) -> bool:
     """Whether a session can't be used on the running loop.
 
@@ -160,7 +136,7 @@ def awaits_head(protocol: object) -> bool:
 
 
 async def response_before_error(
-    data: bytes | bytearray | None, *, head_only: bool = False, decompress: bool = True
+    data: bytes | bytearray | None, *, head_only: bool = False
 ) -> DirectResponse | None:
     """The response that `data` begins with, where aiohttp's parser has found bytes in it that are no HTTP: it raises for all
     that it was given at once, and the response isn't handed out. None where there is none.
@@ -189,7 +165,7 @@ async def response_before_error(
     parsed.set_response_params(
         skip_payload=head_only,
         read_until_eof=True,
-        auto_decompress=decompress,
+        auto_decompress=False,
         max_line_size=MAX_HEADER_BYTES,
         max_field_size=MAX_HEADER_BYTES,
         max_headers=MAX_HEADERS,
@@ -358,6 +334,7 @@ class DirectSender:
             protocol.set_response_params(
                 timer=target.no_timer,
                 read_until_eof=True,
+                auto_decompress=False,
                 max_line_size=MAX_HEADER_BYTES,
                 max_field_size=MAX_HEADER_BYTES,
                 max_headers=MAX_HEADERS,

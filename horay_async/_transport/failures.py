@@ -11,7 +11,6 @@ import aiohttp
 from horay_async._protocol.wire.clean import Cleaner
 from horay_async._protocol.wire.request import Request
 from horay_async._transport.aiohttp_internals import (
-    coding_complaint_of,
     complaint_of,
     first_line,
     is_cut_off,
@@ -157,8 +156,6 @@ def map_exception(
     complaint = complaint_of(error)
     if isinstance(error, aiohttp.ClientResponseError):
         complaint = first_line(error.message)
-    if (coding := coding_complaint_of(error)) is not None:
-        return _undecodable(label, clean(coding), execution)
     if complaint is not None:
         what = (
             "has a head that is too large"
@@ -205,8 +202,6 @@ def map_read_exception(
             execution=execution,
             transient=False,
         )
-    if (coding := coding_complaint_of(error)) is not None:
-        return _undecodable(label, clean(coding), execution)
     found = error.__cause__ if isinstance(error, aiohttp.ClientPayloadError) else error
     complaint = complaint_of(found)
     if complaint is not None and not is_cut_off(found):
@@ -215,13 +210,6 @@ def map_read_exception(
         )
     what = "the connection broke" if complaint is not None else clean(describe(error))
     return APIConnectionError(request.incomplete + what, execution=execution)
-
-
-def _undecodable(label: str, complaint: str, execution: Execution) -> APIError:
-    return APIResponseError(
-        f"the response to {label} has a compressed body that can't be decoded: {complaint}",
-        execution=execution,
-    )
 
 
 def describe(error: BaseException) -> str:

@@ -19,7 +19,7 @@ class CommonHeaders:
     __slots__ = ("as_bytes", "headers", "names")
 
     def __init__(self, headers: CIMultiDict[str]) -> None:
-        # A stream or a file whose compressed data was cut can look whole: aiohttp checks the end of few codings. JSON can't.
+        # A stream or a file whose compressed data was cut can look whole: the ends of few codings are asked for. JSON can't.
         if "json" not in headers.get("Accept", ""):
             headers.setdefault("Accept-Encoding", "identity")
         self.headers: CIMultiDict[str] = headers

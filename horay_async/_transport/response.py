@@ -12,7 +12,8 @@ import aiohttp
 from multidict import istr
 
 from horay_async._protocol.wire.clean import Cleaner
-from horay_async._protocol.wire.errors import ErrorContext
+from horay_async._protocol.wire.content_coding import unpacker_for
+from horay_async._protocol.wire.errors import ErrorContext, bad_response
 from horay_async._protocol.wire.size_limits import DRAIN_BYTES, DRAIN_SECONDS, MAX_PIECE_BYTES
 from horay_async._protocol.wire.sse import begins_events
 from horay_async._protocol.wire.unasked_events import UnaskedEvents
@@ -39,6 +40,7 @@ from horay_async._transport.wait_for_connection import Reservation
 from horay_async.errors import APIError, Execution
 from horay_async.models.meta import ResponseMeta
 
+CONTENT_ENCODING = istr("Content-Encoding")
 CONTENT_LENGTH = istr("Content-Length")
 CONTENT_TYPE = istr("Content-Type")
 TRANSFER_ENCODING = istr("Transfer-Encoding")
@@ -86,8 +88,11 @@ class RawResponse(TimedReader):
         """What an error in reading says of the execution."""
         self._raw = raw
         self.content: aiohttp.StreamReader = raw.content
-        """The body, as aiohttp receives it: what is in it comes after what is `buffered`."""
+        """The body, as aiohttp receives it and as it was sent: what is in it comes after what is `buffered`, which is unpacked."""
         self._request = request
+        # What another host has sent, such as a picture, is taken as it is.
+        coding = None if request.external else meta.headers.get(CONTENT_ENCODING)
+        self._unpacker = None if coding is None else unpacker_for(coding)
         self._clean = clean
         self._pool = pool
         self._reservation = reservation
@@ -125,7 +130,12 @@ class RawResponse(TimedReader):
     def read_nowait(self, limit: int) -> tuple[bytes, bool] | None:
         """What `read` returns, where the body is there: it came with the head, or soon after; None where it isn't."""
         content = self.content
-        if not content.is_eof() or content.exception() is not None or self.buffered:
+        if (
+            not content.is_eof()
+            or content.exception() is not None
+            or self.buffered
+            or self._unpacker
+        ):
             return None
         body = content.read_nowait()
         self._finish()
@@ -164,7 +174,7 @@ class RawResponse(TimedReader):
             if size > limit:
                 self.close()
                 return True
-            if not self.buffered and content.at_eof():
+            if not self.buffered and content.at_eof() and self._unpacker is None:
                 self._finish()
                 break
             if len(start) < BEGINNING:
@@ -186,7 +196,7 @@ class RawResponse(TimedReader):
         """Takes over the body where a middleware of a caller's own session has read it before."""
         if isinstance(self._raw, aiohttp.ClientResponse) and self.content.at_eof():
             try:
-                self.buffered.extend(await self._raw.read())
+                self._buffer(await self._raw.read())
             except aiohttp.ClientError:  # it has let go of it
                 pass
             except BaseException:
@@ -210,41 +220,60 @@ class RawResponse(TimedReader):
     async def next_piece(self) -> bytes:
         """What has come of the body, `MAX_PIECE_BYTES` at most, waiting for some; empty at its end."""
         if self.buffered:
+            if self._unpacker is not None:
+                await self._yield_to_others()
             if self._ends_buffered():
                 raise self._failure(TimeoutError())
             return self._next_of_buffered()
         content = self.content
-        # This is left out where nothing has to be waited for: responses mostly come in one piece.
-        if not self._timed and not content.is_eof():
-            self._begin_timeouts(self.loop.time())
-            if self._connection is not None and self._connection.lost:
-                self.loop.call_soon(self.after_loss, None)  # told before the head was seen
-        failure: APIError | None = None
-        try:
-            while not isinstance(piece := available(content), bytes):
-                if (read := await piece) is not None:
-                    piece = read
-                    break
-        except Exception as error:  # noqa: BLE001 - whatever the libraries beneath raise is mapped
-            # What had come by then counts; reading on raises the same error again.
-            piece = take_unread_body(content)
-            if not piece and not self.buffered:
-                failure = self._failure(error)
-            self.close()
-        except BaseException:
-            self.close()
-            raise
-        if not piece and not self.buffered and failure is None and (lost := self._broken_by()):
-            failure = self._failure(lost)
-            self.close()
-        if failure is not None:
-            # Out here, since what is raised there would carry the library's own error along.
+        while True:
+            if self._unpacker is not None and self._unpacker.complaint:
+                self.close()
+                raise bad_response(self.problem, self._unpacker.unread, context=self.context)
+            # This is left out where nothing has to be waited for: responses mostly come in one piece.
+            if not self._timed and not content.is_eof():
+                self._begin_timeouts(self.loop.time())
+                if self._connection is not None and self._connection.lost:
+                    self.loop.call_soon(self.after_loss, None)  # told before the head was seen
+            failure: APIError | None = None
             try:
-                raise failure
-            finally:
-                del failure  # it knows this frame
-        if piece and self._unread is not None and self._ends_late():
-            raise self._failure(TimeoutError())
+                while not isinstance(piece := available(content), bytes):
+                    if (read := await piece) is not None:
+                        piece = read
+                        break
+            except Exception as error:  # noqa: BLE001 - whatever the libraries beneath raise is mapped
+                # What had come by then counts; reading on raises the same error again.
+                piece = take_unread_body(content)
+                if not piece and not self.buffered:
+                    failure = self._failure(error)
+                self.close()
+            except BaseException:
+                self.close()
+                raise
+            if not piece and not self.buffered and failure is None and (lost := self._broken_by()):
+                failure = self._failure(lost)
+                self.close()
+            if failure is not None:
+                if (
+                    self._unpacker is not None
+                    and not self.expired
+                    and (rest := self._unpacker.finish())
+                ):
+                    return rest
+                # Out here, since what is raised there would carry the library's own error along.
+                try:
+                    raise failure
+                finally:
+                    del failure  # it knows this frame
+            if piece and self._unread is not None and self._ends_late():
+                raise self._failure(TimeoutError())
+            if self._unpacker is None or (self.buffered and not piece):
+                break
+            # Nothing may come of what was received, and something may be left at the body's end.
+            received = bool(piece)
+            piece = self._unpacker.feed(piece) if received else self._unpacker.finish()
+            if piece or self.buffered or not (received or self._unpacker.complaint):
+                break
         # Something may have been saved when the connection was lost, while this waited.
         if self.buffered or len(piece) > MAX_PIECE_BYTES:
             self.buffered.extend(piece)
@@ -265,7 +294,20 @@ class RawResponse(TimedReader):
     def _next_of_buffered(self) -> bytes:
         piece = bytes(self.buffered[:MAX_PIECE_BYTES])
         del self.buffered[:MAX_PIECE_BYTES]
+        if not self.buffered and self._unpacker is not None:
+            self.buffered.extend(self._unpacker.feed(b""))
         return piece
+
+    async def _yield_to_others(self) -> None:
+        """Lets other tasks and the timeouts run: next to nothing may unpack to a lot."""
+        try:
+            await asyncio.sleep(0)
+        except BaseException:
+            self.close()
+            raise
+
+    def _buffer(self, received: bytes) -> None:
+        self.buffered.extend(received if self._unpacker is None else self._unpacker.feed(received))
 
     async def drain(self) -> None:
         """Reads the last few bytes, so that the connection can be used again; closes it if they don't
@@ -322,6 +364,15 @@ class RawResponse(TimedReader):
             self._connection.reader = FINISHED
         self._reservation.release(whole=self.content.is_eof())
 
+    @property
+    def problem(self) -> str:
+        """What is wrong with the body's compression, once all that could be unpacked was read, to complete "the response ..."; empty
+        where nothing is.
+        """
+        if self._unpacker is None or not self._unpacker.complaint:
+            return ""
+        return f"has a compressed body that can't be decoded: {self._unpacker.complaint}"
+
     def _failure(self, error: Exception) -> APIError:
         cause = self._lost or error
         if self.expired:
@@ -348,7 +399,7 @@ class RawResponse(TimedReader):
         content = self.content
         if not self.finished and content.exception() is None and not content.is_eof():
             with suppress(RuntimeError):  # somebody waits for data: there is none
-                self.buffered.extend(content.read_nowait())
+                self._buffer(content.read_nowait())
 
     def after_loss(self, error: BaseException | None) -> None:
         """Wakes the reader where aiohttp doesn't: after bytes in the middle that aren't HTTP."""

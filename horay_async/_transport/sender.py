@@ -179,7 +179,11 @@ class Sender:
                 timer=_connect_timer(request.timeouts.connect),
                 on_dispatch=pending.dispatched,
             )
-        return self._send_indirectly(pending, url, headers.merged(), pool.session)
+        merged = headers.merged()
+        if not pool.owned:
+            # What reads bodies in a caller's session, such as a logger, would find them packed.
+            merged.setdefault("Accept-Encoding", "identity")
+        return self._send_indirectly(pending, url, merged, pool.session)
 
     async def _send_indirectly(
         self,
@@ -228,13 +232,13 @@ class Sender:
                 timeout=_connect_timer(request.timeouts.connect),
                 # A caller's own session may be set up otherwise.
                 raise_for_status=False,
-                auto_decompress=not request.external,
+                # Of a body with a fault, aiohttp drops what it had unpacked in the same read, and all of one that isn't compressed.
+                auto_decompress=False,
             )
         except aiohttp.ClientResponseError:
             response = await response_before_error(
                 None if pending.connection is None else pending.connection.unparsed,
                 head_only=request.method == "HEAD",
-                decompress=not request.external,
             )
             if response is None:
                 raise

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from horay_async._protocol.wire.content_coding import unpacker_for
 from horay_async._protocol.wire.contents import Contents, contents_of
 from horay_async._protocol.wire.decode import BodyDecoder, decoder
 from horay_async._protocol.wire.errors import bad_response, reported_failure
@@ -37,9 +38,6 @@ ACCEPTED_TYPES = JSON_TYPES | {"", "text/plain"}
 
 MEDIA_OF_FILES = ("audio/", "font/", "image/", "video/")
 """How media types begin that nobody gives JSON by mistake."""
-
-DECODED = frozenset({"identity", "gzip", "deflate", "br", "zstd"})
-"""Values of `Content-Encoding` that aiohttp decodes, or raises for where a library for it is missing."""
 
 
 class Resource:
@@ -178,6 +176,8 @@ async def _outcome(
     #   what can't be used                  `APIResponseError` that says why, with what can be read of it
     #   a body that is cut                  the error of the connection, or the failure that it reports; with what has come, which isn't
     #                                       taken for a response, even where its JSON is whole
+    #   compressed data with a fault        the response, where its JSON was whole by then; else `APIResponseError`, with what could be
+    #                                       unpacked
     #   events, which nobody asked for      one of these, with what they merge to; or the failure that they report
     if not call.request.is_safe:
         response.execution = "executed"
@@ -201,17 +201,17 @@ async def _outcome(
     found = held.response
     if found is not None:
         found.meta = meta
-    if broken is None and held.is_response:
+    if held.is_response and (broken is None or response.problem):
         return _succeeded(call, cast("ResponseT", found), response)
     if held.reports_error:
         call.error_body = body
         failure: APIError = reported_failure(body, found, context=response.context)
-    elif broken is not None:
+    elif broken is not None and not (response.problem and body):
         failure = broken
     else:
-        problem = held.problem
+        problem = response.problem or held.problem
         coding = meta.headers.get("Content-Encoding", "identity")
-        if not over and coding.lower() not in DECODED:
+        if not over and coding.lower() != "identity" and unpacker_for(coding) is None:
             problem = f"has a Content-Encoding that isn't decoded here, {coding!r}"
         is_text = not over and not media.startswith(MEDIA_OF_FILES)
         whole_body = is_text and not hasattr(found, "_raw")

@@ -364,6 +364,16 @@ async def test_own_session_that_reads_bodies(fault_server: FaultServer, connect:
     assert len(fault_server.requests) == 4
 
 
+async def test_own_session_gets_bodies_as_they_were_sent(
+    fault_server: FaultServer, connect: Connect
+) -> None:
+    """What reads them there isn't to find them packed, so they are asked for as they are; one that is packed all the same is read."""
+    fault_server.add(completion("Paid for.", coding="gzip"))
+    async with aiohttp.ClientSession(middlewares=[reading]) as session:
+        assert await complete(connect(session=session)) == "Paid for."
+    assert fault_server.requests[0].headers["Accept-Encoding"] == "identity"
+
+
 async def test_response_that_breaks_off_in_an_own_session(
     fault_server: FaultServer, connect: Connect
 ) -> None:

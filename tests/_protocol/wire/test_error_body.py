@@ -159,7 +159,7 @@ def test_text_like_events(body: str) -> None:
 def test_cut(form: str) -> None:
     """Of JSON that was cut, what had come is told; a name that may lack its end isn't."""
     body = form.format(json.dumps(TOLD))
-    last = (None, None, None)
+    last: tuple[object, ...] = (None, None, None)
     for end in range(1, len(body) + 1):
         words = read(body[:end].encode(), Cleaner(KEY))
         assert words.message is not None
