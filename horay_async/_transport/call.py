@@ -35,6 +35,7 @@ from horay_async._transport.sender import JSON, Sender
 from horay_async._transport.wait_for_connection import Reservation, within_deadline
 from horay_async.errors import (
     APIError,
+    APIResponseError,
     APIStatusError,
     APITimeoutError,
     AuthenticationError,
@@ -403,7 +404,7 @@ class Call:
         if raw.status < 200:
             response.close()
             return bad_response("switches to another protocol", b"", context=response.context)
-        body = b""
+        body, undecodable = b"", None
         try:
             async with asyncio.timeout(MAX_ERROR_SECONDS):
                 body, _ = await response.read(MAX_ERROR_BYTES)
@@ -412,11 +413,13 @@ class Call:
             body = response.take_cut_off()
             if isinstance(error, APITimeoutError) and error.clock == "total" and not body:
                 raise
+            if isinstance(error, APIResponseError) and not body:
+                undecodable = error.body or None
         self.error_body = body
         options = self._sender.options
         names = (*options.default_headers, *self.request.headers)
         own_header = any(name.lower() == "authorization" for name in names)
-        return status_error(
+        failure = status_error(
             raw.reason or "",
             response.meta.headers,
             body,
@@ -425,6 +428,9 @@ class Call:
             base_url=None if self.request.external else options.base_url,
             key_source=None if self.request.external or own_header else options.api_key.source,
         )
+        if undecodable is not None:
+            failure.body = undecodable
+        return failure
 
     def _log(self, outcome: str) -> None:
         attempt = self.attempts[-1]

@@ -18,6 +18,7 @@ from horay_async import (
     APIStatusError,
     APITimeoutError,
     AsyncHoray,
+    AuthenticationError,
     ConfigurationError,
     InsufficientBalanceError,
     RetryPolicy,
@@ -162,7 +163,10 @@ async def test_wrong_coding(
     """What is neither in the coding its head names nor a text can't be read: that is told, alike in a call and in a stream."""
     media = "text/event-stream" if call is stream else "application/json"
     body = b"\x89PNG\r\n\x1a\n" + b"\xff" * 100
-    fault_server.add(respond(body, content_type=media, headers={"Content-Encoding": coding}))
+    fault_server.add(
+        respond(body, content_type=media, headers={"Content-Encoding": coding}),
+        respond(body, 401, headers={"Content-Encoding": coding}),
+    )
     async with connect(retries=2) as client:
         failure = await refused(call(client))
         assert len(failure.attempts) == 1
@@ -171,6 +175,9 @@ async def test_wrong_coding(
         assert coding in failure.message
         assert (failure.status_code, failure.execution) == (200, "executed")
         assert "PNG" in failure.body
+        with pytest.raises(AuthenticationError) as raised:
+            await call(client)
+        assert "PNG" in raised.value.body
         assert await client.models.list()
     assert len(fault_server.connections) == 1  # what frames the body was right
 
