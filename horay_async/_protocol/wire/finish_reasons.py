@@ -31,7 +31,7 @@ _NAMES = {
     ),
     BROKEN_OFF: (
         "abort insufficient_system_resource network_error time_limit timeout cancelled user_cancel "
-        "malformed_function_call unexpected_tool_call other"
+        "malformed_function_call unexpected_tool_call function_call_filter other"
     ),
 }
 
@@ -46,4 +46,8 @@ before or after: some end a choice that calls tools, and say `stop` at the end o
 
 def cut_of(finish_reason: str | None) -> CutReason | None:
     """How a choice with that finish reason was cut; None where it is whole."""
-    return None if finish_reason is None else CUT_REASONS.get(finish_reason.lower())
+    if finish_reason is None:
+        return None
+    # Gemini's endpoint for this API has two in one, such as "content_filter: RECITATION": the second is the more exact one.
+    names = reversed([name.strip() for name in finish_reason.lower().split(":")])
+    return next(filter(None, map(CUT_REASONS.get, names)), None)
