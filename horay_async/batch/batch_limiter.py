@@ -17,6 +17,7 @@ from horay_async._protocol.limits.rate_limiter import RateLimiter
 from horay_async._transport.open_files import free_files, session_limit
 from horay_async._transport.request_limiter import NO_LIMIT, LimitedRequest, RequestLimiter
 from horay_async.batch.options import Settings
+from horay_async.batch.refused_models import RefusedModels
 from horay_async.errors import APIError, APIStatusError, ConfigurationError
 from horay_async.options import ClientOptions
 
@@ -43,7 +44,8 @@ class BatchLimiter:
         """A copy of the latest refusal, of any request: the error itself would keep the batch that met it, by the frames of
         its traceback.
         """
-        self._refused_at = -math.inf  # of the loop's clock: when that was
+        self.refused_models = RefusedModels()
+        """Those that the server refuses everything for."""
         self.not_before: float = -math.inf
         """When the server takes requests again, by its own word, on the loop's clock."""
         self._waits: dict[asyncio.Timeout, WaitLimit] = {}
@@ -98,8 +100,8 @@ class BatchLimiter:
         Returns False as soon as it is clear that the wait would go past its limit:
 
         - the server has asked for a longer wait;
-        - or it has refused everything for as long, the last request included, and nothing is under way that it may still
-          accept.
+        - or it has refused everything for its model for as long, the last request included, and nothing is under way that it may
+          still accept.
         """
         limiter = self.limiter
         clock = asyncio.get_running_loop().time
@@ -109,7 +111,8 @@ class BatchLimiter:
             at = self._gives_up_at(wait_limit)
             if at is not None and at <= clock():
                 if not self.overload.undecided:
-                    if self._refused_at >= at:
+                    refused = self.refused_models.get(wait_limit.model)
+                    if refused is not None and refused.latest >= at:
                         return False
                     request.wait.probe = True  # it may be back, and nobody has asked it since
                     await limiter.admit(request)
@@ -128,10 +131,11 @@ class BatchLimiter:
                 self._waits.pop(wait, None)
         return False
 
-    def refused(self, permit: Permit, error: APIError, now: float) -> float:
-        """Takes back the permit of a request that was refused. Returns how many seconds the server asked to wait."""
+    def refused(self, permit: Permit, model: bytes, error: APIError, now: float) -> float:
+        """Takes back the permit of a request for a model that was refused. Returns how many seconds the server asked to wait."""
         asked = error.retry_after if isinstance(error, APIStatusError) else None
-        self.last_error, self._refused_at = copy(error), now
+        self.last_error = copy(error)
+        self.refused_models.refused(model, now)
         self.limiter.refused(permit, now, retry_after=asked)
         if asked and not self.overload.pauses_alone:
             self.not_before = max(self.not_before, now + asked)
@@ -152,20 +156,34 @@ class BatchLimiter:
         error.execution = "not_sent"
         return error
 
+    def refusing_since(self, model: bytes) -> float | None:
+        """Since when the server has refused everything for a model, on the loop's clock; None while it responds. Where it refuses
+        everything for all, all have been as long as the first.
+        """
+        refused, all_since = self.refused_models.get(model), self.overload.refusing_since
+        if refused is None or all_since is None:
+            return refused and refused.since
+        return min(refused.since, all_since)
+
     def _gives_up_at(self, wait_limit: WaitLimit) -> float | None:
         """When what waits has waited for long enough, on the loop's clock; None while the server responds."""
-        since = self.overload.refusing_since
-        if since is None:
+        since, refused = (
+            self.refusing_since(wait_limit.model),
+            self.refused_models.get(wait_limit.model),
+        )
+        if since is None or refused is None:
             return None
         until = max(since, wait_limit.began) + wait_limit.seconds
         # Not while the server has asked to send nothing: what is sent then tells nothing. But once it has refused what was
         # sent after that, it says nothing new by asking for another wait.
-        return until if self._refused_at >= until else max(until, self.not_before)
+        return until if refused.latest >= until else max(until, self.not_before)
 
 
 class WaitLimit(NamedTuple):
     """How long a request waits to be admitted while the server refuses. Times are of the loop's clock."""
 
+    model: bytes
+    """What it asks for."""
     began: float
     """When its batch began: a refusal from before is none of its own."""
     since: float

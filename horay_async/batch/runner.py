@@ -27,8 +27,9 @@ MAX_SET_ASIDE_SECONDS = 1.0
 
 NOT_FINISHED = "the batch ended before this request was finished"
 
-MAX_PUT_OFF = 100
-"""Requests that were put off, up to which new ones are tried: they may be of a model that isn't refused."""
+MAX_PUT_OFF = 1000
+MAX_PUT_OFF_OF_ONE = 100
+"""Requests that were put off, up to which more are taken: one may be for a model that isn't refused. Fewer where all so far were for one."""
 
 MAX_UNFINISHED = 2
 """Requests that were sent and have no result, as a multiple of how many may be under way: some wait to be retried."""
@@ -70,7 +71,7 @@ class BatchRunner:
         """Wakes the consumers: there are results, or the run is over."""
         self._over = False
         """Whether no more results will come. Set when the dispatcher ends or `stop` is called, once."""
-        self._latest_model = b""  # of the request that was sent last
+        self._models = set[bytes]()  # those that requests came for, two at most
         self._search = BalanceSearch(sender.set_aside, sender.put_off, self._loop.time)
         """What is sent once the balance seems to be exhausted, and nothing is under way."""
         self._source_waits = False
@@ -201,19 +202,24 @@ class BatchRunner:
         return self._poll()
 
     def _next_put_off(self, limit: int) -> Any:
-        """The next of those that were put off. Where all is refused it may be for their model alone: then it is one of another model than
-        the latest that was sent, or a new one, which may be of another. The first case that applies decides.
+        """The next of those that were put off. What refused them may be for their model alone: one for another model goes first, or a
+        new one for another. The first case that applies decides.
         """
-        put_off = self._sender.put_off
-        if self._sender.refused_everything:
-            others = (work for work in put_off if work.model != self._latest_model)
+        put_off, held = self._sender.put_off, self._sender.held_models()
+        if put_off[0].model in held:
+            others = (work for work in put_off if work.model not in held)
             if (other := next(others, None)) is not None:
                 put_off.remove(other)
                 return other
-            if len(put_off) < MAX_PUT_OFF and not self._buffer.full(self._index, limit):
+            several = len(self._models) > 1
+            most = MAX_PUT_OFF if several else MAX_PUT_OFF_OF_ONE
+            while len(put_off) < most and not self._buffer.full(self._index, limit):
                 new = self._poll()
-                if new is not PENDING and new is not ENDED:
+                if new is PENDING or new is ENDED:
+                    break
+                if not (several and isinstance(new, WorkItem) and new.model in held):
                     return new
+                put_off.append(new)
         return put_off.popleft()
 
     def _poll(self) -> Any:
@@ -223,6 +229,8 @@ class BatchRunner:
             self._index += 1
         if isinstance(item, WorkItem):
             self._unfinished[item.index] = item
+            if len(self._models) < 2:
+                self._models.add(item.model)
         return item
 
     async def _wait_to_go_on(self) -> None:
@@ -252,7 +260,6 @@ class BatchRunner:
             self._finish(self._sender.unsent(work))
             return
         work = self._sender.longest_waiting(work, attempt_limiter)
-        self._latest_model = work.model
         task = self._loop.create_task(self._run(work, attempt_limiter))
         self._sending.add(task)
         task.add_done_callback(partial(self._sent, attempt_limiter))

@@ -117,7 +117,7 @@ class RequestSender:
             work.tokens, Wait(self.concurrency), rate_limiter, bulk=settings.bulk
         )
         since = self._clock() if work.put_off_since is None else work.put_off_since
-        wait_limit = WaitLimit(self._began, since, settings.give_up_after)
+        wait_limit = WaitLimit(work.model, self._began, since, settings.give_up_after)
         if since < self._batch_limiter.not_before <= wait_limit.until:
             self._note_pause()
         self._note_window(work.tokens)
@@ -129,10 +129,9 @@ class RequestSender:
         self.progress.in_flight += 1
         return attempt_limiter
 
-    @property
-    def refused_everything(self) -> bool:
-        """Whether the server has refused all that was sent lately."""
-        return self._batch_limiter.overload.refusing_since is not None
+    def held_models(self) -> frozenset[bytes]:
+        """Models that were refused lately: requests for others go first."""
+        return self._batch_limiter.refused_models.held(self._clock())
 
     def longest_waiting(self, work: WorkItem, attempt_limiter: BatchAttemptLimiter) -> WorkItem:
         """The request to send in the place of `work`, which was just admitted: one of its model that was refused while that waited goes
@@ -187,6 +186,7 @@ class RequestSender:
         self.set_aside.note_success(work, began)
         latency = now - began if len(meta.attempts) == 1 else None
         self._batch_limiter.overload.succeeded(attempt_limiter.permit, now, latency=latency)
+        self._batch_limiter.refused_models.let_through(work.model)
         work.record(meta.attempts, began)
         meta.attempts = tuple(work.attempts)
         if (used := self._batch_limiter.limiter.learn(work.size, response)) is not None:
@@ -243,14 +243,14 @@ class RequestSender:
         """Makes the batch wait for the server. Returns whether the request waits too, to be sent again: not where it has waited
         for long enough, or its policy has none sent again.
         """
-        asked = self._batch_limiter.refused(permit, error, now)
+        asked = self._batch_limiter.refused(permit, work.model, error, now)
         work.pause = asked if self._batch_limiter.overload.pauses_alone else 0.0
         self.progress.refused += 1
         if is_unreachable(error):
             self._note_outage(error)
         if work.put_off_since is None:
             work.put_off_since = now
-        refusing_since = cast("float", self._batch_limiter.overload.refusing_since)
+        refusing_since = cast("float", self._batch_limiter.refusing_since(work.model))
         since = min(work.put_off_since, max(refusing_since, self._began))
         total = work.request.timeouts.total
         late = total is not None and now - cast("float", work.started) >= total

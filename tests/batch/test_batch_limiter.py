@@ -22,7 +22,7 @@ from horay_async.batch.batch_limiter import BatchLimiter, WaitLimit, batch_limit
 from horay_async.batch.options import Settings
 from horay_async.options import ClientOptions
 
-WAIT_LIMIT = WaitLimit(began=0, since=math.inf, seconds=600)
+WAIT_LIMIT = WaitLimit(model=b"", began=0, since=math.inf, seconds=600)
 
 pytestmark = pytest.mark.anyio
 

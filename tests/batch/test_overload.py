@@ -173,3 +173,27 @@ async def test_only_the_refused_one_waits(monkeypatch: pytest.MonkeyPatch) -> No
     assert came.pop(5) >= 10
     assert max(came.values()) < 5
     assert server.sent.count("5") == 2
+
+
+@pytest.mark.parametrize("ordered", [False, True])
+@pytest.mark.parametrize("concurrency", [16, "auto"])
+@pytest.mark.parametrize("retry_after", [None, 1.0])
+@skipping_time
+async def test_model_that_alone_is_refused_for_long(
+    monkeypatch: pytest.MonkeyPatch, ordered: bool, concurrency: Any, retry_after: float | None
+) -> None:
+    """Many of its requests wait, and then give up together: what the server does take isn't given up with them."""
+    loop, server = asyncio.get_running_loop(), Limited(lambda model: model != "0", retry_after)
+    monkeypatch.setattr(sender, "fetch", server.fetch)
+    asked = [BatchRequest.completion(model=str(at % 3), prompt=str(at)) for at in range(900)]
+    async with AsyncHoray("a-key-for-nothing") as client:
+        began, came = loop.time(), dict[int, float]()
+        refused = set[int]()
+        run = client.batch.run(asked, concurrency=concurrency, ordered=ordered, give_up_after=600)
+        async for result in run:
+            came[result.index] = loop.time() - began
+            refused |= set() if result.error is None else {result.index}
+    assert refused == set(range(0, 900, 3))
+    assert 600 <= max(came.values()) < 900
+    if not ordered:
+        assert max(at for index, at in came.items() if index not in refused) < 200
