@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from copy import copy
 from functools import wraps
+from json import JSONDecodeError
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, get_args, get_origin
 
 from horay_async._extras import missing_extra
@@ -77,7 +78,8 @@ def _openai_error(error: HorayError, request: httpx2.Request) -> Exception:
 
 class _Checked:
     """Reads `iterator`, and raises where it is read on after an error, also after a read that was cancelled or interrupted:
-    openai's are generators, which just end after one, as if complete. A read is a `with` block of it.
+    openai's are generators, which just end after one, as if complete. A read is a `with` block of it. Data that aren't JSON, for which
+    openai's raise Python's own error, are an `APIResponseValidationError`.
     """
 
     def __init__(self, iterator: Any, response: httpx2.Response) -> None:
@@ -92,6 +94,11 @@ class _Checked:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if error is None or isinstance(error, StopIteration | StopAsyncIteration):
             return
+        if isinstance(error, JSONDecodeError):
+            self._failure = openai.APIResponseValidationError(
+                self._response, error.doc, message=f"an event of the stream isn't JSON: {error}"
+            )
+            raise anew(self._failure) from error
         if not isinstance(error, openai.OpenAIError):
             text = str(interrupted(error))
             error = openai.APIConnectionError(message=text, request=self._response.request)

@@ -115,6 +115,12 @@ class Side:
                 add(chunk)
         return into
 
+    async def kinds(self, stream: Any) -> list[str]:
+        """The types of a stream's events."""
+        if self.blocking:
+            return await asyncio.to_thread(lambda: [event.type for event in stream])
+        return [event.type async for event in stream]
+
     async def close(self) -> None:
         """Closes the Horay clients."""
         for made in self.made:
@@ -610,9 +616,7 @@ async def test_responses(side: Side) -> None:
             if resumed
             else await side.run(client.responses.create, model="m", input="Hello", stream=True)
         )
-        if side.blocking:
-            return await asyncio.to_thread(lambda: [event.type for event in stream])
-        return [event.type async for event in stream]
+        return await side.kinds(stream)
 
     for path, resumed in (("/responses", False), ("/responses/resp-1", True)):
         for complete in (True, False):
@@ -622,6 +626,35 @@ async def test_responses(side: Side) -> None:
         assert told == ["response.output_text.delta", "response.completed"]
         with pytest.raises(openai.APIConnectionError, match="incomplete"):
             await kinds(resumed=resumed)
+
+
+@pytest.mark.parametrize("framing", ["length", "chunked", "close"])
+@pytest.mark.parametrize("fault", [Cut(-30), Hang(-30)], ids=repr)
+async def test_cut_within_the_last_event(side: Side, framing: Any, fault: Any) -> None:
+    """It is openai's error for a stream that was cut or fell silent, whatever the cut leaves of the event's JSON."""
+    body = response_events(whole=True)
+    whole = respond(body, content_type="text/event-stream", framing=framing)
+    side.server.add(whole.with_faults(fault), path="/responses")
+    horay = side.horay(timeout=Timeouts(idle=0.3))
+    client = side.client(horay=horay, max_retries=0)
+    stream = await side.run(client.responses.create, model="m", input="Hello", stream=True)
+    kind = openai.APITimeoutError if isinstance(fault, Hang) else openai.APIConnectionError
+    for _ in range(2):
+        with pytest.raises(openai.APIConnectionError) as caught:
+            await side.kinds(stream)
+        assert type(caught.value) is kind
+
+
+async def test_event_that_is_no_json(side: Side) -> None:
+    """One that has its blank line, and so is no cut, is openai's error as well."""
+    body = [*response_events(whole=False), sse('{"type": ', event="response.completed")]
+    client = side.client(max_retries=0)
+    side.server.add(respond(body, content_type="text/event-stream"), path="/responses")
+    stream = await side.run(client.responses.create, model="m", input="Hello", stream=True)
+    for _ in range(2):
+        with pytest.raises(openai.APIResponseValidationError, match="isn't JSON") as caught:
+            await side.kinds(stream)
+    assert caught.value.body == '{"type": '
 
 
 async def test_error_event_of_responses(side: Side) -> None:

@@ -10,6 +10,8 @@ import pytest
 from horay_async import (
     APIResponseError,
     APITimeoutError,
+    AsyncStream,
+    ServerSentEvent,
     StreamError,
     StreamTruncatedError,
     Timeouts,
@@ -18,6 +20,7 @@ from horay_async.testing import (
     Cut,
     FaultServer,
     Gate,
+    Hang,
     Request,
     error,
     models,
@@ -97,6 +100,40 @@ async def test_cut(fault_server: FaultServer, connect: Connect, ends_with: Any) 
                     _ = [event async for event in stream]
             else:
                 assert len([event async for event in stream]) == 2
+
+
+async def read(stream: AsyncStream[ServerSentEvent], into: list[ServerSentEvent]) -> None:
+    """Reads a stream to its end; `into` has what came before an error."""
+    async for event in stream:
+        into.append(event)  # noqa: PERF401 - those before an error count
+
+
+@pytest.mark.parametrize("framing", ["length", "chunked", "close"])
+@pytest.mark.parametrize("end", [Cut, Hang])
+async def test_cut_within_the_last_event(
+    fault_server: FaultServer, connect: Connect, framing: Any, end: Any
+) -> None:
+    """It isn't the end, though its name has come, unless its data are whole."""
+    data: Any = {"type": "response.completed", "response": {"text": "Berlin"}}
+    last, tail = sse(data, COMPLETED[1]), len(b"\r\n0\r\n\r\n") if framing == "chunked" else 0
+    body = [sse(*CREATED), sse(*DELTA), last]
+    response = respond(body, content_type="text/event-stream", framing=framing)
+    kind = APITimeoutError if end is Hang else StreamTruncatedError
+    async with connect(timeout=Timeouts(idle=0.2)) as client:
+        for missing in (1, 2, 3, 30, len(last) - 27, len(last) - 34):
+            fault_server.add(response.with_faults(end(-missing - tail)))
+            got: list[ServerSentEvent] = []
+            stream = await client.request(
+                "POST", "/responses", body={}, stream=True, ends_with="response.completed"
+            )
+            if missing <= 2:  # nothing of the data
+                await read(stream, got)
+                assert got[-1].json() == data
+                continue
+            with pytest.raises(kind) as caught:
+                await read(stream, got)
+            assert [event.event for event in got] == [CREATED[1], DELTA[1]]
+            assert caught.value.execution == "executed"
 
 
 async def test_error_event(fault_server: FaultServer, connect: Connect) -> None:

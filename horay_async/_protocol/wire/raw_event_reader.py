@@ -58,8 +58,8 @@ class RawEventReader(SSEReader[ServerSentEvent]):
         return not self._ends_with
 
     def _is_whole(self, data: bytes, *, ended: bool) -> bool:
-        # Its data may say by itself where it ends.
-        return self._is_last(data) or _is_closed(data) or (ended and is_json(data))
+        # By its data alone, whose end its name doesn't tell.
+        return self._is_last_by_data(data) or _is_closed(data) or (ended and is_json(data))
 
     def _read(self, datas: list[bytes]) -> list[ServerSentEvent]:
         events: list[ServerSentEvent] = []
@@ -102,6 +102,10 @@ class RawEventReader(SSEReader[ServerSentEvent]):
             return False
         if isinstance(data, NamedEvent) and data.name in self._ends_with:
             return True
+        return self._is_last_by_data(data)
+
+    def _is_last_by_data(self, data: bytes) -> bool:
+        """Whether its data are those of the last event, or JSON of its type."""
         if data.lstrip().startswith(b"{"):  # JSON may have blanks before it
             try:
                 return _typed(data).type in self._ends_with

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +12,7 @@ from horay_async import (
     APIConnectionError,
     APIError,
     APIResponseError,
+    APITimeoutError,
     StreamError,
     StreamTruncatedError,
 )
@@ -146,18 +149,80 @@ def test_broken_connection() -> None:
         (b'data: {\ndata: "a": 1}\n', 1, False),
         (b"event: y\nd", 0, True),
         (b"id: 7\n", 0, True),
-        (b"event: x\ndata: y", 1, False),
     ],
 )
 def test_last_event_without_its_blank_line(rest: bytes, events: int, cut: bool) -> None:
     """It counts where it is whole."""
-    stream = reader("x") if b"event: x" in rest else reader()
+    stream = reader()
     stream.feed(rest)
     assert len(stream.end("closed", keep_truncated=False)) == events
     failure = stream.take_failure()
     assert (failure is not None) is cut
     if failure is not None:
         assert "in the middle of an event" in str(failure)
+
+
+@pytest.mark.parametrize(
+    ("rest", "cut"),
+    [
+        (b"event: x\ndata:", True),
+        (b"event: x\ndata: y", True),
+        (b"event: x\ndata: y\n", True),
+        (b'event: x\ndata: {"a": ', True),
+        (b'event: x\ndata: {"a": 1}', False),
+        (b"event: x\ndata: 12", True),
+        (b"event: x\ndata: 12\n", False),
+        (b"event: y\ndata: x", False),
+    ],
+)
+def test_name_of_a_cut_event(rest: bytes, cut: bool) -> None:
+    """Whether the last event is whole is told by its data, and not by its name, which stands before them."""
+    stream = reader("x")
+    stream.feed(rest)
+    assert len(stream.end("closed", keep_truncated=True)) == (not cut)
+    assert isinstance(stream.take_failure(), StreamTruncatedError) is cut
+
+
+NAMES = ("response.completed", "x")
+LAST = (
+    b'event: response.completed\ndata: {"type": "x", "text": "one\\ntwo {}"}\n\n',
+    b'event: response.completed\nid: 4\ndata: {"text":\ndata: "one"}\n\n',
+    b'id: 4\ndata: {"type": "response.completed", "text": "one"}\n\n',
+    b'event: other\ndata: {"type": "x", "text": "one"}\r\n\r\n',
+    b'data: ["one", 2]\nevent: x\n\n',
+    b"event: x\ndata: 2.5e3\n\n",
+    b"event: x\ndata: one\ndata: two\n\n",
+    b"event: x\ndata\n\n",
+    b"data: x\n\n",
+)
+
+
+CUTS = [(last, at) for last in LAST for at in range(len(last))]
+
+
+@pytest.mark.parametrize(("last", "cut"), CUTS)
+def test_cut_anywhere_in_the_last_event(last: bytes, cut: int) -> None:
+    """However the bytes end, the last event has come as it was sent, or the stream has failed."""
+    begun = b'event: delta\ndata: {"type": "delta"}\n\n'
+    whole = reader(*NAMES)
+    sent = told(whole.feed(begun + last))
+    assert whole.done
+    broken, late = APIConnectionError("reset"), APITimeoutError("silence", clock="idle")
+    ends: list[Callable[[RawEventReader], list[ServerSentEvent]]] = [
+        lambda stream: stream.end("closed", keep_truncated=False),
+        lambda stream: stream.end("reset", keep_truncated=False, cause=broken),
+        lambda stream: stream.stop(late),
+    ]
+    verdicts: set[bool] = set()
+    for end in ends:
+        stream = reader(*NAMES)
+        came = told(stream.feed(begun + last[:cut])) + told(end(stream))
+        failure = stream.take_failure()
+        assert failure is None or failure is late or isinstance(failure, StreamTruncatedError)
+        if failure is None:
+            assert came == sent
+        verdicts.add(failure is None)
+    assert len(verdicts) == 1
 
 
 @pytest.mark.parametrize(
