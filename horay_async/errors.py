@@ -127,7 +127,7 @@ class APIError(_ErrorWithAttributes):
     """Whether the request only reads, as a GET does: then it can be sent again, whatever `execution` says."""
     partial: Any = None
     """What had come of a streamed response, merged (a `Completion` or a `ChatCompletion`), or of embeddings (an
-    `EmbeddingResponse`), or a text where events came that no class describes and weren't asked for; None where nothing had."""
+    `EmbeddingResponse`), or of `request(...)` (a `JSONResponse`), or a text where events came that no class describes and weren't asked for; None where nothing had."""
 
     def __str__(self) -> str:
         notes: list[str] = []
@@ -145,6 +145,8 @@ class APIConnectionError(APIError):
 
     transient: bool = True
     """Whether trying again can help; it can't where the server's certificate isn't trusted."""
+    body: str = ""
+    """What had come of a body that is no stream, as `APIResponseError` has it; empty where `partial` has the whole response."""
 
 
 class APITimeoutError(APIConnectionError):

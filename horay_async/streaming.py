@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from horay_async._protocol.wire.contents import Contents, contents_of
 from horay_async._protocol.wire.decode import decoder, is_error_envelope
-from horay_async._protocol.wire.errors import bad_response, reported_failure
+from horay_async._protocol.wire.errors import add_body, bad_response, reported_failure
 from horay_async._protocol.wire.size_limits import MAX_BODY_BYTES
 from horay_async._protocol.wire.sse import begins_events
 from horay_async._suggestions import ONLY_ASYNC, no_attribute, no_await, no_copy, no_item
@@ -452,6 +452,8 @@ class AsyncStream(Readable[ChunkT]):
             error.partial = await decoded(body, lambda: unstreamed(body, self._whole, meta))
             if error.partial is not None:
                 error.execution = "executed"
+            if not hasattr(error.partial, "_raw"):
+                add_body(error, body, context=self._response.context)
 
     def _cut(self, reason: str, cause: APIConnectionError | None) -> list[ChunkT]:
         """The bytes have ended: the last chunks there are. Whether that was all is the reader's to say."""
@@ -483,6 +485,7 @@ async def require_event_stream(
     failure = await decoded(body, lambda: _no_stream(response, body, whole))
     is_whole = hasattr(failure.partial, "_raw")
     if broken is not None and isinstance(failure, APIResponseError) and not is_whole:
+        add_body(broken, body, context=response.context)
         broken.partial = failure.partial
         if isinstance(broken, APIResponseError):
             broken.body = broken.body or failure.body

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from horay_async._protocol.wire.content_coding import unpacker_for
 from horay_async._protocol.wire.contents import Contents, contents_of
 from horay_async._protocol.wire.decode import BodyDecoder, decoder
-from horay_async._protocol.wire.errors import bad_response, reported_failure
+from horay_async._protocol.wire.errors import add_body, bad_response, reported_failure
 from horay_async._protocol.wire.request import Operation, Request, build
 from horay_async._protocol.wire.size_limits import BOM
 from horay_async._protocol.wire.sse import begins_events
@@ -175,7 +175,7 @@ async def _outcome(
     #   the report of a failure             that is raised, with what stands beside it
     #   what can't be used                  `APIResponseError` that says why, with what can be read of it
     #   a body that is cut                  the error of the connection, or the failure that it reports; with what has come, which isn't
-    #                                       taken for a response, even where its JSON is whole
+    #                                       taken for a response, even where its JSON is whole, and with the text of what isn't whole
     #   compressed data with a fault        the response, where its JSON was whole by then; else `APIResponseError`, with what could be
     #                                       unpacked
     #   events, which nobody asked for      one of these, with what they merge to; or the failure that they report
@@ -203,18 +203,20 @@ async def _outcome(
         found.meta = meta
     if held.is_response and (broken is None or response.problem):
         return _succeeded(call, cast("ResponseT", found), response)
+    is_text = not over and not media.startswith(MEDIA_OF_FILES)
+    whole_body = is_text and not hasattr(found, "_raw")
     if held.reports_error:
         call.error_body = body
         failure: APIError = reported_failure(body, found, context=response.context)
     elif broken is not None and not (response.problem and body):
         failure = broken
+        if whole_body:
+            add_body(failure, body, context=response.context)
     else:
         problem = response.problem or held.problem
         coding = meta.headers.get("Content-Encoding", "identity")
         if not over and coding.lower() != "identity" and unpacker_for(coding) is None:
             problem = f"has a Content-Encoding that isn't decoded here, {coding!r}"
-        is_text = not over and not media.startswith(MEDIA_OF_FILES)
-        whole_body = is_text and not hasattr(found, "_raw")
         failure = bad_response(problem, body, context=response.context, whole_body=whole_body)
     if found is not None:
         failure.partial = found

@@ -34,6 +34,7 @@ from horay_async.testing import (
     FaultServer,
     Fin,
     Gate,
+    Hang,
     Pause,
     Repeat,
     Reset,
@@ -524,6 +525,54 @@ async def test_what_is_nearly_json(
     assert failure.partial.choices[0].text == read
     assert failure.partial.meta.status == 200
     assert says in failure.message
+
+
+async def raw_request(client: AsyncHoray) -> object:
+    """A request for what no class describes."""
+    return await client.request("POST", "/responses", body={"input": "?"})
+
+
+@pytest.mark.parametrize(
+    ("call", "text", "partial_has"),
+    [
+        (raw_request, '{"output": [{"text": "paid for', True),
+        (raw_request, "paid for, and no JSON", False),
+        (complete, '{"choices": [{"index": 0, "text": "paid for', True),
+        (complete, '{"id": "x", "content": [{"text": "paid for', False),
+        (stream, '{"choices": [{"index": 0, "message": {"content": "paid for', True),
+        (stream, '{"id": "x", "content": [{"text": "paid for', False),
+    ],
+)
+@pytest.mark.parametrize("framing", ["length", "chunked", "close"])
+@pytest.mark.parametrize("end", [Cut, Hang])
+async def test_body_that_is_cut(
+    fault_server: FaultServer,
+    connect: Connect,
+    framing: Any,
+    end: Any,
+    call: Any,
+    text: str,
+    partial_has: bool,
+) -> None:
+    """What had come is in the error, as it came, and also as a response where it can be read as one."""
+    tail = len(b"\r\n0\r\n\r\n") if framing == "chunked" else 0
+    whole = respond(text + '"}]}', framing=framing)
+    fault_server.add(whole.with_faults(end(-4 - tail)))
+    kind: Any = APIConnectionError
+    if end is Hang:
+        kind = APITimeoutError
+    elif framing == "close":
+        kind = APIResponseError
+    async with connect(timeout=Timeouts(idle=0.2)) as client:
+        with pytest.raises(kind) as caught:
+            await call(client)
+    failure: Any = caught.value
+    assert failure.execution == "executed"
+    assert failure.body == text
+    assert (failure.partial is not None) is partial_has
+    if partial_has:
+        assert "paid for" in str(failure.partial.to_dict())
+        assert failure.partial.meta.status == 200
 
 
 @pytest.mark.parametrize("behind", [b"\0", b"\ndata: [DONE]\n\n", b"{}"])

@@ -57,7 +57,7 @@ def _decode_nearly(into: BodyDecoder[Any], body: bytes, most: int = MAX_OBJECTS)
     try:
         made: Response = into.decode(nearly_json(body), max_objects=most)
     except InvalidBody:
-        return _decode_repaired(into, body, most, with_end)
+        return _decode_repaired(into, body, most, with_end, _holds_anything)
     except ErrorInBody:
         return _decode_repaired(into, body, most, without_errors)
     del made._raw  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
@@ -65,18 +65,27 @@ def _decode_nearly(into: BodyDecoder[Any], body: bytes, most: int = MAX_OBJECTS)
 
 
 def _decode_repaired(
-    into: BodyDecoder[Any], body: bytes, most: int, repair: Callable[[bytes], bytes]
+    into: BodyDecoder[Any],
+    body: bytes,
+    most: int,
+    repair: Callable[[bytes], bytes],
+    holds: Callable[[Response], bool] = holds_content,
 ) -> Response | None:
-    """What was generated in a body that `repair` makes a response's, as if made by hand; None where nothing was."""
+    """What was generated in a body that `repair` makes a response's, as if made by hand; None where nothing was, which `holds` tells."""
     made: Response | None
     try:
         made = into.decode(repair(body), max_objects=most)
     except (InvalidBody, ErrorInBody) as problem:
         made = problem.response
-    if made is None or not holds_content(made):
+    if made is None or not holds(made):
         return None
     del made._raw  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
     return made
+
+
+def _holds_anything(response: Response) -> bool:
+    """Whether there is anything in a response that nothing describes; in another, anything generated."""
+    return bool(getattr(response, "json", None)) or holds_content(response)
 
 
 def with_end(data: bytes) -> bytes:

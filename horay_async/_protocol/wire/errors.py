@@ -14,7 +14,13 @@ from horay_async._protocol.wire.clean import Cleaner
 from horay_async._protocol.wire.decode import holds_content
 from horay_async._protocol.wire.error_body import ErrorBody, beginning, read, status_of
 from horay_async._record import Record
-from horay_async.errors import APIResponseError, APIStatusError, StreamError
+from horay_async.errors import (
+    APIConnectionError,
+    APIError,
+    APIResponseError,
+    APIStatusError,
+    StreamError,
+)
 from horay_async.models._base import Response
 
 _CLASSES: dict[int, type[APIStatusError]] = {
@@ -164,11 +170,21 @@ def bad_response(
     clean = context.clean
     return APIResponseError(
         f"the response to {context.label} {clean(what)}",
-        body=clean.mask(body.decode("utf-8", "replace")) if whole_body else beginning(body, clean),
+        body=_masked(body, clean) if whole_body else beginning(body, clean),
         status_code=context.status,
         execution="executed" if context.status is not None else "unknown",
         request_id=context.request_id,
     )
+
+
+def add_body(failure: APIError, body: bytes, *, context: ErrorContext) -> None:
+    """Puts what has come of a body, with the API key masked, into the error that it broke off with."""
+    if isinstance(failure, APIConnectionError | APIResponseError) and not failure.body:
+        failure.body = _masked(body, context.clean)
+
+
+def _masked(body: bytes, clean: Cleaner) -> str:
+    return clean.mask(body.decode("utf-8", "replace"))
 
 
 def _status_class(status: int, parsed: ErrorBody) -> type[APIStatusError]:

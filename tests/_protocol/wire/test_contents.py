@@ -9,8 +9,10 @@ import pytest
 
 from horay_async._protocol.wire.contents import Contents, contents_of
 from horay_async._protocol.wire.decode import decoder
+from horay_async._protocol.wire.json_decoder import JSONDecoder
 from horay_async.models.completions import Completion
 from horay_async.models.embeddings import EmbeddingResponse
+from horay_async.models.raw import JSONResponse
 
 WHOLE: dict[str, Any] = {"choices": [{"text": "a", "index": 0, "finish_reason": "stop"}]}
 VECTORS: list[Any] = [{"embedding": [1.0], "index": 0}, {"embedding": [2.0], "index": 1}]
@@ -50,3 +52,25 @@ def test_list_in_the_envelope_of_a_failure(vectors: list[Any]) -> None:
     assert held.reports_error
     assert isinstance(held.response, EmbeddingResponse)
     assert len(held.response.data) == len(vectors)
+
+
+@pytest.mark.parametrize(
+    ("body", "read", "reports"),
+    [
+        ('{"id": "r", "output": [{"text": "Ber', {"id": "r", "output": [{"text": "Ber"}]}, False),
+        ('[1, {"a": 2}, ', [1, {"a": 2}], False),
+        ('"Ber', "Ber", False),
+        ('{"a": 1} and more', {"a": 1}, False),
+        ('{"id', None, False),
+        ("Ber", None, False),
+        ("", None, False),
+        ('{"error": {"message": "bu', None, False),
+        ('{"error": {"message": "busy"}}', None, True),
+    ],
+)
+def test_json_that_nothing_describes(body: str, read: Any, reports: bool) -> None:
+    """Of any JSON that is cut there is what had come; what reports a failure is none."""
+    held = contents_of(JSONDecoder(), body.encode())
+    assert (held.response and cast("JSONResponse", held.response).json) == read
+    assert not held.is_response
+    assert held.reports_error is reports

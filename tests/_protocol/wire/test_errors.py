@@ -11,12 +11,13 @@ from horay_async import RetryPolicy, errors
 from horay_async._protocol.wire.clean import Cleaner
 from horay_async._protocol.wire.errors import (
     ErrorContext,
+    add_body,
     bad_response,
     envelope_failure,
     status_error,
     stream_error,
 )
-from horay_async.errors import APIStatusError, StreamError
+from horay_async.errors import APIStatusError, APITimeoutError, StreamError
 
 KEY = "sk-0123456789abcdef"
 LABEL = "POST /completions"
@@ -250,6 +251,17 @@ def test_bad_response() -> None:
     assert whole.body == "<html>\n" + "é" * 900 + "[API key]"
     headless = bad_response("is cut", b"", context=context())
     assert headless.execution == "unknown"
+
+
+def test_body_of_what_broke_off() -> None:
+    """What had come is in the error, once, with the key masked; a failure that the server reports has it already."""
+    broken = APITimeoutError("POST /completions: no content came", clock="idle")
+    for body in (f'{{"text": "é {KEY}'.encode() + b"\xff", b"more"):
+        add_body(broken, body, context=context(200, KEY))
+    assert broken.body == '{"text": "é [API key]\ufffd'
+    reported = stream_error(b'{"error": {"message": "No."}}', context=context(200))
+    add_body(reported, b"more", context=context(200))
+    assert reported.body == {"error": {"message": "No."}}
 
 
 def test_key_is_in_no_error() -> None:
