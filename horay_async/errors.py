@@ -127,7 +127,8 @@ class APIError(_ErrorWithAttributes):
     """Whether the request only reads, as a GET does: then it can be sent again, whatever `execution` says."""
     partial: Any = None
     """What had come of a streamed response, merged (a `Completion` or a `ChatCompletion`), or of embeddings (an
-    `EmbeddingResponse`), or of `request(...)` (a `JSONResponse`), or a text where events came that no class describes and weren't asked for; None where nothing had."""
+    `EmbeddingResponse`), or of `request(...)` (a `JSONResponse`), or a text where events came that no class describes and
+    weren't asked for; None where nothing had."""
 
     def __str__(self) -> str:
         notes: list[str] = []

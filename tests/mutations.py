@@ -239,6 +239,8 @@ def mutations_of(into: type[Response], body: Any) -> list[Mutation]:
             continue
         if into is ImageResponse and path == "$.images":  # see `_leaves_a_response`
             continue
+        if whole and path == "$.choices":  # a response without choices is none
+            continue
         optional = path in OPTIONAL or (
             not whole and path in ("$.choices[].finish_reason", "$.choices[].text")
         )

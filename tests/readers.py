@@ -20,7 +20,7 @@ from horay_async.models.chat_chunks import ChatCompletionChunk
 from horay_async.models.completions import CompletionChunk
 from horay_async.models.meta import ResponseMeta
 
-__all__ = ["KEY", "made_meta", "reader_of"]
+__all__ = ["KEY", "OTHER_APIS", "made_meta", "reader_of"]
 
 KEY = "sk-0123456789abcdef"
 """The key of the client whose streams are read."""
@@ -29,6 +29,41 @@ ACCUMULATORS: dict[type[Response], type[ChoiceAccumulator[Any, Any]]] = {
     ChatCompletionChunk: ChatAccumulator,
     CompletionChunk: CompletionAccumulator,
 }
+
+
+COUNTED: dict[str, Any] = {"input_tokens": 5, "output_tokens": 6}
+
+OTHER_APIS: dict[str, tuple[dict[str, Any], str]] = {
+    "/messages": (
+        {"id": "msg_1", "type": "message", "role": "assistant", "model": "m", "content": [{"type": "text", "text": "Hello"}],
+         "stop_reason": "end_turn", "usage": COUNTED},
+        "'content'",
+    ),
+    "/responses": (
+        {"id": "resp_1", "object": "response", "status": "completed", "model": "m", "usage": COUNTED,
+         "output": [{"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Hello"}]}]},
+        "'status', 'output'",
+    ),
+    "DashScope": (
+        {"output": {"text": "Hello", "finish_reason": "stop"}, "usage": COUNTED, "request_id": "r"},
+        "'output', 'request_id'",
+    ),
+    "Bedrock": (
+        {"output": {"message": {"role": "assistant", "content": [{"text": "Hello"}]}}, "stopReason": "end_turn",
+         "usage": {"inputTokens": 5, "outputTokens": 6}},
+        "'output', 'stopReason'",
+    ),
+    "Cohere": (
+        {"id": "x", "message": {"role": "assistant", "content": [{"type": "text", "text": "Hello"}]},
+         "finish_reason": "COMPLETE", "usage": {"tokens": COUNTED}},
+        "'message'",
+    ),
+    "Workers AI": (
+        {"response": "Hello", "usage": {"prompt_tokens": 5, "completion_tokens": 6, "total_tokens": 11}},
+        "'response'",
+    ),
+}  # fmt: skip
+"""Whole responses of other APIs, and the fields by which they are told."""
 
 
 def made_meta(**known: Any) -> ResponseMeta:

@@ -21,7 +21,12 @@ from horay_async import (
     TypedChatEvent,
 )
 from horay_async._protocol.structured.schema import response_format
-from horay_async.errors import AnswerError, ServiceOverloadedError, StreamTruncatedError
+from horay_async.errors import (
+    AnswerError,
+    APIResponseError,
+    ServiceOverloadedError,
+    StreamTruncatedError,
+)
 from horay_async.models.chat import FunctionCall, ToolCall
 from horay_async.models.events import AnswerParsed, ChoiceFinished, PartialObject, TextDelta
 from horay_async.models.messages import (
@@ -33,8 +38,9 @@ from horay_async.models.messages import (
     UserMessage,
 )
 from horay_async.parsing import messages_to_dicts, parse_text
-from horay_async.testing import FaultServer, chat, json_response, respond, stream
+from horay_async.testing import FaultServer, chat, json_response, respond, sse, stream
 from horay_async.tools.define import tool
+from tests.readers import OTHER_APIS
 
 if TYPE_CHECKING:
     from tests.conftest import Connect, ConnectBlocking
@@ -405,3 +411,44 @@ async def test_response_in_an_error(
     assert caught.value.execution == "executed"
     assert caught.value.partial.choices[0].message.content == "paid"
     assert len(fault_server.requests) == 1
+
+
+@pytest.mark.parametrize(("sent", "names"), OTHER_APIS.values(), ids=list(OTHER_APIS))
+async def test_response_of_another_api(
+    fault_server: FaultServer, connect: Connect, sent: dict[str, Any], names: str
+) -> None:
+    """Whatever asked for it, one that a gateway hands through is an error that tells what it holds, and has it."""
+
+    async def read(asked: Any) -> None:
+        async for _ in await asked:
+            pass
+
+    failures: list[APIResponseError] = []
+    async with connect(retries=1) as client:
+        completions = client.chat.completions
+        asked: Any = {"model": "m", "messages": QUESTION}
+        fault_server.add(*[json_response(sent)] * 3)
+        for call in (
+            completions.create(**asked),
+            completions.parse(**asked, response_format=Point),
+            read(completions.create(**asked, stream=True)),
+        ):
+            with pytest.raises(APIResponseError) as caught:
+                await call
+            failures.append(caught.value)
+        body = [sse(sent), sse("[DONE]")]
+        fault_server.add(respond(body, content_type="text/event-stream"))
+        with pytest.raises(APIResponseError, match=names) as caught:
+            await read(completions.create(**asked, stream=True))
+        failures.append(caught.value)
+        fault_server.add(json_response(sent))
+        results = [result async for result in client.batch.run([BatchRequest.chat(**asked)])]
+        error = results[0].error
+        assert isinstance(error, APIResponseError)
+        failures.append(error)
+    assert len(fault_server.requests) == len(failures)
+    for failure in failures:
+        assert failure.execution == "executed"
+        assert "Hello" in str(failure.partial.to_dict())
+        if "isn't an event stream" not in failure.message:
+            assert failure.message.endswith(f", but {names}")

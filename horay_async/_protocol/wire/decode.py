@@ -21,6 +21,7 @@ from horay_async._protocol.wire.description import (
 )
 from horay_async._protocol.wire.dialects import (
     normalize,
+    unrecognised_beside_choices,
     unrecognised_images,
     unrecognised_in_response,
 )
@@ -53,10 +54,6 @@ R_co = TypeVar("R_co", bound=Response, covariant=True)
 
 MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What decoding raises for bytes that aren't JSON, or that are nested too deep."""
-
-ABOUT_ITSELF = frozenset({"id", "object", "created", "model"})
-"""Fields that say nothing of what was generated. An object in which no others have a value may be a job's, of a server that takes the request
-and responds later."""
 
 NO_DIFFERENCES = Differences()
 
@@ -136,7 +133,6 @@ class Decoder(Generic[R]):
         self._list_of: Callable[[R], Any] = (
             attrgetter(wire.list_field) if wire.list_field else _nothing
         )
-        self._fields = frozenset(sent for sent, _, _ in sent_fields(into))
         # The choices of a chunk are numbered where chunks are merged.
         self._numbers = wire.list_field == "choices" and not wire.allow_empty
 
@@ -267,8 +263,12 @@ class Decoder(Generic[R]):
                 raise InvalidBody(f"isn't what the API describes: {error}") from error
         if response == self._blank:
             self._check_blank(inner, response)
-        elif self._numbers and all(inner.get(name) is None for name in self._fields - ABOUT_ITSELF):
-            raise InvalidBody("has no choices", response)
+        elif self._numbers and not is_array(inner.get("choices")):
+            # A job's, of a server that takes the request and responds later; or a response of another API.
+            where = unrecognised_beside_choices(inner, self._into)
+            raise InvalidBody(
+                f"has no choices, but {where}" if where else "has no choices", response
+            )
         items = self._list_of(response)
         if is_bare and items and all(item == type(item)() for item in items):
             raise InvalidBody("holds none of the fields that the API describes", response)

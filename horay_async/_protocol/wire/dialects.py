@@ -53,6 +53,9 @@ WITHOUT_CONTENT = frozenset(
 """Fields that are known, or known to be no part of what was generated."""
 
 
+PLACES = frozenset({"delta", "message"})
+"""Those of them that hold what was generated."""
+
 AROUND_IMAGES = WITHOUT_CONTENT | {"created", "images", "revised_prompt", "timings"}
 """The same around images."""
 
@@ -148,12 +151,19 @@ def unrecognised_in_chunk(sent: Json, into: type[Response]) -> str | None:
 
 
 def unrecognised_beside_choices(sent: Json, into: type[Response]) -> str | None:
-    """Where a chunk has an unknown text beside its choices, or in their place; None where it has none."""
-    known = WITHOUT_CONTENT.union(field.name for field in attrs.fields(cast("Any", into)))
-    for name, value in sent.items():
-        if value and isinstance(value, str) and name not in known:
-            return repr(name[:100])
-    return None
+    """What a response or a chunk has beside its choices that isn't known and may have been generated: texts; in the place of choices,
+    as in the responses of other APIs, also lists and objects. None where it has none.
+    """
+    in_their_place = not is_array(sent.get("choices"))
+    known = WITHOUT_CONTENT - PLACES if in_their_place else WITHOUT_CONTENT
+    known = known.union(field.name for field in attrs.fields(cast("Any", into)))
+    kinds = (str, list, dict) if in_their_place else str
+    told = [
+        repr(name[:100])
+        for name, value in sent.items()
+        if value and isinstance(value, kinds) and name not in known
+    ]
+    return ", ".join(told[:5]) or None
 
 
 def _unrecognised(choice: Json, place: str) -> str | None:

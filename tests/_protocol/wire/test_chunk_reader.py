@@ -25,7 +25,7 @@ from horay_async.models._dump import dump
 from horay_async.models.chat import ChatCompletion
 from horay_async.models.chat_chunks import ChatCompletionChunk
 from horay_async.models.completions import Completion, CompletionChunk
-from tests.readers import KEY, reader_of
+from tests.readers import KEY, OTHER_APIS, reader_of
 
 CUT = "the response ended without its last event"
 
@@ -167,6 +167,33 @@ def test_text_in_place_of_choices(before: bytes) -> None:
     assert reader.take_failure() is None
     reader = text_reader()
     reader.feed(event({"id": "c", "x": 1, "usage": {"total_tokens": 1}}) + DONE)
+    assert reader.take_failure() is None
+
+
+@pytest.mark.parametrize(("sent", "names"), OTHER_APIS.values(), ids=list(OTHER_APIS))
+def test_response_of_another_api(sent: dict[str, Any], names: str) -> None:
+    """One that a gateway hands through as the only event is told by what it holds, and is in the error."""
+    reader = text_reader()
+    reader.feed(event(sent) + DONE)
+    failure = reader.take_failure()
+    assert isinstance(failure, APIResponseError)
+    assert failure.message.endswith(f"holds nothing that is known, but {names}")
+    assert failure.execution == "executed"
+    assert "Hello" in str(failure.partial.to_dict())
+
+
+@pytest.mark.parametrize(
+    "only",
+    [
+        {"choices": [], "prompt_filter_results": [{"prompt_index": 0}]},
+        {"choices": [], "usage": {"total_tokens": 1}},
+        {"id": "c", "usage": {"total_tokens": 1}},
+    ],
+)
+def test_chunks_without_choices(only: dict[str, Any]) -> None:
+    """An empty list of choices is no other API's, whatever stands beside it; nor are tokens alone."""
+    reader = text_reader()
+    reader.feed(event(only) + DONE)
     assert reader.take_failure() is None
 
 

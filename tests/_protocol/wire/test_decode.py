@@ -35,6 +35,7 @@ from horay_async.models.images import ImageResponse
 from horay_async.models.models import ModelList
 from horay_async.models.user import UserInfo
 from tests.mutations import RESPONSES
+from tests.readers import OTHER_APIS
 
 
 def encoded(value: Any) -> bytes:
@@ -455,9 +456,14 @@ JSON = st.recursive(
 
 @given(st.sampled_from(sorted(attrs.fields_dict(Completion))), JSON)
 def test_any_retyped_field(name: str, value: Any) -> None:
-    """Whatever a field turns into, nothing fails, the rest is there, and all of it comes back."""
+    """Whatever a field turns into, the rest is there, and all of it comes back. Nothing fails but a response whose choices are none."""
     body = {**COMPLETION, name: value}
-    response = Decoder(Completion).decode(encoded(body))
+    try:
+        response: Any = Decoder(Completion).decode(encoded(body))
+    except InvalidBody as problem:
+        assert name == "choices"
+        assert not isinstance(value, list | dict)
+        response = problem.response
     assert response.to_dict() == body
     for other in ("id", "created", "model", "usage", "prompt"):
         if other != name:
@@ -692,13 +698,37 @@ def test_drift_is_bounded(body: Any) -> None:
         {},
         {"object": "job", "created": 1, "model": "m"},
         {"choices": None, "usage": None},
+        {"usage": {"total_tokens": 1}},
     ],
 )
 def test_job_in_place_of_a_response(into: type[Response], fields: dict[str, Any]) -> None:
     """Some servers take a request, and respond later: what they say until then is no response."""
     body = json.dumps({"id": "job-17", "status": "queued", **fields}).encode()
-    with pytest.raises(InvalidBody, match="has no choices"):
+    with pytest.raises(InvalidBody, match="has no choices, but 'status'"):
         decoder(into).decode(body)
+
+
+USAGE = {"prompt_tokens": 5, "completion_tokens": 6, "total_tokens": 11}
+
+
+@pytest.mark.parametrize("into", [ChatCompletion, Completion])
+@pytest.mark.parametrize(("sent", "names"), OTHER_APIS.values(), ids=list(OTHER_APIS))
+def test_response_of_another_api(into: type[Response], sent: dict[str, Any], names: str) -> None:
+    """One that a gateway hands through is told by what it holds, though its tokens are counted, and is in the error."""
+    with pytest.raises(InvalidBody) as caught:
+        decoder(into).decode(encoded(sent))
+    assert str(caught.value) == f"has no choices, but {names}"
+    assert caught.value.response is not None
+    assert caught.value.response.to_dict() == sent
+
+
+@pytest.mark.parametrize("into", [ChatCompletion, Completion])
+@pytest.mark.parametrize("choices", [{}, {"choices": None}, {"choices": "none"}])
+def test_tokens_without_choices(into: type[Response], choices: dict[str, Any]) -> None:
+    """Tokens that are counted are no response; a list of choices is one, though it is empty."""
+    with pytest.raises(InvalidBody, match=r"has no choices$"):
+        decoder(into).decode(encoded({"id": "c", "usage": USAGE, **choices}))
+    decoder(into).decode(encoded({"id": "c", "usage": USAGE, "choices": []}))
 
 
 @pytest.mark.parametrize(
