@@ -654,7 +654,7 @@ async def test_event_that_is_no_json(side: Side) -> None:
     for _ in range(2):
         with pytest.raises(openai.APIResponseValidationError, match="isn't JSON") as caught:
             await side.kinds(stream)
-    assert caught.value.body == '{"type": '
+        assert caught.value.body == '{"type": '
 
 
 async def test_error_event_of_responses(side: Side) -> None:

@@ -428,11 +428,12 @@ async def test_response_of_another_api(
         completions = client.chat.completions
         asked: Any = {"model": "m", "messages": QUESTION}
         fault_server.add(*[json_response(sent)] * 3)
-        for call in (
+        calls: list[Any] = [
             completions.create(**asked),
             completions.parse(**asked, response_format=Point),
             read(completions.create(**asked, stream=True)),
-        ):
+        ]
+        for call in calls:
             with pytest.raises(APIResponseError) as caught:
                 await call
             failures.append(caught.value)
