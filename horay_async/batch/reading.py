@@ -15,18 +15,28 @@ from horay_async._protocol.wire.characters import whole_characters
 from horay_async._protocol.wire.clean import Cleaner
 from horay_async._protocol.wire.contents import contents_of
 from horay_async._protocol.wire.decode import decoder
+from horay_async._protocol.wire.error_body import read
 from horay_async._protocol.wire.errors import (
     ErrorContext,
     bad_response,
     reported_failure,
     status_error,
 )
+from horay_async._protocol.wire.sse import begins_events
 from horay_async._transport.log import LOG
 from horay_async.batch.errors import BatchFileError, InvalidRequestError
 from horay_async.batch.jsonl import BUFFER, UNREADABLE, fields_of, text_of
-from horay_async.batch.result_lines import RequestLineError, read_result_line
+from horay_async.batch.result_lines import KEPT, RequestLineError, read_result_line
 from horay_async.batch.results import BatchResult
-from horay_async.errors import AnswerError, APIError, HorayError
+from horay_async.errors import (
+    AnswerError,
+    APIError,
+    APIResponseError,
+    APIStatusError,
+    DriftError,
+    HorayError,
+    StreamError,
+)
 from horay_async.models._base import Response
 from horay_async.models.chat import ChatCompletion
 from horay_async.models.parsed import ParsedCompletion
@@ -65,7 +75,7 @@ def read_results(
     With a class as `response_format` the texts are parsed into it, as by `chat.completions.parse`: a response is a `ParsedCompletion`,
     and where it doesn't fit, the `error` is an `AnswerError`, which has it in `completion`. A result has no `request` and no `attempts`, and
     its `index` is that of its line, from 0. An error has the class that it had, where its line names one of this package's, else that
-    of its status.
+    of its status; with `execution` as it was, and `partial` what had come of the response.
 
     Blank lines, and those that were damaged or cut, give nothing, as `BatchProgress.unreadable` says: their requests have another line,
     or are sent again at the next start. Where a run with `retry_failed` was killed, a request may have two results, of which the later
@@ -178,22 +188,42 @@ def _outcome(
         label=label, clean=Cleaner(), status=sent.status_code, request_id=request_id
     )
     body = bytes(sent.body)
-    if not line.error and not 200 <= sent.status_code < 300:
+    if line.error:
+        return None, _error_with(line.error, body, response_type, context)
+    if not 200 <= sent.status_code < 300:
         return None, status_error("", {}, body, context=context, now=0.0)
     held = contents_of(decoder(response_type), body)
     found = held.response
-    if line.error:
-        failure = _error_of(line.error, label)
-        if isinstance(failure, APIError):
-            failure.request_id, failure.partial = request_id, found
-    elif held.reports_error:
-        failure = reported_failure(body, found, context=context)
-    elif not held.is_response:
-        failure = bad_response(held.problem, body, context=context, whole_body=True)
-        failure.partial = found
-    else:
+    if held.is_response:
         return _parsed(found, parse)
+    if held.reports_error:
+        return None, reported_failure(body, found, context=context)
+    failure = bad_response(held.problem, body, context=context, whole_body=True)
+    failure.partial = found
     return None, failure
+
+
+def _error_with(
+    told: Any, body: bytes, response_type: type[Response], context: ErrorContext
+) -> HorayError:
+    """The error of a line that has a response, too, with this `body`: with what that holds."""
+    failure = _error_of(told, context.label)
+    if not isinstance(failure, APIError):
+        return failure
+    text = text_of(body)  # of what is no JSON
+    sent = body if text is None else text.encode()
+    found = contents_of(decoder(response_type), sent).response
+    failure.request_id = context.request_id
+    failure.partial = text if found is None and begins_events(sent) else found
+    own: object = told.get("body") if is_object(told) else None
+    if isinstance(failure, APIResponseError):
+        failure.body = own if isinstance(own, str) else text or ""
+    elif isinstance(failure, DriftError):
+        failure.response = found
+    elif isinstance(failure, APIStatusError | StreamError):
+        report = sent if own is None else msgspec.json.encode(own)
+        vars(failure).update(read(report, context.clean).fields)
+    return failure
 
 
 def _parsed(
@@ -212,4 +242,8 @@ def _error_of(told: Any, label: str) -> HorayError:
     fields = told if is_object(told) else {"message": told}
     code = fields.get("code")
     message = fields.get("message") or code or f"{label} failed: no explanation was written"
-    return _KINDS.get(str(code), APIError)(str(message))
+    failure = _KINDS.get(str(code), APIError)(str(message))
+    for name, is_valid in KEPT.items():
+        if hasattr(failure, name) and is_valid(fields.get(name)):
+            setattr(failure, name, fields[name])
+    return failure

@@ -5,15 +5,25 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 import msgspec
 
 from horay_async._protocol.wire.characters import whole_characters
+from horay_async._protocol.wire.contents import contents_of
+from horay_async._protocol.wire.decode import decoder
 from horay_async.batch.jsonl import UNREADABLE, fields_of, first_fields_of, text_of
 from horay_async.batch.results import BatchResult, response_in
-from horay_async.errors import APIResponseError, APIStatusError, HorayError
+from horay_async.errors import (
+    APIError,
+    APIResponseError,
+    APIStatusError,
+    Clock,
+    Execution,
+    HorayError,
+)
 from horay_async.models._base import Response
+from horay_async.models._dump import dump
 from horay_async.resources._base import new_idempotency_key
 
 _encode = msgspec.json.encode
@@ -27,6 +37,16 @@ REQUEST_FIELDS = frozenset({"body", "custom_id", "method", "url"})
 
 FAILED = 400
 """The first HTTP status that is a failure."""
+
+EVENTS_STATUS = 200
+"""The HTTP status of events that nobody asked for, of which a text is left: others are failures, and aren't read as events."""
+
+KEPT: dict[str, Callable[[object], bool]] = {
+    "execution": get_args(Execution).__contains__,
+    "status_code": lambda value: type(value) is int,
+    "clock": get_args(Clock).__contains__,
+}
+"""Attributes of an error, where it has them, that its line keeps beside its class and its message; and whether a value is one."""
 
 _LINE_ENDS = bytes.maketrans(b"\r\n", b"  ")
 """In JSON they can only stand between tokens, where a space means the same."""
@@ -140,7 +160,8 @@ def _status_of(response: bytes) -> _Status | msgspec.UnsetType | None:
 
 
 def line_of(result: BatchResult[Any]) -> bytes:
-    """The line for a result. The server's response stands in it as the server wrote it.
+    """The line for a result. The server's response stands in it as the server wrote it, beside its error, if it has one; what came of
+    one that broke off as far as it can be read. What the error says of its execution is kept.
 
     It is read back before it is given out. Where that shows that it couldn't be read at the next start, it is
     written otherwise: with U+FFFD for half a surrogate pair, and if that isn't enough, as a failure.
@@ -170,34 +191,46 @@ def _reads_back(line: bytes, result: BatchResult[Any], read: Callable[[bytes], R
 def _line_of(result: BatchResult[Any]) -> bytes:
     response, error = result.response, result.error
     sent = response_in(error) if response is None else response
-    if sent is not None and (body := _body_of(sent)) is not None:
-        told = b"null" if error is None else _described(error, str(error))
+    if sent is not None:
+        body, apart = _body_of(sent, error)
+        told = b"null" if error is None else _described(error, _message(error), apart)
         return _joined(result.custom_id, _sent(sent.meta.status, sent.meta.request_id, body), told)
+    if isinstance(error, APIError) and isinstance(text := error.partial, str):
+        came = _sent(EVENTS_STATUS, error.request_id, _encode(_clean(text)))
+        return _joined(result.custom_id, came, _described(error, _message(error)))
     if isinstance(error, APIStatusError) and (
         error.status_code >= FAILED or isinstance(error.body, dict)
     ):
-        # A failure in a response with what is paid for beside it has the status of that.
-        status = error.status_code if sent is None else sent.meta.status
-        failure = _sent(status, error.request_id, _failure(error))
-        # By a status of success alone, the line would be that of a success.
-        told = b"null" if status >= FAILED else _described(error, str(error))
+        failure = _sent(error.status_code, error.request_id, _failure(error))
+        # By a status of success alone, the line would be that of a success. One that wasn't sent has another's refusal.
+        alone = error.status_code >= FAILED and error.execution == "unknown"
+        told = b"null" if alone else _described(error, _message(error))
         return _joined(result.custom_id, failure, told)
     if isinstance(error, APIResponseError) and error.status_code is not None and error.body:
         # A text that may have been paid for: it is nowhere else.
         body = _encode(_clean(error.body))
         failure = _sent(error.status_code, error.request_id, body)
-        return _joined(result.custom_id, failure, _described(error, str(error)))
-    message = "the response isn't valid UTF-8" if error is None else str(error)
-    return _failed_line(result.custom_id, error, message)
+        return _joined(result.custom_id, failure, _described(error, _message(error)))
+    return _failed_line(result.custom_id, error, str(error))
 
 
 def _failed_line(custom_id: str, error: HorayError | None, message: str) -> bytes:
     return _joined(custom_id, b"null", _described(error, message))
 
 
-def _described(error: HorayError | None, message: str) -> bytes:
+def _message(error: HorayError) -> str:
+    """What an error says, without the request's id, which stands beside the response."""
+    return error.message if isinstance(error, APIError) else str(error)
+
+
+def _described(error: HorayError | None, message: str, body: bytes | None = None) -> bytes:
+    """An error as the field `error`; `body` is its body, as JSON, where the field `response` hasn't got it."""
     code = "APIResponseError" if error is None else type(error).__name__
-    return _encode({"code": code, "message": _clean(message)})
+    kept = {name: getattr(error, name, None) for name in KEPT}
+    told = {name: value for name, value in kept.items() if value is not None}
+    if body is not None:
+        told["body"] = msgspec.Raw(body)
+    return _encode({"code": code, "message": _clean(message), **told})
 
 
 def _clean(text: str) -> str:
@@ -205,16 +238,31 @@ def _clean(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-def _body_of(response: Response) -> bytes | None:
-    """The response in the server's bytes, on one line; None where it isn't of one body, or they would spoil the file."""
+def _body_of(response: Response, error: HorayError | None) -> tuple[bytes, bytes | None]:
+    """A response as JSON on one line: in the server's bytes, where it came as a body of JSON, else as its error has the body, else
+    anew from its fields. Beside the last the error's own body, as JSON, if it has one.
+    """
     raw: bytes | None = getattr(response, "_raw", None)
-    if raw is None:
-        return None
-    try:
-        str(raw, "utf-8")
-    except UnicodeDecodeError:
-        return None
-    return raw.strip().translate(_LINE_ENDS)
+    if raw is not None:
+        return str(raw, "utf-8", "replace").encode().strip().translate(_LINE_ENDS), None
+    body = _dumped(response)
+    told: object = getattr(error, "body", None)
+    as_sent: bytes | None = None
+    if told:
+        with contextlib.suppress(*_WRITING):
+            as_sent = _encode(_clean(told) if isinstance(told, str) else told)
+    if as_sent is None:
+        return body, None
+    text = told.encode("utf-8", "replace") if isinstance(told, str) else as_sent
+    found = contents_of(decoder(type(response)), text).response
+    if found is not None and _dumped(found) == body:
+        return as_sent, None
+    return body, as_sent
+
+
+def _dumped(response: Response) -> bytes:
+    """The fields of a response, also those that its class doesn't know."""
+    return _encode(dump(response, mode="json", unknown=True))
 
 
 def _failure(error: APIStatusError) -> bytes:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 import attrs
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from horay_async import (
     AnswerError,
@@ -18,15 +21,35 @@ from horay_async import (
     APIStatusError,
     BatchFileError,
     BatchRequest,
+    BatchResult,
+    ChatCompletion,
     Completion,
     EmbeddingResponse,
     HorayError,
     InvalidRequestError,
     ServiceOverloadedError,
+    StreamError,
     read_results,
 )
-from horay_async.testing import FaultServer, Request, Reset, chat, error, json_response, respond
+from horay_async._protocol.wire.contents import contents_of
+from horay_async._protocol.wire.decode import decoder
+from horay_async.batch.result_lines import line_of
+from horay_async.errors import Execution
+from horay_async.models._dump import dump
+from horay_async.testing import (
+    FaultServer,
+    Fin,
+    Request,
+    Reset,
+    ScriptedResponse,
+    chat,
+    error,
+    json_response,
+    respond,
+    sse,
+)
 from tests.conftest import Connect
+from tests.readers import made_meta
 
 pytestmark = pytest.mark.anyio
 
@@ -102,6 +125,116 @@ async def test_results_are_those_of_a_run(
         failure = read[name].error
         assert isinstance(failure, APIError)
         assert failure.partial.choices[0].message.content == "paid"
+
+
+ASK = partial(BatchRequest.chat, messages=[{"role": "user", "content": "?"}])
+EMBED = partial(BatchRequest.embedding, input="?")
+BODY = json.dumps(completion("Nothing is lost.")).encode()
+VECTORS = b'{"data": [{"index": 0, "object": "embedding", "embedding": [0.5, 1]}], "model": "m"}'
+
+
+def events(*said: object) -> bytes:
+    """Chunks of a chat completion, each of a text or with fields of its own."""
+    choices = [
+        one if isinstance(one, dict) else {"choices": [{"index": 0, "delta": {"content": one}}]}
+        for one in said
+    ]
+    return b"".join(map(sse, choices))
+
+
+FAILED: Any = {"error": {"message": "out of memory", "code": 500, "type": "odd"}}
+EVENTS: Any = {"content_type": "text/event-stream"}
+BROKEN: dict[str, tuple[ScriptedResponse, object]] = {
+    "cut": (respond([BODY[:-9], Fin()], content_length=len(BODY)), "Nothing is lost."),
+    "cut within": (respond([BODY[: BODY.index(b"ng is")], Reset()], framing="chunked"), "Nothi"),
+    "squeezed": (respond(BODY, coding="gzip", coding_cut=20), "Nothing is lost."),
+    "not noticed": (respond(BODY[:-9]), "Nothing is lost."),
+    "more behind": (respond(BODY + b"}"), "Nothing is lost."),
+    "beside": (json_response({**completion("paid"), "object": "error", "code": 503}), "paid"),
+    "events": (respond(events("Noth", "ing"), **EVENTS), "Nothing"),
+    "events, cut": (respond([events("Noth", "ing"), Reset()], framing="chunked", **EVENTS), "Nothing"),
+    "events, failed": (respond(events("Noth", FAILED), **EVENTS), "Noth"),
+    "events, refused": (respond(events("Noth", {"error": {"message": "no"}}), **EVENTS), "Noth"),
+    "page": (respond(b"<p>busy", content_type="text/html"), None),
+    "nothing": (respond([b'{"id": "1', Fin()], content_length=99), None),
+    "vectors": (respond([VECTORS[:-12], Fin()], content_length=len(VECTORS)), [0.5, 1.0]),
+    "vectors, events": (respond(events("text"), **EVENTS), events("text").decode()),
+    "vectors, events cut": (respond([events("text"), Reset()], framing="chunked", **EVENTS), events("text").decode()),
+}  # fmt: skip
+"""Responses that break off or can't be used, and what comes of them."""
+
+
+def came(partial: Any) -> object:
+    """What is in `partial`."""
+    if isinstance(partial, EmbeddingResponse):
+        return list(partial.data[0].embedding)
+    return partial.choices[0].message.content if isinstance(partial, ChatCompletion) else partial
+
+
+async def test_what_came_of_a_broken_response(
+    fault_server: FaultServer, connect: Connect, tmp_path: Path
+) -> None:
+    """It is in the file, and read from there as from the error itself; and what was executed isn't sent again."""
+    fault_server.always(lambda request: BROKEN[request.json()["model"]][0])
+    source, results = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    asked = [
+        json.loads(
+            (EMBED if name.startswith("vectors") else ASK)(model=name, custom_id=name).to_line()
+        )
+        for name in BROKEN
+    ]
+    write(source, *asked)
+    async with connect(timeout=20) as client:
+        of_run = {one.custom_id: one.error async for one in client.batch.run(asked)}
+        sent = len(fault_server.requests)
+        for _ in range(2):
+            await client.batch.run_file(source, results)
+        assert len(fault_server.requests) == 2 * sent
+    chats = {one.custom_id: one.error for one in read_results(results)}
+    vectors = {
+        one.custom_id: one.error for one in read_results(results, response_type=EmbeddingResponse)
+    }
+    for name, (_, expected) in BROKEN.items():
+        assert of_run[name] is not None, name
+        run: Any = of_run[name]
+        read: Any = (vectors if name.startswith("vectors") else chats)[name]
+        assert (came(run.partial), came(read.partial)) == (expected, expected), name
+        assert type(read) is type(run), name
+        for field in ("execution", "status_code", "clock", "body", "code", "type"):
+            assert getattr(read, field, None) == getattr(run, field, None), (name, field)
+        if expected is not None:
+            assert read.execution == "executed", name
+        assert read.message in (run.message, str(run))
+    for raw in results.read_text("utf-8").splitlines():
+        held = json.loads(raw)
+        text = BROKEN[held["custom_id"]][1]
+        assert text is None or str(text)[:4] in json.dumps(held["response"])
+
+
+@given(st.text(), st.dictionaries(st.text(), st.text()), st.data())
+def test_any_response_that_is_cut(
+    tmp_path_factory: pytest.TempPathFactory, text: str, more: dict[str, str], data: st.DataObject
+) -> None:
+    """Whatever of it an error has, and whatever else that says, is read from its line as it was."""
+    body = json.dumps({**more, **completion(text), "mood": more}, ensure_ascii=False).encode()
+    held = contents_of(decoder(ChatCompletion), body[: data.draw(st.integers(0, len(body) - 1))])
+    execution = data.draw(st.sampled_from(get_args(Execution)))
+    made: Any = held.response
+    if made is not None:
+        made.meta = made_meta(request_id=text)
+    kinds = (APIConnectionError, APIResponseError, APIStatusError, StreamError)
+    kind: Any = data.draw(st.sampled_from(kinds))
+    error = kind(text or "no", execution=execution, partial=made)
+    if kind is not APIConnectionError:
+        error.body = data.draw(st.sampled_from([text, "", body.decode()]))
+    path = tmp_path_factory.mktemp("cut") / "r.jsonl"
+    path.write_bytes(line_of(BatchResult(index=0, custom_id=text, request=None, error=error)))
+    (found,) = read_results(path)
+    read: Any = found.error
+    assert (found.custom_id, type(read), read.execution) == (text, kind, execution)
+    assert dump(read.partial, unknown=True) == dump(made, unknown=True)
+    if made is not None and isinstance(error, APIResponseError):
+        assert read.body == error.body
 
 
 @pytest.mark.parametrize(

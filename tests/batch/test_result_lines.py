@@ -84,17 +84,14 @@ def test_response_that_isnt_json_is_kept_as_text() -> None:
     assert outcome(raw).failed
 
 
-def test_response_that_isnt_text_is_a_failure() -> None:
-    """One bad byte would keep others from reading the whole file."""
+def test_response_that_isnt_text() -> None:
+    """One bad byte would keep others from reading the whole file: U+FFFD stands for it."""
     response: Response = JSONDecoder().decode(b"{}")
     response._raw = b'{"a": "\xff"}'
-    result = BatchResult(index=0, custom_id="a", request=None, response=response)
-    line = json.loads(line_of(result))
-    assert line["response"] is None
-    assert line["error"] == {
-        "code": "APIResponseError",
-        "message": "the response isn't valid UTF-8",
-    }
+    response.meta = made_meta()
+    line = line_of(BatchResult(index=0, custom_id="a", request=None, response=response))
+    assert b'"body":{"a": "\xef\xbf\xbd"}},' in line
+    assert not outcome(line).failed
 
 
 @pytest.mark.parametrize(
@@ -182,12 +179,33 @@ def test_failure_in_another_shape(body: Any) -> None:
     }
 
 
+def test_failure_that_says_whether_it_was_executed() -> None:
+    """A refusal of another request, for which this one wasn't sent, is told from its own; a timeout has its clock."""
+    body = {"error": {"message": "no"}}
+    unsent = RateLimitError("no", status_code=429, body=body, execution="not_sent")
+    line = failed(unsent)
+    assert line["response"]["body"] == body
+    kept = {"execution": "not_sent", "status_code": 429}
+    assert line["error"] == {"code": "RateLimitError", "message": "no", **kept}
+    assert failed(APITimeoutError("late", clock="idle", execution="executed"))["error"] == {
+        "code": "APITimeoutError",
+        "message": "late",
+        "execution": "executed",
+        "clock": "idle",
+    }
+
+
 def test_failure_in_a_success() -> None:
     """A body that came with 200 and tells of an error can hold what is paid for: the line has both."""
     body = {"results": [1, 2], "error": {"message": "one is too long"}}
     line = failed(APIStatusError("one is too long", status_code=200, body=body))
     assert line["response"] == {"status_code": 200, "request_id": "", "body": body}
-    assert line["error"] == {"code": "APIStatusError", "message": "one is too long"}
+    assert line["error"] == {
+        "code": "APIStatusError",
+        "message": "one is too long",
+        "execution": "unknown",
+        "status_code": 200,
+    }
 
 
 @pytest.mark.parametrize(
@@ -203,7 +221,7 @@ def test_failure_without_a_failing_response(error: HorayError) -> None:
     """Has its class as its code."""
     line = failed(error)
     assert line["response"] is None
-    assert line["error"] == {"code": type(error).__name__, "message": "too late"}
+    assert (line["error"]["code"], line["error"]["message"]) == (type(error).__name__, "too late")
 
 
 @pytest.mark.parametrize(
