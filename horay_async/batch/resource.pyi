@@ -165,7 +165,8 @@ class AsyncBatch(Resource):
         the rest is appended. So a run that ended early, however it did, goes on when it is started again,
         and each request has exactly one line in the end; only what was under way is sent twice. With
         `retry_failed` the failures of earlier runs are sent again; the line of each is taken out at the end of the run if there is a new
-        one behind it. Results are safe from a loss of power `sync_interval` seconds after they were written, with 0 at once. `progress` is a
+        one behind it. Where a failure has something of a response, and the next one nothing, it is the first that stays.
+        Results are safe from a loss of power `sync_interval` seconds after they were written, with 0 at once. `progress` is a
         `BatchProgress` that is kept up to date while it runs, or draws a bar as for `run`. The other
         parameters are those of `BatchOptions`.
 

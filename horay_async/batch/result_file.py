@@ -49,8 +49,9 @@ class ResultFile:
         self._unsynced = False
         self._stopped = False
         self._size = 0  # bytes that the file has at least, unless something else has truncated it
-        # Of what is listed: the places of the failures that have no line of the same id behind them, and of those that have one.
-        self._failures: dict[str, int] = {}
+        # Of what is listed: the places of the failures that no line of the same id takes the place of, by whether they have something of
+        # a response; and of those that are to be taken out. What has it stays until another line has, too: it was paid for.
+        self._failures: dict[bool, dict[str, int]] = {False: {}, True: {}}
         self._superseded: dict[int, str] = {}
 
     def open(self, ids: IdTable, *, retry_failed: bool) -> FinishedCounts:
@@ -64,7 +65,11 @@ class ResultFile:
         ids.retries = retry_failed
         try:
             finished = self._scan(ids)
-            if self._failures and retry_failed and os.fstat(self._lock.handle).st_nlink > 1:
+            if (
+                any(self._failures.values())
+                and retry_failed
+                and os.fstat(self._lock.handle).st_nlink > 1
+            ):
                 raise BatchFileError(
                     f"{self._path} has other names (hard links), which would keep the failures that are taken "
                     "out of it: remove those names, or write to a copy",
@@ -96,12 +101,12 @@ class ResultFile:
                 os.ftruncate(handle, size)
 
     def append(self, results: Iterable[BatchResult[Any]]) -> None:
-        """Writes a line for each result. Raises `BatchFileError` where there is no room, and the file then ends in
-        a whole line; and where the file was removed or truncated meanwhile. Where others have appended to the file, a
-        line begins behind what they wrote.
+        """Writes a line for each result; not for a failure without anything of a response where an earlier one has that. Raises
+        `BatchFileError` where there is no room, and the file then ends in a whole line; and where the file was removed or truncated
+        meanwhile. Where others have appended to the file, a line begins behind what they wrote.
         """
-        results = list(results)
-        data = b"".join(map(line_of, results))
+        lines = list(filter(self._says_more, map(line_of, results)))
+        data = b"".join(lines)
         if not data:
             return
         handle, written = self._lock.handle, 0
@@ -121,8 +126,8 @@ class ResultFile:
                 raise
         self._size = size + written
         self._unsynced = True
-        for result in results if self._failures else ():
-            self._supersede(result.custom_id)
+        for line in lines if any(self._failures.values()) else ():
+            self._supersede(read_result_line(line))
 
     def sync(self) -> None:
         """Waits until the disk has what was written. Raises `BatchFileError` where it can't, and where the file
@@ -213,11 +218,13 @@ class ResultFile:
                 ids.mark(name, FAILED if outcome.failed else SUCCEEDED)
             # What isn't listed stays as it is, with the response that it may hold.
             if marks & LISTED and not marks & SUCCEEDED:
-                self._supersede(name)
+                self._supersede(outcome)
                 finished += not marks & FAILED
                 failed += outcome.failed - bool(marks & FAILED)
-                if outcome.failed:
-                    self._failures[name] = number
+                if not outcome.has_response and name in self._failures[True]:
+                    self._superseded[number] = name
+                elif outcome.failed:
+                    self._failures[outcome.has_response][name] = number
         if not_a_result is not None and not ours:
             raise not_a_result
         self._end_in_a_line(size, raw)
@@ -227,11 +234,20 @@ class ResultFile:
             else FinishedCounts(finished, failed)
         )
 
-    def _supersede(self, custom_id: str) -> None:
-        """Notes that there is a line behind that of the failure of an id, if it has one."""
-        place = self._failures.pop(custom_id, None)
-        if place is not None:
-            self._superseded[place] = custom_id
+    def _says_more(self, line: bytes) -> bool:
+        """Whether a new line is to be written: not where its request failed with something of a response before, and now without."""
+        if not self._failures[True]:
+            return True
+        outcome = read_result_line(line)
+        return outcome.has_response or outcome.custom_id not in self._failures[True]
+
+    def _supersede(self, outcome: ResultLine) -> None:
+        """Notes that there is a line that takes the place of the failures of its id, if it has some."""
+        for has_response, places in self._failures.items():
+            if outcome.has_response or not has_response:
+                place = places.pop(outcome.custom_id, None)
+                if place is not None:
+                    self._superseded[place] = outcome.custom_id
 
     def _end_in_a_line(self, size: int, last: bytes) -> None:
         """Cuts off what is beyond `size`, and ends the last line where it lacks just its end."""

@@ -84,9 +84,12 @@ class ResultLine(msgspec.Struct):
     @property
     def failed(self) -> bool:
         """Whether the request failed."""
-        if not isinstance(self.response, _Status) or bytes(self.error) not in (b"", b"null"):
-            return True
-        return not 200 <= self.response.status_code < 300
+        return not self.has_response or bytes(self.error) not in (b"", b"null")
+
+    @property
+    def has_response(self) -> bool:
+        """Whether it has a response, or what came of one, that may have been paid for."""
+        return isinstance(self.response, _Status) and 200 <= self.response.status_code < 300
 
 
 class RequestLineError(ValueError):

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from horay_async import RateLimitError
+from horay_async import APIConnectionError, RateLimitError
 from horay_async._protocol.wire.decode import decoder
 from horay_async.batch import BatchFileError, BatchResult
 from horay_async.batch.ids import LISTED, IdTable
@@ -209,6 +209,57 @@ def test_any_runs(
         result_file.close()
         found = [json.loads(raw) for raw in path.read_bytes().splitlines()]
         assert [(line["custom_id"], line["error"] is None) for line in found] == now
+
+
+def kinds_of(path: Path) -> list[tuple[str, str]]:
+    """The lines of a file: the id, and whether it is a success, a failure with something of a response, or one without."""
+    lines = [json.loads(raw) for raw in path.read_bytes().splitlines()]
+    kinds = {(True, True): "good", (False, True): "paid", (False, False): "bad"}
+    return [
+        (line["custom_id"], kinds[line["error"] is None, line["response"] is not None])
+        for line in lines
+    ]
+
+
+def of_kind(name: str, kind: str) -> BatchResult[Any]:
+    """A result of one of these kinds."""
+    made = outcome(name, good=kind == "good")
+    if kind == "paid":
+        made.error = APIConnectionError("it broke", partial=WELL, execution="executed")
+    return made
+
+
+KINDS = st.dictionaries(st.sampled_from("abc"), st.sampled_from(["good", "paid", "bad"]))
+
+
+@given(st.lists(st.tuples(st.booleans(), KINDS), max_size=5))
+def test_nothing_that_came_is_lost(
+    tmp_path_factory: pytest.TempPathFactory, runs: list[tuple[bool, dict[str, str]]]
+) -> None:
+    """However often failures are sent again: what came of a request stays until more of it comes, and there is one line each."""
+    path = tmp_path_factory.mktemp("runs") / "out.jsonl"
+    held: dict[str, str] = {}
+    for retry_failed, sent in runs:
+        result_file, _, names = opened(path, *"abc", retry_failed=retry_failed)
+        for name, kind in sent.items():
+            if name not in names:
+                result_file.append([of_kind(name, kind)])
+                if (held.get(name), kind) != ("paid", "bad"):
+                    held[name] = kind
+        result_file.drop_superseded()
+        result_file.close()
+        assert sorted(kinds_of(path)) == sorted(held.items())
+
+
+def test_failure_behind_one_with_a_response(path: Path) -> None:
+    """As in files of other makes: the one that has something of a response stays."""
+    lines = [of_kind("a", "bad"), of_kind("a", "paid"), of_kind("a", "bad"), of_kind("b", "good")]
+    path.write_bytes(b"".join(map(line_of, lines)))
+    result_file, finished, _ = opened(path, "a", "b")
+    assert finished == 2
+    result_file.drop_superseded()
+    result_file.close()
+    assert kinds_of(path) == [("a", "paid"), ("b", "good")]
 
 
 def test_nothing_is_rewritten_without_need(path: Path) -> None:
