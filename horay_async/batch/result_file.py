@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from bisect import bisect
 from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -45,7 +46,7 @@ class ResultFile:
         self._path = path
         self._lock = FileLock(path).__enter__()
         self.unreadable: list[int] = []
-        """Numbers of the lines that can't be read, from 1; set by `open`."""
+        """Numbers of the lines that can't be read, from 1; set by `open`, and again where `drop_superseded` takes out lines before them."""
         self._unsynced = False
         self._stopped = False
         self._size = 0  # bytes that the file has at least, unless something else has truncated it
@@ -288,11 +289,8 @@ class ResultFile:
         try:
             if os.fstat(self._lock.handle).st_nlink > 1:
                 raise OSError(None, "it has other names, hard links")
-            self._lock.rewrite(
-                raw
-                for place, raw in enumerate(self._lines(), 1)
-                if not self._is_superseded(place, raw)
-            )
+            taken_out: list[int] = []
+            self._lock.rewrite(self._current_lines(taken_out))
         except OSError as error:
             LOG.warning(
                 "%s: can't be written anew, and so %d failures stay beside the later lines of their requests: %s",
@@ -303,6 +301,15 @@ class ResultFile:
         else:
             self._size = os.fstat(self._lock.handle).st_size
             self._superseded.clear()
+            self.unreadable = [place - bisect(taken_out, place) for place in self.unreadable]
+
+    def _current_lines(self, taken_out: list[int]) -> Iterator[bytes]:
+        """The lines but for those to be taken out, whose places are added to `taken_out`."""
+        for place, raw in enumerate(self._lines(), 1):
+            if self._is_superseded(place, raw):
+                taken_out.append(place)
+            else:
+                yield raw
 
     def _is_superseded(self, place: int, raw: bytes) -> bool:
         """Whether a line is to be taken out; not where something else has put another one in its place."""

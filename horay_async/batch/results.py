@@ -82,8 +82,8 @@ class BatchProgress(Record):
     skipped_failed: int = 0
     """Those of them that had failed."""
     unreadable: tuple[int, ...] = ()
-    """Numbers of the lines in a file of results that can't be read, from 1: they stay there, and their requests are sent
-    again. A reader of the file has to leave them out."""
+    """Numbers of the lines in a file of results that can't be read, from 1, as the file is at the end of the run, and until
+    then as it was at the start: they stay there, and their requests are sent again. A reader of the file has to leave them out."""
     unfinished_line: int | None = None
     """Number of the last line in a file of requests, from 1, if it is unfinished, without a line end: it isn't counted as a
     request, and the next start sends it."""

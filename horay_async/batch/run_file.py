@@ -99,6 +99,7 @@ async def run_file(
             await _in_thread(partial(write, runner.get_nowait()))
             await _in_thread(result_file.sync)
             await _in_thread(result_file.drop_superseded)
+            progress.unreadable = tuple(result_file.unreadable)
 
         syncing = asyncio.create_task(_sync_regularly(result_file, sync_interval, runner))
         try:

@@ -262,6 +262,34 @@ def test_failure_behind_one_with_a_response(path: Path) -> None:
     assert kinds_of(path) == [("a", "paid"), ("b", "good")]
 
 
+@given(
+    st.lists(st.sampled_from(["damaged", "blank", *"abcdef"])),
+    st.sets(st.sampled_from("abcdef")),
+    st.sets(st.sampled_from("abcdef")),
+)
+def test_numbers_of_damaged_lines(
+    tmp_path_factory: pytest.TempPathFactory, kinds: list[str], failing: set[str], again: set[str]
+) -> None:
+    """They are those of the file as it is, whatever was taken out of it."""
+    path = tmp_path_factory.mktemp("numbers") / "out.jsonl"
+    other = {"damaged": b'{"id":"batch_req_x"}\n', "blank": b"\n"}
+    lines = [other.get(kind) or line_of(outcome(kind, kind not in failing)) for kind in kinds]
+    path.write_bytes(line_of(outcome("x", good=True)) + b"".join(lines))
+    result_file, _, names = opened(path, *"abcdef", retry_failed=True)
+
+    def are_told() -> bool:
+        found = path.read_bytes().splitlines(keepends=True)
+        damaged = [number for number, raw in enumerate(found, 1) if raw == other["damaged"]]
+        return result_file.unreadable == damaged
+
+    assert are_told()
+    result_file.append(outcome(name, good=True) for name in sorted(again - set(names)))
+    for _ in range(2):
+        result_file.drop_superseded()
+        assert are_told()
+    result_file.close()
+
+
 def test_nothing_is_rewritten_without_need(path: Path) -> None:
     """Where no failure was sent again the file stays the same one."""
     path.write_bytes(written("a", "b", failing=("b",)))

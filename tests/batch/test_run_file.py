@@ -186,6 +186,21 @@ async def test_failures_are_lines_and_retried_on_demand(
     assert files.texts == {**dict(list(ALL.items())[:3]), "bad": "Once"}
 
 
+async def test_number_of_a_damaged_line(stub: Stub, batch: AsyncBatch, files: Files) -> None:
+    """It is that of the file at the end, from which failures before it were taken out."""
+    files.ask(*lines(4))
+    refused = {"prompt 0", "prompt 1"}
+    stub.reply = lambda body: refusal(400) if body["prompt"] in refused else completion(body)
+    await batch.run_file(files.requests, files.results, concurrency=1)
+    held = files.results.read_bytes().splitlines(keepends=True)
+    damaged = held[2].replace(b":200,", b":2#0,")
+    files.results.write_bytes(b"".join([*held[:2], damaged, held[3]]))
+    stub.reply = completion
+    progress = await batch.run_file(files.requests, files.results, retry_failed=True)
+    assert progress.unreadable == (1,)
+    assert files.results.read_bytes().splitlines(keepends=True)[:2] == [damaged, held[3]]
+
+
 async def test_failures_with_a_response_keep_it(stub: Stub, files: Files) -> None:
     """What was paid for is in the file, beside the error: a response that drifts, and one that can't be used."""
     files.ask(
