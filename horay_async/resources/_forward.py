@@ -21,7 +21,13 @@ from horay_async.models._base import Response
 from horay_async.models.meta import ResponseMeta
 from horay_async.models.raw import ServerSentEvent
 from horay_async.resources._base import JSON_TYPES, decode_response, has_no_content
-from horay_async.resources._streams import STREAMED, chunk_reader, path_of, raw_event_reader
+from horay_async.resources._streams import (
+    STREAMED,
+    Described,
+    chunk_reader,
+    path_of,
+    raw_event_reader,
+)
 from horay_async.streaming import AsyncStream, anew, require_event_stream
 
 if TYPE_CHECKING:
@@ -72,37 +78,44 @@ async def forward(transport: Transport, request: Request, *, stream: bool) -> Fo
         return Forwarded(received.meta.status, received.meta, received._raw)
     meta = received.meta
     if stream or received.content_type == "text/event-stream":
-        return Forwarded(meta.status, meta, _stream(call, received))
+        # A GET asks for one by its query, and a form by a field.
+        asked = stream or not (request.body or b"").startswith(b"{")
+        return Forwarded(meta.status, meta, _stream(call, received, asked=asked))
     return Forwarded(meta.status, meta, ForwardedBody(call, received))
 
 
 async def _receive(call: Call, stream: bool, response: RawResponse) -> Response | RawResponse:
     """The whole response where it is JSON; else the one whose body is still to be read."""
-    path, media = path_of(call), response.content_type
+    media = response.content_type
     if media == "text/event-stream":
         return response
     if stream:
         return await require_event_stream(response)
-    described = STREAMED.get(path)
+    described = _described(call)
     if described is None and has_no_content(call.request.method, response.meta):
         return response  # whatever its head says of a type
     named_json = media in JSON_TYPES or media.endswith("+json")
-    if described is None and (not named_json or path.endswith("/content")):
+    if described is None and (not named_json or path_of(call).endswith("/content")):
         return response  # a file may be anything
     into: BodyDecoder[Any] = JSONDecoder() if described is None else decoder(described.whole)
     decoded: Response = await decode_response(call, into, response)
     return decoded
 
 
-def _stream(call: Call, response: RawResponse) -> ForwardedStream:
-    path = path_of(call)
-    described = STREAMED.get(path)
+def _described(call: Call) -> Described | None:
+    """The classes of the responses, where it is a call of an operation that streams. A GET of the same path lists what is stored."""
+    return STREAMED.get(path_of(call)) if call.request.method == "POST" else None
+
+
+def _stream(call: Call, response: RawResponse, *, asked: bool) -> ForwardedStream:
+    described = _described(call)
     if described is None:
-        kind = "/".join(path.split("/")[:2])
+        kind = "/".join(path_of(call).split("/")[:2])
         read: Any = partial(raw_event_reader, LAST_EVENTS.get(kind, frozenset[str]()))
     else:
         read = partial(chunk_reader, call, described)
-    return ForwardedStream(AsyncStream(call, response, read), described=described is not None)
+    stream = AsyncStream(call, response, read)
+    return ForwardedStream(stream, described=described is not None, asked=asked)
 
 
 class ForwardedBody:
@@ -147,23 +160,27 @@ class ForwardedBody:
 
 
 class ForwardedStream:
-    """A stream of events, decoded for the timeout `idle` and for its end, and written anew."""
+    """A stream of events, decoded for the timeout `idle` and for its end, and written anew. `asked` says whether the request may be for one."""
 
-    def __init__(self, stream: AsyncStream[Any], *, described: bool) -> None:
+    def __init__(self, stream: AsyncStream[Any], *, described: bool, asked: bool) -> None:
         self._stream = stream
         self._described = described
+        self._asked = asked
         self._ended = False
 
     async def _next_items(self) -> list[bytes]:
         """The events that have come, waiting for some; nothing at the end.
 
-        What the server reports as an error in the stream is handed on as it came.
+        What the server reports as an error in the stream is handed on as it came; raised where nobody asked for a stream, and so
+        nobody looks for an error among its events.
         """
         if self._ended:
             return []
         try:
             chunks = await self._stream._next_items()
         except (APIStatusError, StreamError) as error:
+            if not self._asked:
+                raise
             self._ended = True
             return [_error_event(error, described=self._described)]
         if not chunks:

@@ -12,7 +12,7 @@ import pytest
 
 from horay_async import APIConnectionError, AsyncHoray, Horay, ResponseEvent, RetryPolicy, Timeouts
 from horay_async.integrations.httpx2 import AsyncHorayTransport, HorayTransport
-from horay_async.testing import Cut, FaultServer, Hang, error, json_response, pings, respond
+from horay_async.testing import Cut, FaultServer, Hang, error, json_response, pings, respond, sse
 
 pytestmark = pytest.mark.anyio
 
@@ -195,6 +195,14 @@ async def test_whole_response_to_a_stream(side: Side) -> None:
     side.server.always(json_response({"choices": []}))
     with pytest.raises(httpx2.RemoteProtocolError, match="isn't an event stream"):
         await side.send(client, "POST", "/chat/completions", json={**CHAT, "stream": True})
+
+
+async def test_error_among_events_that_nobody_asked_for(side: Side) -> None:
+    """It is raised: nobody looks for one in the body of a success."""
+    event = sse({"error": {"message": "out of memory", "code": 400}})
+    side.server.always(respond([event], content_type="text/event-stream"))
+    with pytest.raises(httpx2.RemoteProtocolError, match="out of memory"):
+        await side.send(side.client(), "POST", "/chat/completions", json=CHAT)
 
 
 async def test_timeouts(side: Side) -> None:

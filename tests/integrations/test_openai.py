@@ -671,6 +671,70 @@ async def test_error_event_of_responses(side: Side) -> None:
     assert (events[0].type, events[0].message) == ("error", "out of memory")
 
 
+ERROR: Any = {"error": {"message": "out of memory", "code": 500}}
+CHUNK: Any = {"choices": [{"index": 0, "delta": {"content": "Once"}, "finish_reason": None}]}
+
+
+@pytest.mark.parametrize("sent", [[sse(ERROR)], [sse(CHUNK), sse(CHUNK), sse(ERROR)]])
+@pytest.mark.parametrize("path", ["/chat/completions", "/completions", "/embeddings", "/responses"])
+async def test_error_among_events_that_nobody_asked_for(
+    side: Side, path: str, sent: list[bytes]
+) -> None:
+    """It is raised, as the same in JSON is: openai's client would return the text of the events."""
+    name = "error" if path == "/responses" else ""
+    events = [*sent[:-1], sse(ERROR, event=name)]
+    side.server.add(json_response(ERROR), path=path)
+    side.server.add(respond(events, content_type="text/event-stream"), path=path)
+    client = side.client(max_retries=0)
+    calls: dict[str, Callable[[], Any]] = {
+        "/chat/completions": lambda: side.ask(client),
+        "/completions": lambda: side.run(client.completions.create, model="m", prompt="?"),
+        "/embeddings": lambda: side.run(client.embeddings.create, model="m", input="?"),
+        "/responses": lambda: side.run(client.responses.create, model="m", input="?"),
+    }
+    for _ in ("JSON", "events"):
+        with pytest.raises(openai.APIError, match="out of memory"):
+            await calls[path]()
+    assert len(side.server.requests) == 2
+
+
+async def test_events_that_nobody_asked_for(side: Side) -> None:
+    """openai's client returns their text, where they are whole."""
+    whole = stream(["one", " two"])
+    side.server.add(whole)
+    found = await side.ask(side.client())
+    assert isinstance(found, str)
+    assert found.endswith("data: [DONE]\n\n")
+
+
+async def test_error_event_of_a_resumed_stream(side: Side) -> None:
+    """A GET asks for events by its query: it comes as it was sent, too."""
+    event = {"type": "error", "message": "out of memory", "code": "oom", "param": None}
+    side.server.add(
+        respond([sse(event, event="error")], content_type="text/event-stream"), path="/responses/r"
+    )
+    client = side.client(max_retries=0)
+    resumed = await side.run(client.responses.retrieve, response_id="r", stream=True)
+    events: list[Any] = (
+        await asyncio.to_thread(list, resumed) if side.blocking else [e async for e in resumed]
+    )
+    assert events[0].message == "out of memory"
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+async def test_stored_completions(side: Side, count: int) -> None:
+    """They are listed by a GET of the path that makes them, and are no completion."""
+    choice = {"index": 0, "message": {"role": "assistant", "content": "Once"}}
+    stored = [{"id": f"c-{number}", "choices": [choice]} for number in range(count)]
+    side.server.add(
+        json_response({"object": "list", "data": stored, "has_more": False}),
+        path="/chat/completions",
+    )
+    page = await side.run(side.client().chat.completions.list)
+    assert [each.id for each in page.data] == [each["id"] for each in stored]
+    assert [request.method for request in side.server.requests] == ["GET"]
+
+
 async def test_other_hosts_never_get_the_key(side: Side, fault_server: FaultServer) -> None:
     """A whole URL on another host is reached without it."""
     with FaultServer(check_key=False) as other:
