@@ -11,7 +11,7 @@ from horay_async.batch.balance_search import BalanceSearch
 from horay_async.batch.batch_limiter import BatchAttemptLimiter
 from horay_async.batch.request_lines import RequestLine
 from horay_async.batch.result_buffer import ResultBuffer
-from horay_async.batch.results import BatchResult, response_in
+from horay_async.batch.results import BatchResult
 from horay_async.batch.sender import RequestSender
 from horay_async.batch.sources import ENDED, PENDING, source_of
 from horay_async.batch.work_item import WorkItem
@@ -291,8 +291,9 @@ class BatchRunner:
             line = _line_of(result.request)
             which = f"line {line}" if line else f"request {result.index}"
             result.error.add_note(f"{which}, custom_id {result.custom_id!r}")
-            # A response that can't be used is paid for, and goes into the file.
-            if self._buffer.ordered or (line and response_in(result.error) is not None):
+            # What was executed is paid for: it goes into the file, with what came of it, and isn't sent again.
+            executed = getattr(result.error, "execution", None) == "executed"
+            if self._buffer.ordered or (line and executed):
                 self._buffer.put(result)
             self.stop(result.error)
             return

@@ -135,11 +135,11 @@ VECTORS = b'{"data": [{"index": 0, "object": "embedding", "embedding": [0.5, 1]}
 
 def events(*said: object) -> bytes:
     """Chunks of a chat completion, each of a text or with fields of its own."""
-    choices = [
-        one if isinstance(one, dict) else {"choices": [{"index": 0, "delta": {"content": one}}]}
+    chunks: list[object] = [
+        {"choices": [{"index": 0, "delta": {"content": one}}]} if isinstance(one, str) else one
         for one in said
     ]
-    return b"".join(map(sse, choices))
+    return b"".join(map(sse, chunks))
 
 
 FAILED: Any = {"error": {"message": "out of memory", "code": 500, "type": "odd"}}

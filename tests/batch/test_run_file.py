@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import itertools
 import json
@@ -478,6 +479,19 @@ async def test_first_failure_keeps_what_is_paid(
     assert files.outcomes["vectors"]["response"]["body"]["data"] == vectors["data"]
     progress = await batch.run_file(files.requests, files.results)
     assert (progress.skipped_failed, len(stub.requests)) == (1, 1)
+
+
+async def test_first_failure_keeps_what_is_no_response(
+    stub: Stub, batch: AsyncBatch, files: Files
+) -> None:
+    """A text of which nothing can be read was paid for as well."""
+    files.ask(line("a"))
+    stub.reply = lambda _: web.Response(text="Once upon a time")
+    for progress in (BatchProgress(), BatchProgress()):
+        with contextlib.suppress(APIResponseError):
+            await batch.run_file(files.requests, files.results, progress=progress, fail_fast=True)
+    assert (progress.skipped_failed, len(stub.requests)) == (1, 1)
+    assert files.outcomes["a"]["response"]["body"] == "Once upon a time"
 
 
 async def test_errors_of_the_requests_come_before_anything_happens(
