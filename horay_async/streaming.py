@@ -487,8 +487,6 @@ async def require_event_stream(
     if broken is not None and isinstance(failure, APIResponseError) and not is_whole:
         add_body(broken, body, context=response.context)
         broken.partial = failure.partial
-        if isinstance(broken, APIResponseError):
-            broken.body = broken.body or failure.body
         failure = broken
     try:
         raise failure
