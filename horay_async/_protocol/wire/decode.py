@@ -344,7 +344,7 @@ class Decoder(Generic[R]):
         - the list that the response is about, empty: a response with nothing in it;
         - neither: of a chunk, a sign that the stream is alive; of anything else, no response.
         """
-        told = fields.get("message") or fields.get("detail") or fields.get("errors")
+        told = fields.get("message") or fields.get("detail") or fields.get("errors") or None
         if isinstance(told, str | list) or fields.get("success") is False:
             raise ErrorInBody
         if is_array(fields.get(self._wire.list_field)) or self._wire.allow_empty:

@@ -22,6 +22,7 @@ ABOUT_SUCCESS = frozenset(
         "error",
         "errors",
         "message",
+        "messages",
         "msg",
         "request_id",
         "requestId",
@@ -188,7 +189,7 @@ def _is_no_item(fields: dict[str, Any]) -> bool:
     """Whether the object of a list of one is an envelope, or reports a failure, and isn't the only item of a response's list."""
     if fields.get("object") == "error" or error_in(fields) is not None:
         return True
-    told = fields.get("message") or fields.get("detail") or fields.get("errors")
+    told = fields.get("message") or fields.get("detail") or fields.get("errors") or None
     if is_object(told) or fields.keys() & ITEM_FIELDS:
         return False
     return is_envelope(fields) or fields.get("success") is False or isinstance(told, str | list)

@@ -1319,6 +1319,12 @@ FORMS: dict[str, Callable[[str, str | None], Any]] = {
         "data": chat_chunk(text, finish),
     },
     "envelope without a code": lambda text, finish: {"result": chat_chunk(text, finish)},
+    "envelope of Cloudflare": lambda text, finish: {
+        "result": chat_chunk(text, finish),
+        "success": True,
+        "errors": [],
+        "messages": [],
+    },
 }
 
 
