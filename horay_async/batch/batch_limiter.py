@@ -44,7 +44,7 @@ class BatchLimiter:
         """A copy of the latest refusal, of any request: the error itself would keep the batch that met it, by the frames of
         its traceback.
         """
-        self.refused_models = RefusedModels()
+        self.refused_models: RefusedModels = RefusedModels()
         """Those that the server refuses everything for."""
         self.not_before: float = -math.inf
         """When the server takes requests again, by its own word, on the loop's clock."""
@@ -161,9 +161,9 @@ class BatchLimiter:
         everything for all, all have been as long as the first.
         """
         refused, all_since = self.refused_models.get(model), self.overload.refusing_since
-        if refused is None or all_since is None:
-            return refused and refused.since
-        return min(refused.since, all_since)
+        if refused is None:
+            return None
+        return refused.since if all_since is None else min(refused.since, all_since)
 
     def _gives_up_at(self, wait_limit: WaitLimit) -> float | None:
         """When what waits has waited for long enough, on the loop's clock; None while the server responds."""

@@ -301,8 +301,9 @@ def test_refusal_is_no_surprise_once_it_has_grown() -> None:
     """Nor where there is no rate."""
     assert LearnedRate().has_grown
     rate, now = guess()
-    assert not rate.has_grown
+    grown = [rate.has_grown]
     send(rate, since=now, until=now + 30, each=0.1, waited=True)
-    assert rate.has_grown
+    grown.append(rate.has_grown)
     rate.learn(refusals=1, paused=0.0, now=now + 30)
-    assert not rate.has_grown
+    grown.append(rate.has_grown)
+    assert grown == [False, True, False]
