@@ -161,9 +161,9 @@ class BatchLimiter:
         everything for all, all have been as long as the first.
         """
         refused, all_since = self.refused_models.get(model), self.overload.refusing_since
-        if refused is None:
-            return None
-        return refused.since if all_since is None else min(refused.since, all_since)
+        if refused is None or all_since is None:
+            return all_since if refused is None else refused.since
+        return min(refused.since, all_since)
 
     def _gives_up_at(self, wait_limit: WaitLimit) -> float | None:
         """When what waits has waited for long enough, on the loop's clock; None while the server responds."""
@@ -171,12 +171,13 @@ class BatchLimiter:
             self.refusing_since(wait_limit.model),
             self.refused_models.get(wait_limit.model),
         )
-        if since is None or refused is None:
+        if since is None:
             return None
         until = max(since, wait_limit.began) + wait_limit.seconds
         # Not while the server has asked to send nothing: what is sent then tells nothing. But once it has refused what was
         # sent after that, it says nothing new by asking for another wait.
-        return until if refused.latest >= until else max(until, self.not_before)
+        asked = refused is not None and refused.latest >= until
+        return until if asked else max(until, self.not_before)
 
 
 class WaitLimit(NamedTuple):

@@ -30,6 +30,7 @@ from horay_async.batch.result_lines import KEPT, RequestLineError, read_result_l
 from horay_async.batch.results import BatchResult
 from horay_async.errors import (
     AnswerError,
+    APIConnectionError,
     APIError,
     APIResponseError,
     APIStatusError,
@@ -216,8 +217,8 @@ def _error_with(
     failure.request_id = context.request_id
     failure.partial = text if found is None and begins_events(sent) else found
     own: object = told.get("body") if is_object(told) else None
-    if isinstance(failure, APIResponseError):
-        failure.body = own if isinstance(own, str) else text or ""
+    if isinstance(failure, APIConnectionError | APIResponseError):
+        failure.body = failure.body or text or ""
     elif isinstance(failure, DriftError):
         failure.response = found
     elif isinstance(failure, APIStatusError | StreamError):
@@ -246,4 +247,7 @@ def _error_of(told: Any, label: str) -> HorayError:
     for name, is_valid in KEPT.items():
         if hasattr(failure, name) and is_valid(fields.get(name)):
             setattr(failure, name, fields[name])
+    if isinstance(failure, APIConnectionError | APIResponseError):
+        body = fields.get("body")
+        failure.body = body if isinstance(body, str) else ""
     return failure

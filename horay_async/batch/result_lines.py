@@ -15,6 +15,7 @@ from horay_async._protocol.wire.decode import decoder
 from horay_async.batch.jsonl import UNREADABLE, fields_of, first_fields_of, text_of
 from horay_async.batch.results import BatchResult, response_in
 from horay_async.errors import (
+    APIConnectionError,
     APIError,
     APIResponseError,
     APIStatusError,
@@ -218,7 +219,9 @@ def _line_of(result: BatchResult[Any]) -> bytes:
 
 
 def _failed_line(custom_id: str, error: HorayError | None, message: str) -> bytes:
-    return _joined(custom_id, b"null", _described(error, message))
+    told = error.body if isinstance(error, APIConnectionError | APIResponseError) else ""
+    body = _encode(_clean(told)) if told else None
+    return _joined(custom_id, b"null", _described(error, message, body))
 
 
 def _message(error: HorayError) -> str:
