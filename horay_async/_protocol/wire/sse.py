@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Self
 
 from horay_async._protocol.wire.size_limits import BOM
@@ -11,6 +12,12 @@ ERROR = "error"
 
 DONE = b"[DONE]"
 """The data that ends a stream of OpenAI's family, whatever else ends it."""
+
+NEXT_EVENT = re.compile(rb"}[ \t]*\n(?=(?:(?:event|id|retry)?:[^\n]*\n)*data: ?(?:{|\[DONE]))")
+"""Where an event ends that has one line end in the place of two: no JSON goes on so."""
+
+NEAR = 128
+"""Bytes before a piece that show together with it where such an event ends: the end of its line, names and ids."""
 
 _BEGINNINGS = (b":", b"data:", b"event:", b"id:", b"retry:")
 
@@ -54,7 +61,7 @@ class SSEDecoder:
     over, as the standard has it, unless it is named `error`. Comments and
     `retry:` lines are passed over, and without `keep_ids` the `id:` lines too: this API uses none of them.
     Only LF, CRLF and CR end a line. Servers that put one line end behind an event, in the place of two, are understood where
-    each event is an object, or `[DONE]`: as lines of one event these would be no JSON.
+    each event is an object, or `[DONE]`: as lines of one event these would be no JSON. Not with `keep_ids`.
 
     `max_event_bytes` bounds the text of one event, its comments included, whether it is waited for or
     has come in one piece.
@@ -109,17 +116,26 @@ class SSEDecoder:
             closes_line = data.startswith(b"\n") and self._held and self._held[-1].endswith(b"\n")
             end = 1 if closes_line else 0
         if end == 0:
-            # Where the events have one line end, the next one shows that the last one is whole.
-            ended = data.startswith(b"data:") and self._held and self._held[-1].endswith(b"}\n")
-            events = self.flush() if ended and not self._keep_ids else []
-            self._hold(data, events)
-            return events
+            return self._feed_lines(data)
         whole = data[:end]
         if self._held:
             whole = self._take_held() + whole
         events = self._bounded(whole) if len(whole) > self._max_event_bytes else self._events(whole)
         if len(data) > end:
             self._hold(data[end:], events)
+        return events
+
+    def _feed_lines(self, data: bytes) -> list[bytes]:
+        """The events that `data` completes where no empty line has come: those that have one line end, which the next one shows."""
+        events: list[bytes] = []
+        if not self._keep_ids:
+            near = b"".join(self._held[-NEAR:])[-NEAR:] + data
+            if ends := [found.end() for found in NEXT_EVENT.finditer(near)]:
+                come = self._take_held() + data
+                at = len(come) - len(near) + ends[-1]
+                events = self._events(come[:at] + b"\n")
+                data = come[at:]
+        self._hold(data, events)
         return events
 
     @property
@@ -172,7 +188,10 @@ class SSEDecoder:
             if text.count(b"\n") == 2 * len(datas):
                 return datas
         events: list[bytes] = []
-        lines: list[bytes] = []
+        datas: list[
+            list[bytes]
+        ] = []  # lines of data, of one event, or of several that have one line end
+        names: list[str] = []  # of these
         unknown: list[bytes] = []
         name = ""
         for line in text.split(b"\n"):
@@ -185,19 +204,26 @@ class SSEDecoder:
                         self.strays.append((len(events), b"\n".join(unknown[at:])))
                         break
                 unknown = []
-                if lines or name == ERROR:
-                    keep = name or self._keep_ids
-                    datas = self._datas_of(lines)
-                    events += (
-                        [NamedEvent(each, name, self._id) for each in datas] if keep else datas
-                    )
-                    lines = []
-                name = ""
+                if name == ERROR and not datas:
+                    datas.append([])
+                    names.append(name)
+                elif name and datas:
+                    names[-1] = name
+                for lines, named in zip(datas, names, strict=True):
+                    data = b"\n".join(lines)
+                    keep = named or self._keep_ids
+                    events.append(NamedEvent(data, named, self._id) if keep else data)
+                datas, names, name = [], [], ""
                 continue
             field, _, value = line.partition(b":")
             value = value.removeprefix(b" ")
             if field == b"data":
-                lines.append(value)
+                if datas and (self._keep_ids or not _are_apart(datas[-1][-1], value)):
+                    datas[-1].append(value)
+                else:
+                    datas.append([value])
+                    names.append(name)
+                    name = ""
             elif field == b"event":
                 name = value.decode("utf-8", "replace")
                 if name == "message":  # the standard's name for the unnamed
@@ -211,14 +237,7 @@ class SSEDecoder:
                 unknown.append(line)
         return events
 
-    def _datas_of(self, lines: list[bytes]) -> list[bytes]:
-        """What the data of an event are by its lines; or of several, where each line is one."""
-        if len(lines) > 1 and not self._keep_ids and all(map(_is_event, lines)):
-            return lines
-        return [b"\n".join(lines)]
 
-
-def _is_event(line: bytes) -> bool:
-    """Whether a line is the data of an event of its own: no JSON goes on behind an object."""
-    text = line.strip()
-    return text == DONE or (text.startswith(b"{") and text.endswith(b"}"))
+def _are_apart(line: bytes, following: bytes) -> bool:
+    """Whether two lines of data are of two events: behind the end of an object none begins in JSON."""
+    return line.rstrip().endswith((b"}", DONE)) and following.lstrip().startswith((b"{", DONE))

@@ -1385,6 +1385,41 @@ def test_events_with_one_line_end(
         assert "".join(chunk.text for chunk in chunks) == "".join(said)
 
 
+@pytest.mark.parametrize("between", ["", "id: 7\n", "event: chunk\n", ": ping\n"])
+@given(cut=st.integers(0, 2000), size=st.integers(1, 300))
+def test_events_with_one_line_end_that_are_cut(between: str, cut: int, size: int) -> None:
+    """Those that are whole are told, as they come: each with the beginning of the next one."""
+    lines = [f"{between}data: {json.dumps(chat_chunk(f'<{at}>'))}\n".encode() for at in range(8)]
+    body = b"".join(lines)[:cut]
+    reader: ChunkReader[ChatCompletionChunk, ChatCompletion] = reader_of(ChatCompletionChunk, 1)
+    came = ""
+    for at in range(0, len(body), size):
+        came += "".join(chunk.text for chunk in reader.feed(body[at : at + size]))
+        begun = len(body[: at + size].rpartition(b"data: {")[0].split(b"data: {")) - 1
+        assert came == "".join(f"<{at}>" for at in range(begun))
+    came += "".join(chunk.text for chunk in reader.end("it was cut", keep_truncated=False))
+    whole = sum(len(b"".join(lines[: at + 1])) - 1 <= cut for at in range(8))
+    assert came == "".join(f"<{at}>" for at in range(whole))
+    assert isinstance(reader.take_failure(), StreamTruncatedError)
+
+
+def test_error_among_events_with_one_line_end() -> None:
+    """A name is of the event behind it."""
+    reader: ChunkReader[ChatCompletionChunk, ChatCompletion] = reader_of(ChatCompletionChunk, 1)
+    chunk = json.dumps(chat_chunk("a"))
+    body = f'data: {chunk}\nevent: error\ndata: {{"message": "over"}}\n\n'
+    assert [one.text for one in reader.feed(body.encode())] == ["a"]
+    assert "over" in str(reader.take_failure())
+
+
+def test_lines_of_one_event_that_come_one_by_one() -> None:
+    """They aren't taken apart where they are JSON together."""
+    reader: ChunkReader[ChatCompletionChunk, ChatCompletion] = reader_of(ChatCompletionChunk, 1)
+    text = json.dumps(chat_chunk("a"), indent=0)
+    pieces = [*(f"data: {line}\n".encode() for line in text.splitlines()), b"\n"]
+    assert [one.text for piece in pieces for one in reader.feed(piece)] == ["a"]
+
+
 def test_event_with_one_line_end_is_seen_with_the_next() -> None:
     """It isn't held up until the end of the stream."""
     reader: ChunkReader[ChatCompletionChunk, ChatCompletion] = reader_of(ChatCompletionChunk, 1)
