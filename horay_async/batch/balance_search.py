@@ -32,6 +32,8 @@ class BalanceSearch:
     2. One that was put off or the source's next one, of whatever model, as long as there were fewer than `MAX_PROBES`.
     3. The first one of a model that isn't known to be refused, among those that were put off or the source's next ones. What is
        read for that is put off, within `MAX_READ_AHEAD` and `MAX_BYTES_AHEAD`. Where none is found, the batch ends.
+
+    Those for a model that is refused because of a limit come last: it may take longer than the search.
     """
 
     def __init__(
@@ -54,9 +56,12 @@ class BalanceSearch:
         self._since = None
         self._probes = self._read = 0
 
-    def next(self, poll: Callable[[], Any], is_full: Callable[[], bool]) -> Any:
+    def next(
+        self, poll: Callable[[], Any], is_full: Callable[[], bool], held: frozenset[bytes]
+    ) -> Any:
         """The next request to send; an item of the source's that can't be sent; `PENDING` where the source has none yet, or `is_full` of
-        results that weren't taken; `ENDED` where the search is over. `poll` gives the source's next item, or `PENDING` or `ENDED`.
+        results that weren't taken; `ENDED` where the search is over. `poll` gives the source's next item, or `PENDING` or `ENDED`;
+        `held` are models that are refused because of a limit.
         """
         now = self._clock()
         if self._since is None:
@@ -64,10 +69,8 @@ class BalanceSearch:
         refused = self._set_aside.models_out_of_balance
         if not refused or now > self._since + MAX_SECONDS:
             return ENDED
-        for work in self._put_off:
-            if self._is_wanted(work, refused):
-                self._put_off.remove(work)
-                return self._given(work)
+        if (work := self._of_put_off(refused, held)) is not None:
+            return self._given(work)
         kept = (*self._put_off, *(one.work for one in self._set_aside.unfinished))
         room = MAX_BYTES_AHEAD - sum(work.size.length for work in kept)
         # Of requests of any model, which are few, the size doesn't matter.
@@ -76,15 +79,27 @@ class BalanceSearch:
                 break
             if is_full():
                 return PENDING
-            work = poll()
-            self._read += work is not PENDING
-            if not isinstance(work, WorkItem):
+            item = poll()
+            if item is PENDING or item is ENDED:
+                last = self._of_put_off(refused, frozenset())
+                return item if last is None else self._given(last)
+            self._read += 1
+            if not isinstance(item, WorkItem):
+                return item
+            if item.model not in held and self._is_wanted(item, refused):
+                return self._given(item)
+            self._put_off.append(item)
+            room -= item.size.length
+        last = self._of_put_off(refused, frozenset())
+        return ENDED if last is None else self._given(last)
+
+    def _of_put_off(self, refused: set[bytes], held: frozenset[bytes]) -> WorkItem | None:
+        """The first of those that were put off that is wanted, and not for a model that is `held`."""
+        for work in self._put_off:
+            if work.model not in held and self._is_wanted(work, refused):
+                self._put_off.remove(work)
                 return work
-            if self._is_wanted(work, refused):
-                return self._given(work)
-            self._put_off.append(work)
-            room -= work.size.length
-        return ENDED
+        return None
 
     def _is_wanted(self, work: WorkItem, refused: set[bytes]) -> bool:
         return self._probes < MAX_PROBES or work.model not in refused

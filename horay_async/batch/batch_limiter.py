@@ -135,7 +135,7 @@ class BatchLimiter:
         """Takes back the permit of a request for a model that was refused. Returns how many seconds the server asked to wait."""
         asked = error.retry_after if isinstance(error, APIStatusError) else None
         self.last_error = copy(error)
-        self.refused_models.refused(model, now)
+        self.refused_models.refused(model, now, asked=asked or 0.0)
         self.limiter.refused(permit, now, retry_after=asked)
         if asked and not self.overload.pauses_alone:
             self.not_before = max(self.not_before, now + asked)

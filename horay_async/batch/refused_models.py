@@ -36,16 +36,18 @@ class RefusedModels:
         """What there is to know of a model; None where it isn't refused."""
         return self._models.get(model)
 
-    def refused(self, model: bytes, now: float) -> None:
-        """A request for it was refused."""
+    def refused(self, model: bytes, now: float, *, asked: float) -> None:
+        """A request for it was refused, and the server has asked to wait for so many seconds: twice as long, those for others go first,
+        so that what it takes of these is seen.
+        """
         found = self._models.get(model)
         if found is None:
             if len(self._models) >= MOST:
                 del self._models[next(iter(self._models))]
-            self._models[model] = RefusedModel(now, now)
-            return
-        if not found.is_held(now):
+            found = self._models[model] = RefusedModel(now, now)
+        elif not found.is_held(now):
             found.hold = min(SharedPause.MAX, 2 * found.hold)
+        found.hold = max(found.hold, 2 * asked)
         found.latest = now
 
     def let_through(self, model: bytes) -> None:

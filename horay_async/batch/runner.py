@@ -188,10 +188,13 @@ class BatchRunner:
             if sender.set_aside.stops_sending:
                 if self._sending or self._source_waits:
                     return ENDED
-                return self._search.next(self._poll, partial(self._buffer.ready_for, limit))
+                is_full = partial(self._buffer.ready_for, limit)
+                return self._search.next(self._poll, is_full, sender.held_models())
         self._search.stop()
-        # 2. Nothing, where enough are under way, some of which wait to be retried.
-        if len(self._sending) >= MAX_UNFINISHED * limit:
+        # 2. Nothing, where enough are under way, some of which wait to be retried, or wait because they were asked to.
+        if len(self._sending) - sender.waiting >= MAX_UNFINISHED * limit:
+            return PENDING
+        if sender.waiting >= MAX_PUT_OFF:
             return PENDING
         # 3. Those that were put off.
         if sender.put_off:

@@ -6,6 +6,7 @@ import asyncio
 import math
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from horay_async._protocol.limits.concurrency import ConcurrencyLimit
@@ -97,6 +98,8 @@ class RequestSender:
         # With `fail_fast` any failure ends the run, at once.
         self.set_aside: SetAside = SetAside(None if settings.fail_fast else ends_with)
         """Requests that met an error which may be every request's."""
+        self.waiting: int = 0
+        """Requests that wait because the server asked that of them alone."""
         self._outage_logged = False
         """Whether the log says that the server can't be reached; False again when it responds."""
         self._pause_logged = -math.inf
@@ -177,8 +180,7 @@ class RequestSender:
             error = as_error(raised, self._transport.masked)
             result = self._failed(work, attempt_limiter, error, began)
             if result is None and work.pause:
-                await asyncio.sleep(work.pause)
-                self.put_off.append(work)
+                await self._wait_alone(work)
             return result
         now = self._clock()
         meta = response.meta
@@ -198,6 +200,19 @@ class RequestSender:
             except AnswerError as error:
                 return work.result(now, error=error)
         return work.result(now, response=response)
+
+    async def _wait_alone(self, work: WorkItem) -> None:
+        """Waits for as long as the server has asked of a request alone, and puts it off. Raises `ConfigurationError` where the client
+        is closed meanwhile.
+        """
+        self.waiting += 1
+        self.progress.in_flight -= 1
+        try:
+            await self._transport.pools.wait(partial(asyncio.sleep, work.pause))
+        finally:
+            self.waiting -= 1
+            self.progress.in_flight += 1
+        self.put_off.append(work)
 
     def unsent(self, work: WorkItem) -> BatchResult[Any]:
         """The result of a request that the server won't take within the time that it has: its own last refusal, or if it was
@@ -253,7 +268,7 @@ class RequestSender:
         refusing_since = cast("float", self._batch_limiter.refusing_since(work.model))
         since = min(work.put_off_since, max(refusing_since, self._began))
         total = work.request.timeouts.total
-        late = total is not None and now - cast("float", work.started) >= total
+        late = total is not None and now + work.pause - cast("float", work.started) >= total
         patient = now + asked - since < self.settings.give_up_after
         if patient and asked and not work.pause:
             self._note_pause()

@@ -10,7 +10,14 @@ from typing import Any
 import attrs
 import pytest
 
-from horay_async import AsyncHoray, BatchRequest, Limits, RateLimitError
+from horay_async import (
+    AsyncHoray,
+    BatchRequest,
+    ConfigurationError,
+    InsufficientBalanceError,
+    Limits,
+    RateLimitError,
+)
 from horay_async._protocol.limits.server_window import MAX_HOLD
 from horay_async._protocol.limits.shared_pause import SharedPause
 from horay_async.batch import sender
@@ -197,3 +204,83 @@ async def test_model_that_alone_is_refused_for_long(
     assert 600 <= max(came.values()) < 900
     if not ordered:
         assert max(at for index, at in came.items() if index not in refused) < 200
+
+
+@pytest.mark.parametrize("learnt", [False, True])
+@pytest.mark.parametrize("concurrency", [20, "auto"])
+@skipping_time
+async def test_model_that_alone_is_asked_to_wait(
+    monkeypatch: pytest.MonkeyPatch, concurrency: Any, learnt: bool
+) -> None:
+    """Whether all wait for it, or its requests wait for themselves: those of another model are done in a few of these waits."""
+    loop, server = asyncio.get_running_loop(), Limited(lambda model: model == "b", 60.0)
+    monkeypatch.setattr(sender, "fetch", server.fetch)
+    asked = [BatchRequest.completion(model="ab"[at % 2], prompt=str(at)) for at in range(600)]
+    async with AsyncHoray("a-key-for-nothing") as client:
+        if learnt:
+            batch_limiter_of(client._transport).overload._scope.found_random()
+        began, came, refused = loop.time(), dict[int, float](), set[int]()
+        run = client.batch.run(asked, concurrency=concurrency)
+        async for result in run:
+            came[result.index] = loop.time() - began
+            refused |= set() if result.error is None else {result.index}
+            assert run.progress.in_flight <= 20 or concurrency == "auto"
+    assert refused == set(range(0, 600, 2))
+    last = max(at for index, at in came.items() if index not in refused)
+    assert last < (30 if learnt else 600)
+
+
+@skipping_time
+async def test_client_closed_while_requests_wait_for_themselves(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """That ends the batch at once."""
+    loop, server = asyncio.get_running_loop(), Limited(lambda model: model == "b", 60.0)
+    monkeypatch.setattr(sender, "fetch", server.fetch)
+    client = AsyncHoray("a-key-for-nothing")
+    batch_limiter_of(client._transport).overload._scope.found_random()
+    began = loop.time()
+    run = client.batch.run([BatchRequest.completion(model="a", prompt="?")])
+    loop.call_later(10, lambda: asyncio.ensure_future(client.close()))
+    with pytest.raises(ConfigurationError):
+        await anext(run)
+    assert 10 <= loop.time() - began < 11
+
+
+@skipping_time
+async def test_request_that_would_wait_for_itself_past_its_deadline(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It fails at once."""
+    loop, server = asyncio.get_running_loop(), Limited(lambda model: model == "b", 60.0)
+    monkeypatch.setattr(sender, "fetch", server.fetch)
+    async with AsyncHoray("a-key-for-nothing", timeout=10) as client:
+        batch_limiter_of(client._transport).overload._scope.found_random()
+        began = loop.time()
+        run = client.batch.run([BatchRequest.completion(model="a", prompt="?")])
+        results = [result async for result in run]
+    assert isinstance(results[0].error, RateLimitError)
+    assert loop.time() - began < 1
+
+
+@pytest.mark.parametrize("concurrency", [2, "auto"])
+@skipping_time
+async def test_balance_is_searched_beside_a_model_that_is_refused(
+    monkeypatch: pytest.MonkeyPatch, concurrency: Any
+) -> None:
+    """What a limit refuses isn't tried over and over while others may be paid for."""
+    server = Limited(lambda model: model == "c")
+
+    async def fetch(transport: Any, request: Any, *more: Any) -> Any:
+        """One model is refused for the balance."""
+        if b'"b"' in request.body:
+            attempts = (Attempt(started=0.0, status=402),)
+            raise InsufficientBalanceError("too little", status_code=402, attempts=attempts)
+        return await server.fetch(transport, request, *more)
+
+    monkeypatch.setattr(sender, "fetch", fetch)
+    asked = [BatchRequest.completion(model="abc"[at % 3], prompt=str(at)) for at in range(300)]
+    async with AsyncHoray("a-key-for-nothing") as client:
+        run = client.batch.run(asked, concurrency=concurrency)
+        failed = {result.index async for result in run if result.error is not None}
+    assert failed == {index for index in range(300) if index % 3 < 2}

@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 
 TOKEN = re.compile(
-    r'\s*(?:([{}\[\],:])|("(?:[^"\\]|\\.)*(?:"|\\?\Z))|([^\s{}\[\],:"]+))', re.DOTALL
+    r'\s*+(?:([{}\[\],:])|("[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z))|([^\s{}\[\],:"]++))', re.DOTALL
 )
 """A bracket, comma or colon; a string, which the end may cut; a number or a word."""
+
+WORDS = re.compile(r'(?:\s*+[^\s{}\[\],:"]++\s*+,)++')
+"""Numbers and words, each with a comma behind it: most of what is long."""
 
 CUT_ESCAPE = re.compile(r"(?:\\u[dD][89abAB][0-9a-fA-F]{2})?(?:\\(?:u[0-9a-fA-F]{0,3})?)?\Z")
 """The beginning of an escape, or of a pair of them, at the end of a string."""
@@ -22,7 +25,12 @@ def closed(text: str) -> str:
     open_brackets: list[str] = []
     is_key = False  # whether a string that comes next is a field's name
     at = end = 0
-    while (token := TOKEN.match(text, at)) is not None:
+    while True:
+        if open_brackets[-1:] == ["["] and (words := WORDS.match(text, at)) is not None:
+            at = words.end()
+            end = at - 1  # before the comma
+        if (token := TOKEN.match(text, at)) is None:
+            break
         mark, string, word = token.groups()
         at = token.end()
         if mark in ("{", "["):
