@@ -9,7 +9,7 @@ TOKEN = re.compile(
 )
 """A bracket, comma or colon; a string, which the end may cut; a number or a word."""
 
-WORDS = re.compile(r'(?:\s*+[^\s{}\[\],:"]++\s*+,)++')
+VALUES = re.compile(r'(?:\s*+[^\s{}\[\],:"]++\s*+,)++')
 """Numbers and words, each with a comma behind it: most of what is long."""
 
 CUT_ESCAPE = re.compile(r"(?:\\u[dD][89abAB][0-9a-fA-F]{2})?(?:\\(?:u[0-9a-fA-F]{0,3})?)?\Z")
@@ -26,8 +26,8 @@ def closed(text: str) -> str:
     is_key = False  # whether a string that comes next is a field's name
     at = end = 0
     while True:
-        if open_brackets[-1:] == ["["] and (words := WORDS.match(text, at)) is not None:
-            at = words.end()
+        if open_brackets[-1:] == ["["] and (values := VALUES.match(text, at)) is not None:
+            at = values.end()
             end = at - 1  # before the comma
         if (token := TOKEN.match(text, at)) is None:
             break

@@ -188,9 +188,9 @@ class SSEDecoder:
             if text.count(b"\n") == 2 * len(datas):
                 return datas
         events: list[bytes] = []
-        datas: list[
+        found: list[
             list[bytes]
-        ] = []  # lines of data, of one event, or of several that have one line end
+        ] = []  # the lines of data of an event, or of several with one line end
         names: list[str] = []  # of these
         unknown: list[bytes] = []
         name = ""
@@ -204,24 +204,24 @@ class SSEDecoder:
                         self.strays.append((len(events), b"\n".join(unknown[at:])))
                         break
                 unknown = []
-                if name == ERROR and not datas:
-                    datas.append([])
+                if name == ERROR and not found:
+                    found.append([])
                     names.append(name)
-                elif name and datas:
+                elif name and found:
                     names[-1] = name
-                for lines, named in zip(datas, names, strict=True):
+                for lines, named in zip(found, names, strict=True):
                     data = b"\n".join(lines)
                     keep = named or self._keep_ids
                     events.append(NamedEvent(data, named, self._id) if keep else data)
-                datas, names, name = [], [], ""
+                found, names, name = [], [], ""
                 continue
             field, _, value = line.partition(b":")
             value = value.removeprefix(b" ")
             if field == b"data":
-                if datas and (self._keep_ids or not _are_apart(datas[-1][-1], value)):
-                    datas[-1].append(value)
+                if found and (self._keep_ids or not _are_apart(found[-1][-1], value)):
+                    found[-1].append(value)
                 else:
-                    datas.append([value])
+                    found.append([value])
                     names.append(name)
                     name = ""
             elif field == b"event":
