@@ -10,7 +10,7 @@ TOKEN = re.compile(
 """A bracket, comma or colon; a string, which the end may cut; a number or a word."""
 
 VALUES = re.compile(r'(?:\s*+[^\s{}\[\],:"]++\s*+,)++')
-"""Numbers and words, each with a comma behind it: most of what is long."""
+"""Numbers and literals, each with a comma behind it: most of what is long."""
 
 CUT_ESCAPE = re.compile(r"(?:\\u[dD][89abAB][0-9a-fA-F]{2})?(?:\\(?:u[0-9a-fA-F]{0,3})?)?\Z")
 """The beginning of an escape, or of a pair of them, at the end of a string."""
