@@ -129,7 +129,7 @@ class SSEDecoder:
         """The events that `data` completes where no empty line has come: those that have one line end, which the next one shows."""
         events: list[bytes] = []
         if not self._keep_ids:
-            near = b"".join(self._held[-NEAR:])[-NEAR:] + data
+            near = self._latest(NEAR) + data
             if ends := [found.end() for found in NEXT_EVENT.finditer(near)]:
                 come = self._take_held() + data
                 at = len(come) - len(near) + ends[-1]
@@ -137,6 +137,15 @@ class SSEDecoder:
                 data = come[at:]
         self._hold(data, events)
         return events
+
+    def _latest(self, most: int) -> bytes:
+        """The last bytes of what is held: `most`, or a few more."""
+        latest = b""
+        for piece in reversed(self._held):
+            latest = piece[-most:] + latest
+            if len(latest) >= most:
+                break
+        return latest
 
     @property
     def held(self) -> bytes:
