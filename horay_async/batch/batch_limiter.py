@@ -167,12 +167,10 @@ class BatchLimiter:
 
     def _gives_up_at(self, wait_limit: WaitLimit) -> float | None:
         """When what waits has waited for long enough, on the loop's clock; None while the server responds."""
-        since, refused = (
-            self.refusing_since(wait_limit.model),
-            self.refused_models.get(wait_limit.model),
-        )
+        since = self.refusing_since(wait_limit.model)
         if since is None:
             return None
+        refused = self.refused_models.get(wait_limit.model)
         until = max(since, wait_limit.began) + wait_limit.seconds
         # Not while the server has asked to send nothing: what is sent then tells nothing. But once it has refused what was
         # sent after that, it says nothing new by asking for another wait.

@@ -52,7 +52,6 @@ WITHOUT_CONTENT = frozenset(
 )  # fmt: skip
 """Fields that are known, or known to be no part of what was generated."""
 
-
 PLACES = frozenset({"delta", "message"})
 """Those of them that hold what was generated."""
 

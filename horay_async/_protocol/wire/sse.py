@@ -197,10 +197,9 @@ class SSEDecoder:
             if text.count(b"\n") == 2 * len(datas):
                 return datas
         events: list[bytes] = []
-        found: list[
-            list[bytes]
-        ] = []  # the lines of data of an event, or of several with one line end
-        names: list[str] = []  # of these
+        # The lines of data of an event, or of several that have one line end; and their names.
+        found: list[list[bytes]] = []
+        names: list[str] = []
         unknown: list[bytes] = []
         name = ""
         for line in text.split(b"\n"):
