@@ -12,7 +12,7 @@ import aiohttp
 from multidict import istr
 
 from horay_async._protocol.wire.clean import Cleaner
-from horay_async._protocol.wire.content_coding import unpacker_for
+from horay_async._protocol.wire.content_coding import Unpacker, unpacker_for
 from horay_async._protocol.wire.errors import ErrorContext, bad_response
 from horay_async._protocol.wire.size_limits import DRAIN_BYTES, DRAIN_SECONDS, MAX_PIECE_BYTES
 from horay_async._protocol.wire.sse import begins_events
@@ -225,61 +225,70 @@ class RawResponse(TimedReader):
             if self._ends_buffered():
                 raise self._failure(TimeoutError())
             return self._next_of_buffered()
-        content = self.content
-        while True:
-            if self._unpacker is not None and self._unpacker.complaint:
-                self.close()
-                raise bad_response(self.problem, self._unpacker.unread, context=self.context)
-            # This is left out where nothing has to be waited for: responses mostly come in one piece.
-            if not self._timed and not content.is_eof():
-                self._begin_timeouts(self.loop.time())
-                if self._connection is not None and self._connection.lost:
-                    self.loop.call_soon(self.after_loss, None)  # told before the head was seen
-            failure: APIError | None = None
-            try:
-                while not isinstance(piece := available(content), bytes):
-                    if (read := await piece) is not None:
-                        piece = read
-                        break
-            except Exception as error:  # noqa: BLE001 - whatever the libraries beneath raise is mapped
-                # What had come by then counts; reading on raises the same error again.
-                piece = take_unread_body(content)
-                if not piece and not self.buffered:
-                    failure = self._failure(error)
-                self.close()
-            except BaseException:
-                self.close()
-                raise
-            if not piece and not self.buffered and failure is None and (lost := self._broken_by()):
-                failure = self._failure(lost)
-                self.close()
-            if failure is not None:
-                if (
-                    self._unpacker is not None
-                    and not self.expired
-                    and (rest := self._unpacker.finish())
-                ):
-                    return rest
-                # Out here, since what is raised there would carry the library's own error along.
-                try:
-                    raise failure
-                finally:
-                    del failure  # it knows this frame
-            if piece and self._unread is not None and self._ends_late():
-                raise self._failure(TimeoutError())
-            if self._unpacker is None or (self.buffered and not piece):
-                break
-            # Nothing may come of what was received, and something may be left at the body's end.
-            received = bool(piece)
-            piece = self._unpacker.feed(piece) if received else self._unpacker.finish()
-            if piece or self.buffered or not (received or self._unpacker.complaint):
-                break
+        unpacker = self._unpacker
+        piece = await (self._receive() if unpacker is None else self._receive_packed(unpacker))
         # Something may have been saved when the connection was lost, while this waited.
         if self.buffered or len(piece) > MAX_PIECE_BYTES:
             self.buffered.extend(piece)
             return self._next_of_buffered()
         if not piece:
             self._finish()
+        return piece
+
+    async def _receive_packed(self, unpacker: Unpacker) -> bytes:
+        """What comes of the next data of a compressed body; empty at its end, or where something was saved when the connection was lost."""
+        while not unpacker.complaint:
+            try:
+                received = await self._receive()
+            except APIError:
+                if not self.expired and (rest := unpacker.finish()):
+                    return rest
+                raise
+            if self.buffered and not received:
+                return b""
+            # Nothing may come of what was received, and something may be left at the body's end.
+            unpacked = unpacker.feed(received) if received else unpacker.finish()
+            if unpacked or self.buffered or not (received or unpacker.complaint):
+                return unpacked
+        self.close()
+        raise bad_response(self.problem, unpacker.unread, context=self.context)
+
+    async def _receive(self) -> bytes:
+        """What has come of the body as it was sent, waiting for some; empty at its end, or where something was saved when the connection
+        was lost.
+        """
+        content = self.content
+        # This is left out where nothing has to be waited for: responses mostly come in one piece.
+        if not self._timed and not content.is_eof():
+            self._begin_timeouts(self.loop.time())
+            if self._connection is not None and self._connection.lost:
+                self.loop.call_soon(self.after_loss, None)  # told before the head was seen
+        failure: APIError | None = None
+        try:
+            while not isinstance(piece := available(content), bytes):
+                if (read := await piece) is not None:
+                    piece = read
+                    break
+        except Exception as error:  # noqa: BLE001 - whatever the libraries beneath raise is mapped
+            # What had come by then counts; reading on raises the same error again.
+            piece = take_unread_body(content)
+            if not piece and not self.buffered:
+                failure = self._failure(error)
+            self.close()
+        except BaseException:
+            self.close()
+            raise
+        if not piece and not self.buffered and failure is None and (lost := self._broken_by()):
+            failure = self._failure(lost)
+            self.close()
+        if failure is not None:
+            # Out here, since what is raised there would carry the library's own error along.
+            try:
+                raise failure
+            finally:
+                del failure  # it knows this frame
+        if piece and self._unread is not None and self._ends_late():
+            raise self._failure(TimeoutError())
         return piece
 
     def _broken_by(self) -> Exception | None:

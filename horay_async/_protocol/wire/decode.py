@@ -233,7 +233,7 @@ class Decoder(Generic[R]):
         return response
 
     def _decode_leniently(self, data: bytes) -> R:
-        """A closer look at `data`."""
+        """A closer look at `data`: opened, structured, checked, and what nothing describes kept."""
         decoded = parsed(data, self._parse)
         inner = self._only_response(unwrapped(decoded))
         is_bare = self._is_bare_list(inner)
@@ -248,19 +248,31 @@ class Decoder(Generic[R]):
             found.normalized = normalize(inner, self._into)
             if found.normalized and OBJECT_ARGUMENTS.search(data):
                 self._keep_digits(inner, data)
-        response = None
-        if self._json is not None and inner is decoded and not found.normalized:
-            try:
-                response = self._json.decode(data)
-            except MALFORMED:
-                response = None
-        if response is None:
-            from horay_async.models._converter import structure_leniently  # noqa: PLC0415 - loads cattrs
+        as_sent = inner is decoded and not found.normalized
+        response = self._structure(inner, data if as_sent else None)
+        self._check(inner, response, is_bare=is_bare, normalized=found.normalized)
+        if found and self._wire.content_in:
+            found.adds = keep_unknown(inner, response, normalized=found.normalized)
+        kept = found or found.normalized or found.wrapped
+        response._drift = found if kept else None  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
+        return response
 
+    def _structure(self, inner: Any, data: bytes | None) -> R:
+        """`inner` as an instance, with whatever can be read. `data` is its JSON, where it is as it was sent."""
+        if self._json is not None and data is not None:
             try:
-                response = structure_leniently(cast("Any", inner), self._into)
-            except ValueError as error:
-                raise InvalidBody(f"isn't what the API describes: {error}") from error
+                return self._json.decode(data)
+            except MALFORMED:
+                pass
+        from horay_async.models._converter import structure_leniently  # noqa: PLC0415 - loads cattrs
+
+        try:
+            return structure_leniently(cast("Any", inner), self._into)
+        except ValueError as error:
+            raise InvalidBody(f"isn't what the API describes: {error}") from error
+
+    def _check(self, inner: Any, response: R, *, is_bare: bool, normalized: bool) -> None:
+        """Raises where a body is no response that can be used: nothing known, another API's, a failure, or content in a form that is unknown."""
         if response == self._blank:
             self._check_blank(inner, response)
         elif self._numbers and not is_array(inner.get("choices")):
@@ -274,20 +286,16 @@ class Decoder(Generic[R]):
             raise InvalidBody("holds none of the fields that the API describes", response)
         if where := unrecognised_images(inner, self._into):
             raise InvalidBody(f"holds no image that is known, but {where}", response)
-        if self._numbers and is_object(inner):
-            # One beside the choices is a remark, where these are finished.
-            finished = all(getattr(item, "finish_reason", True) for item in items)
-            failed = not finished and says_it_failed(inner)
-            if failed or error_in({"choices": inner.get("choices")} if finished else inner):
-                keep_unknown(inner, response, normalized=found.normalized)
-                raise ErrorInBody(response)
-        if self._numbers and (where := unrecognised_in_response(inner, self._into)):
+        if not self._numbers:
+            return
+        # An error beside the choices is a remark, where these are finished.
+        finished = all(getattr(item, "finish_reason", True) for item in items)
+        failed = not finished and says_it_failed(inner)
+        if failed or error_in({"choices": inner.get("choices")} if finished else inner):
+            keep_unknown(inner, response, normalized=normalized)
+            raise ErrorInBody(response)
+        if where := unrecognised_in_response(inner, self._into):
             raise InvalidBody(f"is finished and holds nothing that is known, but {where}", response)
-        if found and self._wire.content_in:
-            found.adds = keep_unknown(inner, response, normalized=found.normalized)
-        kept = found or found.normalized or found.wrapped
-        response._drift = found if kept else None  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
-        return response
 
     def _keep_digits(self, inner: dict[str, Any], data: bytes) -> None:
         """Writes the arguments of tool calls, which aren't text in `data`, with all digits of their numbers."""

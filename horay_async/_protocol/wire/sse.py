@@ -197,39 +197,29 @@ class SSEDecoder:
             if text.count(b"\n") == 2 * len(datas):
                 return datas
         events: list[bytes] = []
-        # The lines of data of an event, or of several that have one line end; and their names.
-        found: list[list[bytes]] = []
+        lines: list[bytes] = []
+        for line in text.split(b"\n"):
+            if line:
+                lines.append(line)
+            elif lines:
+                events += self._events_of(lines, len(events))
+                lines.clear()
+        return events
+
+    def _events_of(self, lines: list[bytes], before: int) -> list[bytes]:
+        """The event of the lines between two empty ones, or several that have one line end each. `before` are the events before them."""
+        datas: list[list[bytes]] = []  # the lines of data of each event
         names: list[str] = []
         unknown: list[bytes] = []
-        name = ""
-        for line in text.split(b"\n"):
-            if not line:
-                for at, each in enumerate(unknown):
-                    if each.startswith(b"error:") and each[6:].lstrip().startswith(b"{"):
-                        self.strays.append((len(events), b'{"error":%b}' % each[6:]))
-                        break
-                    if each.removeprefix(BOM).lstrip().startswith((b"{", b"[", b"data:")):
-                        self.strays.append((len(events), b"\n".join(unknown[at:])))
-                        break
-                unknown = []
-                if name == ERROR and not found:
-                    found.append([])
-                    names.append(name)
-                elif name and found:
-                    names[-1] = name
-                for lines, named in zip(found, names, strict=True):
-                    data = b"\n".join(lines)
-                    keep = named or self._keep_ids
-                    events.append(NamedEvent(data, named, self._id) if keep else data)
-                found, names, name = [], [], ""
-                continue
+        name = ""  # of the next event
+        for line in lines:
             field, _, value = line.partition(b":")
             value = value.removeprefix(b" ")
             if field == b"data":
-                if found and (self._keep_ids or not _are_apart(found[-1][-1], value)):
-                    found[-1].append(value)
+                if datas and (self._keep_ids or not _are_apart(datas[-1][-1], value)):
+                    datas[-1].append(value)
                 else:
-                    found.append([value])
+                    datas.append([value])
                     names.append(name)
                     name = ""
             elif field == b"event":
@@ -243,7 +233,28 @@ class SSEDecoder:
                     self._id = value.decode("utf-8", "replace")
             elif field:  # a comment has none
                 unknown.append(line)
+        if stray := _json_in(unknown):
+            self.strays.append((before, stray))
+        if name == ERROR and not datas:
+            datas.append([])
+            names.append(name)
+        elif name and datas:  # behind the data
+            names[-1] = name
+        events: list[bytes] = []
+        for data, named in zip(map(b"\n".join, datas), names, strict=True):
+            keep = named or self._keep_ids
+            events.append(NamedEvent(data, named, self._id) if keep else data)
         return events
+
+
+def _json_in(lines: list[bytes]) -> bytes:
+    """What stands as JSON, or as another event, in lines that are no field of an event; empty where nothing does."""
+    for at, line in enumerate(lines):
+        if line.startswith(b"error:") and line[6:].lstrip().startswith(b"{"):
+            return b'{"error":%b}' % line[6:]
+        if line.removeprefix(BOM).lstrip().startswith((b"{", b"[", b"data:")):
+            return b"\n".join(lines[at:])
+    return b""
 
 
 def _are_apart(line: bytes, following: bytes) -> bool:
