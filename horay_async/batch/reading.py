@@ -214,10 +214,12 @@ def _error_with(
     text = text_of(body)  # of what is no JSON
     sent = body if text is None else text.encode()
     found = contents_of(decoder(response_type), sent).response
-    failure.request_id = context.request_id
+    failure.request_id = context.request_id or failure.request_id
     failure.partial = text if found is None and begins_events(sent) else found
     own: object = told.get("body") if is_object(told) else None
-    if isinstance(failure, APIConnectionError | APIResponseError):
+    if isinstance(failure, APIResponseError):
+        failure.body = sent.decode("utf-8", "replace") if own is None else failure.body
+    elif isinstance(failure, APIConnectionError):
         failure.body = failure.body or text or ""
     elif isinstance(failure, DriftError):
         failure.response = found
@@ -247,6 +249,8 @@ def _error_of(told: Any, label: str) -> HorayError:
     for name, is_valid in KEPT.items():
         if hasattr(failure, name) and is_valid(fields.get(name)):
             setattr(failure, name, fields[name])
+    if isinstance(failure, APIError) and isinstance(request_id := fields.get("request_id"), str):
+        failure.request_id = request_id
     if isinstance(failure, APIConnectionError | APIResponseError):
         body = fields.get("body")
         failure.body = body if isinstance(body, str) else ""

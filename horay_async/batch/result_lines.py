@@ -215,13 +215,14 @@ def _line_of(result: BatchResult[Any]) -> bytes:
         body = _encode(_clean(error.body))
         failure = _sent(error.status_code, error.request_id, body)
         return _joined(result.custom_id, failure, _described(error, _message(error)))
-    return _failed_line(result.custom_id, error, str(error))
+    return _failed_line(result.custom_id, error, "" if error is None else _message(error))
 
 
 def _failed_line(custom_id: str, error: HorayError | None, message: str) -> bytes:
     told = error.body if isinstance(error, APIConnectionError | APIResponseError) else ""
     body = _encode(_clean(told)) if told else None
-    return _joined(custom_id, b"null", _described(error, message, body))
+    request_id = error.request_id if isinstance(error, APIError) else None
+    return _joined(custom_id, b"null", _described(error, message, body, request_id))
 
 
 def _message(error: HorayError) -> str:
@@ -229,13 +230,22 @@ def _message(error: HorayError) -> str:
     return error.message if isinstance(error, APIError) else str(error)
 
 
-def _described(error: HorayError | None, message: str, body: bytes | None = None) -> bytes:
-    """An error as the field `error`; `body` is its body, as JSON, where the field `response` hasn't got it."""
+def _described(
+    error: HorayError | None,
+    message: str,
+    body: bytes | None = None,
+    request_id: str | None = None,
+) -> bytes:
+    """An error as the field `error`, with its body, as JSON, and the request's id, where the field `response` hasn't got them."""
     code = "APIResponseError" if error is None else type(error).__name__
     kept = {name: getattr(error, name, None) for name in KEPT}
     told = {name: value for name, value in kept.items() if value is not None}
+    if request_id:
+        told["request_id"] = _clean(request_id)
     if body is not None:
         told["body"] = msgspec.Raw(body)
+    elif isinstance(error, APIResponseError) and not error.body:
+        told["body"] = ""  # or the response's would be taken for it
     return _encode({"code": code, "message": _clean(message), **told})
 
 

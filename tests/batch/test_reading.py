@@ -200,7 +200,7 @@ async def test_what_came_of_a_broken_response(
         read: Any = (vectors if name.startswith("vectors") else chats)[name]
         assert (came(run.partial), came(read.partial)) == (expected, expected), name
         assert type(read) is type(run), name
-        for field in ("execution", "status_code", "clock", "body", "code", "type"):
+        for field in ("execution", "status_code", "clock", "body", "code", "type", "request_id"):
             assert getattr(read, field, None) == getattr(run, field, None), (name, field)
         if expected is not None:
             assert read.execution == "executed", name
@@ -224,7 +224,7 @@ def test_any_response_that_is_cut(
         made.meta = made_meta(request_id=text)
     kinds = (APIConnectionError, APIResponseError, APIStatusError, StreamError)
     kind: Any = data.draw(st.sampled_from(kinds))
-    error = kind(text or "no", execution=execution, partial=made)
+    error = kind(text or "no", execution=execution, partial=made, request_id=text or None)
     if kind is not APIConnectionError:
         error.body = data.draw(st.sampled_from([text, "", body.decode()]))
     path = tmp_path_factory.mktemp("cut") / "r.jsonl"
@@ -232,6 +232,7 @@ def test_any_response_that_is_cut(
     (found,) = read_results(path)
     read: Any = found.error
     assert (found.custom_id, type(read), read.execution) == (text, kind, execution)
+    assert (read.message, read.request_id) == (text or "no", text or None)
     assert dump(read.partial, unknown=True) == dump(made, unknown=True)
     if made is not None and isinstance(error, APIResponseError):
         assert read.body == error.body

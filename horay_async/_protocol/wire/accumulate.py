@@ -13,7 +13,7 @@ import attrs
 
 from horay_async._json import Json
 from horay_async._protocol.wire.decode import NO_DIFFERENCES, drift_of, number_choices
-from horay_async._protocol.wire.dialects import OBJECTS
+from horay_async._protocol.wire.dialects import MEDIA
 from horay_async._protocol.wire.finish_reasons import cut_of
 from horay_async._protocol.wire.tool_calls import ToolCalls
 from horay_async._protocol.wire.unknown import (
@@ -83,7 +83,7 @@ class MergedChoice:
     def empty(self) -> bool:
         """Whether nothing generated has come."""
         known = self.text or self.tools or self.reasoning or self.refusal or self.logprobs
-        return not known and not any(self.unknown_in_message.get(name) for name in OBJECTS)
+        return not known and not any(self.unknown_in_message.get(name) for name in MEDIA)
 
     def content(self) -> str | None:
         """The text; None where something else came in its place, as servers send it unstreamed."""

@@ -32,8 +32,9 @@ TEXTS = ("content", "refusal", "reasoning_content")
 LISTS = ("tool_calls", KEPT)
 """Lists that it can hold."""
 
-OBJECTS = ("audio",)
-"""Objects that it can hold, kept as they are."""
+MEDIA = ("audio", "context", "images", "video")
+"""Objects or lists that it can hold, kept as they are: OpenRouter has pictures as `images`, Azure what it found in a user's own data
+as `context`."""
 
 REASONING = ("reasoning", "reasoning_text", "thinking", "reasoning_details", "thinking_blocks")
 """Other names of `reasoning_content`, the plainest first: some servers send it under two at once."""
@@ -110,7 +111,9 @@ def unrecognised_in_response(sent: Json, into: type[Response]) -> str | None:
         elif is_object(inner) and any(_is_content(name, value) for name, value in inner.items()):
             return None
         unrecognised = unrecognised or _unrecognised(choice, place)
-        if unrecognised is None and inner is not None:
+        # What a filter took back may come without a message.
+        taken_back = choice["finish_reason"] == "content_filter"
+        if unrecognised is None and (inner is not None or taken_back):
             return None
     return unrecognised or f"no {place}"
 
@@ -184,7 +187,7 @@ def _is_content(name: str, value: Any) -> bool:
     return bool(value) and (
         (name in TEXTS and isinstance(value, str))
         or (name in LISTS and is_array(value))
-        or (name in OBJECTS and is_object(value))
+        or (name in MEDIA and isinstance(value, list | dict))
     )
 
 

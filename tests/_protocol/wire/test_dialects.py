@@ -376,17 +376,20 @@ def test_numbers_in_the_place_of_calls(message: str, others: str | None) -> None
     assert [call.function.arguments for call in second] == ['{"x":1.5}']
 
 
-def test_sound_is_content() -> None:
-    """A message with sound in it is taken, whatever unknown fields are beside it, whole or in a stream."""
-    message = {
-        "role": "assistant",
-        "content": None,
-        "audio": {"id": "a1", "data": "AAA="},
-        "quality": "hi",
-    }
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("audio", {"id": "a1", "data": "AAA="}),
+        ("context", {"citations": [{"content": "Rome is ...", "url": "a.txt"}]}),
+        ("images", [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}]),
+    ],
+)
+def test_content_that_is_no_text(name: str, value: Any) -> None:
+    """A message with sound or pictures in it is taken, whatever unknown fields are beside it, whole or in a stream."""
+    message = {"role": "assistant", "content": None, name: value, "quality": "hi"}
     body = {"id": "c", "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
     whole = decoder(ChatCompletion).decode(json.dumps(body).encode())
-    assert whole.to_dict()["choices"][0]["message"]["audio"] == message["audio"]
+    assert whole.to_dict()["choices"][0]["message"][name] == value
     source = reader_of(ChatCompletionChunk, max_event_bytes=100_000)
     chunk = {"index": 0, "delta": message, "finish_reason": "stop"}
     source.feed(
@@ -394,4 +397,15 @@ def test_sound_is_content() -> None:
     )
     source.end("the response ended without its last event", keep_truncated=False)
     assert source.take_failure() is None
-    assert source.result().to_dict()["choices"][0]["message"]["audio"] == message["audio"]
+    assert source.result().to_dict()["choices"][0]["message"][name] == value
+
+
+@pytest.mark.parametrize("more", [{}, {"message": None}])
+def test_choice_taken_back_by_a_filter(more: Any) -> None:
+    """It may have no message; with any other end that is no response."""
+    choice = {"index": 0, "finish_reason": "content_filter", **more}
+    made = decoder(ChatCompletion).decode(json.dumps({"choices": [choice]}).encode())
+    assert made.choices[0].finish_reason == "content_filter"
+    choice["finish_reason"] = "stop"
+    with pytest.raises(InvalidBody, match="but no message"):
+        decoder(ChatCompletion).decode(json.dumps({"choices": [choice]}).encode())
