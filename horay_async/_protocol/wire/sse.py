@@ -83,7 +83,7 @@ class SSEDecoder:
         self.named = False
         """Whether any event so far had a name."""
         self.strays: list[tuple[int, bytes]] = []
-        """With the number of events that the piece of bytes had completed before them: lines that are no field of an event, but begin as JSON does, or as a field behind blanks or a byte-order mark: an error or a
+        """With the number of events of the piece of bytes that stand before them: lines that are no field of an event, but begin as JSON does, or as a field behind blanks or a byte-order mark: an error or a
         chunk that was sent as one, those before each blank line together. Of a field `error`, as llama.cpp's server has it,
         the JSON of such a body. Who has looked at them takes them out.
         """
@@ -211,6 +211,7 @@ class SSEDecoder:
         datas: list[list[bytes]] = []  # the lines of data of each event
         names: list[str] = []
         unknown: list[bytes] = []
+        positions: list[int] = []  # how many events stand before each of these
         name = ""  # of the next event
         for line in lines:
             field, _, value = line.partition(b":")
@@ -233,8 +234,10 @@ class SSEDecoder:
                     self._id = value.decode("utf-8", "replace")
             elif field:  # a comment has none
                 unknown.append(line)
-        if stray := _json_in(unknown):
-            self.strays.append((before, stray))
+                positions.append(before + len(datas))
+        if (found := _json_in(unknown)) is not None:
+            first, stray = found
+            self.strays.append((positions[first], stray))
         if name == ERROR and not datas:
             datas.append([])
             names.append(name)
@@ -247,14 +250,14 @@ class SSEDecoder:
         return events
 
 
-def _json_in(lines: list[bytes]) -> bytes:
-    """What stands as JSON, or as another event, in lines that are no field of an event; empty where nothing does."""
+def _json_in(lines: list[bytes]) -> tuple[int, bytes] | None:
+    """What stands as JSON, or as another event, in lines that are no field of an event, and in which of them it begins."""
     for at, line in enumerate(lines):
         if line.startswith(b"error:") and line[6:].lstrip().startswith(b"{"):
-            return b'{"error":%b}' % line[6:]
+            return at, b'{"error":%b}' % line[6:]
         if line.removeprefix(BOM).lstrip().startswith((b"{", b"[", b"data:")):
-            return b"\n".join(lines[at:])
-    return b""
+            return at, b"\n".join(lines[at:])
+    return None
 
 
 def _are_apart(line: bytes, following: bytes) -> bool:

@@ -99,8 +99,8 @@ class SSEReader(ABC, Generic[T]):
         made: list[T] = []
         begun = 0
         for at, stray in [*strays, (len(datas), b"")]:
-            if not self.done and at > begun:
-                made += self._read(datas[begun:at])
+            if not self.done and (before := datas[begun:at]):
+                made += self._read(before)
                 begun = at
             if stray:
                 self._check_stray(stray)
@@ -172,12 +172,14 @@ class SSEReader(ABC, Generic[T]):
         held = self._sse.held
         self.body = self.body or self._unread()
         rest = self._sse.flush()
-        whole = [data for data in rest if self._is_whole(data, ended=held.endswith(b"\n"))]
-        if whole != rest or (not rest and _has_field(held)):
+        is_cut = bool(rest) and not self._is_whole(rest[-1], ended=held.endswith(b"\n"))
+        if is_cut or (not rest and _has_field(held)):
             self._cut = held
-        if whole:
+        if is_cut:
+            del rest[-1]
+        if rest:
             self._events_began(b"")
-        return self._read_in_order(whole)
+        return self._read_in_order(rest)
 
     @property
     @abstractmethod
@@ -231,7 +233,12 @@ class SSEReader(ABC, Generic[T]):
         datas = [_data_of(text) for text in (stray, *stray.split(b"\n"))]
         for data in datas:
             if reports_error(data):
-                self._fail(stream_error(data, context=self._context))
+                no_events = self._has_chunk and not begun
+                self._fail(
+                    self._bad("isn't an event stream", self._opening or b"")
+                    if no_events
+                    else stream_error(data, context=self._context)
+                )
                 return
             if not begun:
                 self._has_chunk = self._has_chunk or _is_chunk(data)

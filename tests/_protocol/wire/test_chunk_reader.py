@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from horay_async import errors
@@ -773,6 +773,60 @@ def test_error_in_a_field_of_its_own(before: bytes) -> None:
     failure = reader.take_failure()
     assert isinstance(failure, errors.InternalServerError)
     assert "out of memory" in str(failure)
+
+
+A_LINE = st.one_of(
+    st.integers(0, 9).map(lambda number: piece(f"<{number}>").strip()),
+    st.sampled_from(
+        [
+            piece("<a>", "stop").strip(),
+            piece("<b>").replace(b"{", b"{\ndata: ", 1).strip(),
+            piece("<c>")[6:].strip(),
+            b'error: {"code": 500, "message": "out of memory"}',
+            b'{"error": {"message": "out of memory"}}',
+            b'data: {"error": {"message": "out of memory"}}',
+            b"event: error",
+            b"event: message",
+            b": ping",
+            b"id: 7",
+            b"  ",
+        ]
+    ),
+)
+
+
+@given(
+    st.lists(st.tuples(A_LINE, st.sampled_from([b"\n", b"\n\n"])), min_size=1, max_size=6),
+    st.sampled_from([b"\n", b"\r\n", b"\r"]),
+    st.sampled_from([b"", b"data: [DONE]", b"data: [DONE]\n\n"]),
+    st.lists(st.integers(0, 600), max_size=4),
+)
+@example([(piece("<0>").strip(), b"\n"), (b'error: {"code": 500}', b"\n")], b"\n", b"", [])
+@example([(piece("<0>")[6:].strip(), b"\n\n"), (b'{"error": {}}', b"\n")], b"\n", b"", [])
+def test_any_cuts(
+    lines: list[tuple[bytes, bytes]], line_end: bytes, end: bytes, cuts: list[int]
+) -> None:
+    """However the bytes are cut, what comes of them is the same, and each chunk before a failure counts."""
+    body = b"".join(line + gap for line, gap in [*lines, (end, b"")]).replace(b"\n", line_end)
+    at = [0, *sorted(cuts), len(body)]
+    outcomes: list[tuple[Any, ...]] = []
+    for pieces in (
+        [body],
+        [body[start:stop] for start, stop in itertools.pairwise(at)],
+        [body[start : start + 1] for start in range(len(body))],
+    ):
+        reader = text_reader()
+        made = [chunk for each in pieces for chunk in reader.feed(each)]
+        made += ended(reader)
+        failure = reader.take_failure()
+        told: Any = None
+        if isinstance(failure, errors.APIError):
+            told = failure.execution, failure.partial and failure.partial.choices[0].text
+        outcomes.append((texts(made), told))
+    first, *others = outcomes
+    assert others == [first, first]
+    if first[0]:
+        assert first[1] in (None, ("executed", first[0]))
 
 
 @pytest.mark.parametrize(
