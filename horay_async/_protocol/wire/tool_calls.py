@@ -71,10 +71,21 @@ def are_same_json(one: str, other: str) -> bool:
 class Arguments:
     """The pieces of a call's arguments, JSON text."""
 
-    __slots__ = ("_depth", "_in_string", "_length", "_opened", "_read", "_skips", "pieces")
+    __slots__ = (
+        "_depth",
+        "_in_string",
+        "_length",
+        "_opened",
+        "_read",
+        "_skips",
+        "are_placeholder",
+        "pieces",
+    )
 
     def __init__(self) -> None:
         self.pieces: list[str] = []
+        self.are_placeholder = False
+        """Whether they are an empty object so far: some servers begin with that, whatever follows."""
         self._length = 0
         self._read = 0  # of the pieces, by `whole`
         self._depth = 0  # of objects and lists that are open
@@ -83,6 +94,10 @@ class Arguments:
         self._skips = False  # the next character: a backslash ended the last piece
 
     def add(self, piece: str) -> None:
+        if not self.pieces:
+            self.are_placeholder = piece.strip() == "{}"
+        elif piece.strip():
+            self.are_placeholder = False
         self.pieces.append(piece)
         self._length += len(piece)
 
@@ -150,11 +165,6 @@ class MergedCall:
     def name(self) -> str:
         return "".join(self._names)
 
-    @property
-    def has_placeholder(self) -> bool:
-        """Whether its arguments are an empty object so far: some servers begin with that, whatever follows."""
-        return self.arguments.pieces == ["{}"]
-
     def is_named(self, name: str) -> bool:
         """Whether `name` is the name so far. Takes no longer than `name` is long."""
         return len(name) == self._name_length and name == self.name
@@ -208,7 +218,7 @@ class Piece:
             if follows and not indexed and not self.id:
                 return bool(self.name)
             same_name = not self.name or call.is_named(self.name)
-            if call.has_placeholder and call.id and same_name:
+            if call.arguments.are_placeholder and call.id and same_name:
                 return follows and bool(self.name) and self.arguments.strip() == "{}"  # alike
             return bool(self.name and self.arguments.strip()) and call.arguments.whole
         if not self.name:
@@ -294,7 +304,7 @@ class ToolCalls:
         if started and events is not None:
             events.append(ToolCallStarted(choice, call.number, call.id, call.name))
         if piece.arguments:
-            if call.has_placeholder:
+            if call.arguments.are_placeholder and piece.arguments.strip():
                 call.arguments = Arguments()
             call.arguments.add(piece.arguments)
             if events is not None:

@@ -721,12 +721,20 @@ def test_a_call_that_is_repeated_in_another_spelling(text: str) -> None:
     assert calls_of(tool(**first), tool(**again)) == [("a", "f", escaped)]
 
 
-@pytest.mark.parametrize("pieces", [[], ['{"zone":', '"Asia/Tokyo"}'], [" ", "{}"]])
-def test_placeholder_before_the_arguments(pieces: list[str]) -> None:
-    """Some servers begin a call with an empty object, in whose place its arguments come."""
+@pytest.mark.parametrize(
+    ("pieces", "arguments"),
+    [
+        ([], "{}"),
+        (['{"zone":', '"Asia/Tokyo"}'], '{"zone":"Asia/Tokyo"}'),
+        ([" ", "{}"], "{}"),
+        (["\n", "", " "], "{}\n "),
+    ],
+)
+def test_placeholder_before_the_arguments(pieces: list[str], arguments: str) -> None:
+    """Some servers begin a call with an empty object, in whose place its arguments come; blanks are none."""
     first = {"index": 0, "id": "a", "function": {"name": "now", "arguments": "{}"}}
     rest: list[JSON] = [{"index": 0, "function": {"arguments": piece}} for piece in pieces]
-    whole = ("a", "now", "".join(pieces) or "{}")
+    whole = ("a", "now", arguments)
     assert calls_of(tool(**first), *(tool(**each) for each in rest)) == [whole]
     again: list[JSON] = [
         {**first, "function": {"name": "now", **each["function"]}} for each in rest
@@ -754,6 +762,15 @@ def test_placeholder_goes_on(without: str, arguments: str, together: bool) -> No
         assert calls_of({"choices": [delta(tool_calls=[first, again])]}) == whole
     else:
         assert calls_of(tool(**first), tool(**again)) == whole
+
+
+def test_calls_without_arguments_of_one_index() -> None:
+    """A blank behind the first one's makes it no other: the second is one, too."""
+    named = {"name": "now", "arguments": "{}"}
+    first, second = ({"index": 0, "id": id_, "function": named} for id_ in "ab")
+    blank = {"index": 0, "id": "a", "function": {"name": "now", "arguments": " "}}
+    calls = calls_of(tool(**first), tool(**blank), tool(**second))
+    assert calls == [("a", "now", "{} "), ("b", "now", "{}")]
 
 
 def test_calls_alike_without_arguments() -> None:
