@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from horay_async._protocol.wire.content_coding import unpacker_for
+from horay_async._protocol.wire.content_coding import coding_in, unpacker_for
 from horay_async._protocol.wire.contents import Contents, contents_of
 from horay_async._protocol.wire.decode import BodyDecoder, decoder
 from horay_async._protocol.wire.errors import add_body, bad_response, reported_failure
@@ -214,8 +214,8 @@ async def _outcome(
             add_body(failure, body, context=response.context)
     else:
         problem = response.problem or held.problem
-        coding = meta.headers.get("Content-Encoding", "identity")
-        if not over and coding.lower() != "identity" and unpacker_for(coding) is None:
+        coding = coding_in(meta.headers)
+        if coding and not over and unpacker_for(coding) is None:
             problem = f"has a Content-Encoding that isn't decoded here, {coding!r}"
         failure = bad_response(problem, body, context=response.context, whole_body=whole_body)
     if found is not None:

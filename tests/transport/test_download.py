@@ -202,6 +202,19 @@ async def test_part_of_a_picture_is_no_picture(
     assert not os.listdir(tmp_path)
 
 
+@pytest.mark.parametrize("coding", ["", "Identity", "gzip"])
+async def test_picture_as_it_is(
+    fault_server: FaultServer, connect: Connect, tmp_path: Path, coding: str
+) -> None:
+    """One that isn't compressed is saved, whatever header a gateway has left on."""
+    content = b"\xff\xd8\xff" + bytes(100)
+    headers = {"Content-Encoding": coding}
+    fault_server.always(respond(content, content_type="image/png", headers=headers), path=PATH)
+    async with connect() as client:
+        await client.images.save(fault_server.picture_url, tmp_path / "x.png")
+    assert (tmp_path / "x.png").read_bytes() == content
+
+
 @pytest.mark.posix
 async def test_umask_of_the_process_is_left_alone(
     fault_server: FaultServer, connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -6,7 +6,7 @@ import codecs
 import importlib
 import re
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from itertools import pairwise
 from typing import Any, Protocol
@@ -30,6 +30,12 @@ CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 
 LIBRARIES = {"br": ("brotlicffi", "brotli"), "zstd": ("compression.zstd", "backports.zstd")}
 """Modules for the codings that Python may lack; the same that aiohttp looks for when it says what is accepted."""
+
+
+def coding_in(headers: Mapping[str, str]) -> str:
+    """The `Content-Encoding` of a response; empty where the body is as it is."""
+    coding = headers.get("Content-Encoding", "").strip()
+    return "" if coding.lower() == "identity" else coding
 
 
 class Decompressor(Protocol):

@@ -726,7 +726,7 @@ def test_a_call_that_is_repeated_in_another_spelling(text: str) -> None:
     [
         ([], "{}"),
         (['{"zone":', '"Asia/Tokyo"}'], '{"zone":"Asia/Tokyo"}'),
-        ([" ", "{}"], "{}"),
+        ([" ", '{"zone":1}'], '{"zone":1}'),
         (["\n", "", " "], "{}\n "),
     ],
 )
