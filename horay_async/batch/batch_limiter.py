@@ -154,6 +154,7 @@ class BatchLimiter:
         error = copy(self.last_error)
         assert error is not None
         error.execution = "not_sent"
+        error.request_id = None
         return error
 
     def refusing_since(self, model: bytes) -> float | None:

@@ -202,11 +202,15 @@ def _line_of(result: BatchResult[Any]) -> bytes:
     if isinstance(error, APIError) and isinstance(text := error.partial, str):
         came = _sent(EVENTS_STATUS, error.request_id, _encode(_clean(text)))
         return _joined(result.custom_id, came, _described(error, _message(error)))
+    if isinstance(error, APIStatusError) and error.execution == "not_sent":
+        # It has another's refusal, and says why in a note.
+        notes = ": ".join([_message(error), *getattr(error, "__notes__", ())])
+        return _failed_line(result.custom_id, error, notes)
     if isinstance(error, APIStatusError) and (
         error.status_code >= FAILED or isinstance(error.body, dict)
     ):
         failure = _sent(error.status_code, error.request_id, _failure(error))
-        # By a status of success alone, the line would be that of a success. One that wasn't sent has another's refusal.
+        # By a status of success alone, the line would be that of a success.
         alone = error.status_code >= FAILED and error.execution == "unknown"
         told = b"null" if alone else _described(error, _message(error))
         return _joined(result.custom_id, failure, told)

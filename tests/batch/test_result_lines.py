@@ -180,13 +180,15 @@ def test_failure_in_another_shape(body: Any) -> None:
 
 
 def test_failure_that_says_whether_it_was_executed() -> None:
-    """A refusal of another request, for which this one wasn't sent, is told from its own; a timeout has its clock."""
+    """A refusal of another request, for which this one wasn't sent, is no response to it; a timeout has its clock."""
     body = {"error": {"message": "no"}}
     unsent = RateLimitError("no", status_code=429, body=body, execution="not_sent")
+    unsent.add_note("the request wasn't sent")
     line = failed(unsent)
-    assert line["response"]["body"] == body
+    assert line["response"] is None
     kept = {"execution": "not_sent", "status_code": 429}
-    assert line["error"] == {"code": "RateLimitError", "message": "no", **kept}
+    told = {"code": "RateLimitError", "message": "no: the request wasn't sent"}
+    assert line["error"] == told | kept
     assert failed(APITimeoutError("late", clock="idle", execution="executed"))["error"] == {
         "code": "APITimeoutError",
         "message": "late",
