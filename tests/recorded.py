@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import zlib
 from typing import Any
 
@@ -29,6 +30,9 @@ TEXT = [
     b"data: [DONE]\n\n",
 ]
 """A text completion of two choices, one done before the other."""
+
+CUT_TEXT = re.compile(rb'"index":(\d+),.*"(?:content|text)":"([^"]*)')
+"""The text in one of these events, as far as it goes, and the choice that it is of."""
 
 
 def playing(
@@ -70,6 +74,12 @@ def told(sent: bytes, *, choices: int) -> Told | None:
         try:
             chunk = json.loads(data)
         except ValueError:
+            # What had come of the text of an event in which it was cut.
+            cut = CUT_TEXT.search(data)
+            if cut is not None and (piece := cut[2].decode("utf-8", "ignore")):
+                found = {} if found is None else found
+                text, reason = found.get(int(cut[1]), ("", None))
+                found[int(cut[1])] = (text + piece, reason)
             continue
         found = {} if found is None else found
         for choice in chunk["choices"]:

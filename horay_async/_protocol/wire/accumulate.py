@@ -159,6 +159,11 @@ class ChoiceAccumulator(Accumulator[ChoiceChunkT, ResponseT]):
         return not self._choices
 
     @property
+    def has_one_choice(self) -> bool:
+        """Whether no more than one was asked for, and no more have come."""
+        return self._expected == 1 and len(self._choices) < 2
+
+    @property
     def partly_finished(self) -> bool:
         """Whether some choices have their finish reason, and others don't."""
         return 0 < self._unfinished < len(self._choices)

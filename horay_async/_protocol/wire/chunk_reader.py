@@ -10,7 +10,7 @@ from horay_async._json import fields_of, is_array
 from horay_async._protocol.wire.accumulate import ChoiceAccumulator
 from horay_async._protocol.wire.characters import SplitCharacters
 from horay_async._protocol.wire.chunk_template import ChunkTemplate
-from horay_async._protocol.wire.contents import without_errors
+from horay_async._protocol.wire.contents import with_end, without_errors
 from horay_async._protocol.wire.decode import (
     NO_DIFFERENCES,
     Decoder,
@@ -151,6 +151,23 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
         if isinstance(data, NamedEvent) and data.name == ERROR:
             return True
         return data.strip() == DONE or is_json(data)
+
+    def _add_cut(self) -> None:
+        try:
+            chunk = self._decoder.decode(with_end(self._cut_data), max_objects=self._max_objects)
+        except (InvalidBody, ErrorInBody):
+            return
+        # A whole message may repeat what has come.
+        if not holds_content(chunk) or (drift_of(chunk).normalized and not self.merged.empty):
+            return
+        choices: list[dict[str, Any]] = _sent(chunk)["choices"]
+        if not (self.merged.has_one_choice or all("index" in choice for choice in choices)):
+            return
+        cut: Any = chunk
+        cut.usage, cut.meta = None, self._meta
+        for choice in cut.choices:
+            choice.finish_reason = None  # it may be cut, too
+        self.merged.add(chunk)
 
     # Nearly all chunks are the one before with another piece of text, which a `ChunkTemplate` sees in their bytes. What is known of
     # the one before needs no second look, which makes three ways shorter. The times are microseconds of a chunk of some 300 bytes.

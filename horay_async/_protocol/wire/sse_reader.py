@@ -61,6 +61,7 @@ class SSEReader(ABC, Generic[T]):
         self._kept_of_opening = OPENING
         self._has_chunk = False  # whether what came before the first event is one
         self._cut = b""  # what has come of the event in which the bytes have ended
+        self._cut_data = b""  # its data
         self.body: bytes = b""
         """What has come in the place of an event, or before the first one: it may be a response, as JSON."""
 
@@ -164,6 +165,7 @@ class SSEReader(ABC, Generic[T]):
             if self.complete:
                 self.done = True
             else:
+                self._add_cut()
                 self._fail(error)
         return made
 
@@ -176,10 +178,13 @@ class SSEReader(ABC, Generic[T]):
         if is_cut or (not rest and _has_field(held)):
             self._cut = held
         if is_cut:
-            del rest[-1]
+            self._cut_data = rest.pop()
         if rest:
             self._events_began(b"")
         return self._read_in_order(rest)
+
+    def _add_cut(self) -> None:
+        """Takes in what can be read of the event in which the bytes have ended: the stream has failed, and this is for its error."""
 
     @property
     @abstractmethod
@@ -211,6 +216,7 @@ class SSEReader(ABC, Generic[T]):
                 request_id=self._meta.request_id,
             )
             failure.__cause__ = cause
+            self._add_cut()
             self._fail(failure)
 
     def _check_stray(self, stray: bytes) -> None:

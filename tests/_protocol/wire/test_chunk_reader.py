@@ -699,7 +699,7 @@ def test_cut_in_a_text_behind_the_finish_reason(cause: APIConnectionError | None
     assert not reader.complete
     ended(reader, cause=cause)
     assert isinstance(failure := reader.take_failure(), StreamTruncatedError)
-    assert failure.partial.choices[0].text == "a"
+    assert failure.partial.choices[0].text == "aand"
     reader = text_reader()
     reader.feed(piece("a", "stop") + event({"id": "c", "choices": [], "usage": {"x": 1}})[:-9])
     assert reader.complete
@@ -773,6 +773,69 @@ def test_error_in_a_field_of_its_own(before: bytes) -> None:
     failure = reader.take_failure()
     assert isinstance(failure, errors.InternalServerError)
     assert "out of memory" in str(failure)
+
+
+@given(
+    st.lists(st.text(min_size=1, max_size=8), min_size=1, max_size=4),
+    st.booleans(),
+    st.integers(0, 600),
+    st.integers(0, 200),
+)
+def test_event_that_is_cut(deltas: list[str], in_ascii: bool, cut: int, more: int) -> None:
+    """What had come of it is in the error, and no more than that; its end and its counts may be cut themselves."""
+    usage = {"prompt_tokens": 12, "completion_tokens": 345}
+    events: list[bytes] = []
+    for at, text in enumerate(deltas):
+        is_last = at == len(deltas) - 1
+        choice = {"index": 0, "text": text, "finish_reason": "length" if is_last else None}
+        chunk = {"id": "c", "choices": [choice], **({"usage": usage} if is_last else {})}
+        events.append(b"data: %b\n\n" % json.dumps(chunk, ensure_ascii=in_ascii).encode())
+    body = b"".join(events)[:cut]
+    came = len(body.split(b"\n\n")) - 1
+    reader = text_reader()
+    made = reader.feed(body) + ended(reader)
+    failure = reader.take_failure()
+    if failure is None:  # all has come but line ends
+        assert texts(made) == "".join(deltas)
+        return
+    assert isinstance(failure, StreamTruncatedError)
+    if failure.partial is None:
+        assert not came
+        return
+    (choice_,) = failure.partial.choices
+    assert failure.execution == "executed"
+    assert "".join(deltas).startswith(choice_.text)
+    assert choice_.text.startswith("".join(deltas[:came]))
+    if came < len(deltas):
+        assert (choice_.finish_reason, failure.partial.usage) == (None, None)
+        sent = b"".join(events)[: cut + more]
+        longer = text_reader()
+        longer.feed(sent)
+        ended(longer)
+        then = longer.take_failure()
+        assert then is None or then.partial.choices[0].text.startswith(choice_.text)  # type: ignore[union-attr] # it has one, too
+
+
+@pytest.mark.parametrize(
+    ("choices", "cut", "expected"),
+    [
+        (1, b'{"choices": [{"text": "B', "AB"),
+        (2, b'{"choices": [{"text": "B', "A"),  # of which one isn't told yet
+        (2, b'{"choices": [{"index": 0, "text": "B', "AB"),
+        (1, b'{"choices": [], "usage": {"completion_tokens": 5', "A"),
+        (1, b'{"choices": [{"message": {"content": "AB', "A"),  # which may be the whole once more
+        (1, b'{"error": {"message": "B', "A"),
+        (1, b"{{", "A"),
+    ],
+)
+def test_what_an_event_that_is_cut_adds(choices: int, cut: bytes, expected: str) -> None:
+    """Nothing where it isn't sure what it belongs to."""
+    reader = text_reader(choices)
+    reader.feed(piece("A") + b"data: " + cut)
+    reader.stop(errors.APITimeoutError("late", clock="total"))
+    failure = reader.take_failure()
+    assert isinstance(failure, errors.APITimeoutError)
+    assert [choice.text for choice in failure.partial.choices] == [expected]
 
 
 A_LINE = st.one_of(
@@ -897,7 +960,7 @@ def outcome(pieces: list[bytes]) -> tuple[str, str | None, Completion]:
 
 
 def test_cut_after_every_byte() -> None:
-    """Cut anywhere, a stream is complete or it raises, and `partial` is exact."""
+    """Cut anywhere, a stream is complete or it raises, and `partial` is what had come."""
     wire = b"".join(WIRE)
     starts = [len(b"".join(WIRE[: at + 1])) for at in range(len(WIRE))]
     complete_at = starts[7] - 2  # both choices are finished: the blank line may be missing
@@ -910,7 +973,17 @@ def test_cut_after_every_byte() -> None:
         assert whole[0].startswith(delivered)
         came = [one for one, end in zip(WIRE, starts, strict=True) if end - 2 <= at]
         expected = outcome([b"".join(came)])
-        assert (delivered, merged_so_far) == (expected[0], expected[2])
+        assert delivered == expected[0]
+        if failure is None:
+            assert merged_so_far == expected[2]
+        else:  # what had come of an event in which it was cut is in it, too
+            said, least, most = (
+                {choice.index: choice.text for choice in each.choices}
+                for each in (merged_so_far, expected[2], whole[2])
+            )
+            assert said.keys() >= least.keys()
+            assert all(text.startswith(least.get(index, "")) for index, text in said.items())
+            assert all(most[index].startswith(text) for index, text in said.items())
 
 
 @given(st.data())
