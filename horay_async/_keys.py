@@ -21,7 +21,7 @@ KeyFunction: TypeAlias = Callable[[], ProvidedKey | Awaitable[ProvidedKey]]
 """What provides keys: a plain function, or a coroutine function."""
 
 MAX_SEEN = 16
-"""Keys of one function that are masked, the newest: an older one was out of use long before."""
+"""Keys of one function that are masked in all that a client shows, the newest. In the errors of a request its own is, too."""
 
 
 copied_keys: deque[str] = deque(maxlen=MAX_SEEN)
@@ -97,8 +97,8 @@ class ProvidedKeys:
         if not key:
             raise ConfigurationError("the function for the API key returned an empty string")
         secret = Secret(key)
-        if secret not in self.seen:  # also what is refused below is masked
-            self.seen = (*self.seen, secret)[-MAX_SEEN:]
+        # Also what is refused below is masked.
+        self.seen = (*(one for one in self.seen if one != secret), secret)[-MAX_SEEN:]
         check_key(key)
         return secret, float(seconds)
 

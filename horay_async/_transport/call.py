@@ -270,7 +270,7 @@ class Call:
         except BaseException as error:
             reservation.give_up(error)
             raise
-        clean = sender.masking(self.request)
+        clean = sender.masking(self.request, self._key)
         meta = self._read_head(raw, attempt, clean)
         meta.queue = acquired - began
         meta.connect = max(0.0, (pending.dispatched_at or acquired) - acquired)
@@ -364,7 +364,7 @@ class Call:
         request = self.request
         # A caller's own session doesn't tell whether the request went out.
         sent = pending.sent if pool.owned else None
-        clean = self._sender.masking(request)
+        clean = self._sender.masking(request, self._key)
         if pending.expired or (pending.interrupt is not None and pending.interrupt.expired()):
             clock: Clock = pending.expired or "total"
             execution: Execution = "not_sent" if sent is False else "unknown"

@@ -13,7 +13,7 @@ import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
 
-from horay_async._keys import Secret, copied_keys
+from horay_async._keys import MIN_SECRET_LENGTH, Secret, copied_keys
 from horay_async._protocol.wire.clean import MASK, Cleaner, secrets_of
 from horay_async._protocol.wire.request import Request
 from horay_async._transport.aiohttp_internals import HTTPResponse, response_before_error
@@ -55,8 +55,9 @@ class _Bearer(Secret):
         return f"Bearer {MASK}"
 
     def __deepcopy__(self, memo: object) -> str:
-        if (key := self.removeprefix("Bearer ")) not in copied_keys:
-            copied_keys.append(key)
+        if (key := self.removeprefix("Bearer ")) in copied_keys:
+            copied_keys.remove(key)
+        copied_keys.append(key)
         return f"Bearer {MASK}"
 
 
@@ -151,9 +152,13 @@ class Sender:
         self._secrets = tuple(dict.fromkeys((*self._secrets, *proxy_secrets(proxy))))
         return keep(self._proxies, origin, proxy)
 
-    def masking(self, request: Request) -> Cleaner:
-        """What masks the API keys, and what else is secret of what `request` is sent with: in headers, the query and the proxy's URL."""
+    def masking(self, request: Request, key: str = "") -> Cleaner:
+        """What masks the API keys, and what else is secret of what `request` is sent with: in headers, the query and the proxy's URL;
+        and `key`, which a function has provided for it.
+        """
         secrets, own = self._secrets, request.headers
+        if len(key) >= MIN_SECRET_LENGTH:
+            secrets = (*secrets, key)
         if "?" in request.path or len(own) > ("Idempotency-Key" in own):
             query = parse_qsl(request.path.partition("?")[2])
             secrets = (*secrets, *secrets_of([*own.items(), *query]))

@@ -17,13 +17,15 @@ from horay_async import (
     APITimeoutError,
     AsyncHoray,
     AuthenticationError,
+    BadRequestError,
     BatchRequest,
     ConfigurationError,
     Horay,
     RetryPolicy,
 )
-from horay_async._keys import MAX_SEEN
+from horay_async._keys import MAX_SEEN, ProvidedKeys
 from horay_async._transport import key_source as module
+from horay_async.testing import FaultServer, Gate, Request, ScriptedResponse, respond
 
 pytestmark = pytest.mark.anyio
 
@@ -202,6 +204,41 @@ async def test_all_keys_seen_are_masked(rotating: Rotating) -> None:
         assert "secret" not in str(caught.value)
         assert "secret" not in repr(client) + repr(client.options)
         assert "provided by a function" in repr(client)
+
+
+async def test_key_of_a_request_is_masked_in_its_error() -> None:
+    """However many others came while it was under way, or were provided more often before."""
+    keys = [f"key-number-{number}-secret" for number in range(2 * MAX_SEEN)]
+    left = list(keys)
+    gate = Gate()
+
+    def echoing(request: Request) -> ScriptedResponse:
+        key = request.headers["Authorization"].removeprefix("Bearer ")
+        body = json.dumps({"error": {"message": f"bad key {key}"}}).encode()
+        return respond([gate, body], status=400, framing="chunked")
+
+    with FaultServer(check_key=False) as server:
+        server.always(echoing)
+        async with AsyncHoray(
+            lambda: (left.pop(0), 0.0), base_url=server.base_url, max_retries=0
+        ) as client:
+            calls: list[asyncio.Task[Any]] = [asyncio.create_task(complete(client)) for _ in keys]
+            await server.until_requests(len(keys))
+            gate.open()
+            outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    for outcome in outcomes:
+        assert isinstance(outcome, BadRequestError)
+        assert "bad key [API key]" in str(outcome)
+        assert "secret" not in "".join(traceback.format_exception(outcome)) + repr(outcome.body)
+
+
+async def test_key_that_is_provided_again_is_the_newest() -> None:
+    """It is masked for as long as others that were provided when it was."""
+    provided = ProvidedKeys(lambda: "")
+    keys = [f"key-number-{number}-secret" for number in range(MAX_SEEN + 1)]
+    for key in (*keys[:MAX_SEEN], keys[0], keys[-1]):
+        provided.accept(key)
+    assert provided.seen == (*keys[2:MAX_SEEN], keys[0], keys[-1])
 
 
 async def test_expired_key_is_asked_for_again(

@@ -102,9 +102,12 @@ def count_unknown(items: Iterable[object]) -> int:
 
 
 def with_unknown(made: E, fields: Json) -> E:
-    """`made` with these fields, merged by `merge_unknown`, beside its own."""
+    """`made` with these fields, merged by `merge_unknown`, beside its own, such as the `message` of a choice whose chunks had one too."""
     if fields:
-        made._unknown = {name: _result(value, name) for name, value in fields.items()}  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - see `keep_unknown`
+        known = _known_fields(cast("Any", type(made)))
+        made._unknown = {  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - see `keep_unknown`
+            name: _result(value, name) for name, value in fields.items() if name not in known
+        }
     return made
 
 

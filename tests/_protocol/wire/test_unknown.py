@@ -327,3 +327,16 @@ def without_none(value: Any) -> Any:
     if is_object(value):
         return {name: without_none(item) for name, item in value.items() if item is not None}
     return [without_none(item) for item in value] if is_array(value) else value
+
+
+@pytest.mark.parametrize("last", ["", None, "world"])
+@pytest.mark.parametrize("beside", [True, False])
+def test_message_beside_the_deltas(last: str | None, beside: bool) -> None:
+    """The merged one is what the response has, however it is looked at."""
+    chunks: list[bytes] = []
+    for text in ("Hello ", "world"):
+        message = {"role": "assistant", "content": last if beside else text}
+        delta: JSON = {"delta": {"content": text}} if beside else {}
+        choice = {"index": 0, "finish_reason": None, "message": message, **delta}
+        chunks.append(event({**HEAD, "choices": [choice]}))
+    assert merged(*chunks)["choices"][0]["message"]["content"] == "Hello world"
