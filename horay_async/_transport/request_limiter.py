@@ -315,7 +315,7 @@ class RequestLimiter:
         delay = self.overload.seconds_until_admitted(request.wait, now)
         if request.rate_limiter is None:
             return delay
-        if self.batch_limiter is not None:
+        if self.batch_limiter is not None and not request.wait.probe:
             delay = max(delay, self.batch_limiter.not_before - now)
         return max(delay, request.rate_limiter.wait(now))
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from horay_async.batch.put_off import PutOff
 from horay_async.batch.set_aside import SetAside
 from horay_async.batch.sources import ENDED, PENDING
 from horay_async.batch.work_item import WorkItem
@@ -36,9 +36,7 @@ class BalanceSearch:
     Those for a model that is refused because of a limit come last: it may take longer than the search.
     """
 
-    def __init__(
-        self, set_aside: SetAside, put_off: deque[WorkItem], clock: Callable[[], float]
-    ) -> None:
+    def __init__(self, set_aside: SetAside, put_off: PutOff, clock: Callable[[], float]) -> None:
         self._set_aside = set_aside
         """Those that were refused."""
         self._put_off = put_off
@@ -71,8 +69,8 @@ class BalanceSearch:
             return ENDED
         if (work := self._of_put_off(refused, held)) is not None:
             return self._given(work)
-        kept = (*self._put_off, *(one.work for one in self._set_aside.unfinished))
-        room = MAX_BYTES_AHEAD - sum(work.size.length for work in kept)
+        set_aside = sum(one.work.size.length for one in self._set_aside.unfinished)
+        room = MAX_BYTES_AHEAD - self._put_off.bytes - set_aside
         # Of requests of any model, which are few, the size doesn't matter.
         while room > 0 or self._probes < MAX_PROBES:
             if max(self._read, len(self._put_off)) >= MAX_READ_AHEAD:
@@ -86,7 +84,7 @@ class BalanceSearch:
             self._read += 1
             if not isinstance(item, WorkItem):
                 return item
-            if item.model not in held and self._is_wanted(item, refused):
+            if item.model not in held and self._is_wanted(item.model, refused):
                 return self._given(item)
             self._put_off.append(item)
             room -= item.size.length
@@ -95,14 +93,12 @@ class BalanceSearch:
 
     def _of_put_off(self, refused: set[bytes], held: frozenset[bytes]) -> WorkItem | None:
         """The first of those that were put off that is wanted, and not for a model that is `held`."""
-        for work in self._put_off:
-            if work.model not in held and self._is_wanted(work, refused):
-                self._put_off.remove(work)
-                return work
-        return None
+        wanted = (model for model in self._put_off.models if model not in held)
+        model = next((each for each in wanted if self._is_wanted(each, refused)), None)
+        return None if model is None else self._put_off.pop(model)
 
-    def _is_wanted(self, work: WorkItem, refused: set[bytes]) -> bool:
-        return self._probes < MAX_PROBES or work.model not in refused
+    def _is_wanted(self, model: bytes, refused: set[bytes]) -> bool:
+        return self._probes < MAX_PROBES or model not in refused
 
     def _given(self, work: WorkItem) -> WorkItem:
         self._probes += 1

@@ -99,25 +99,34 @@ class BatchLimiter:
 
         Returns False as soon as it is clear that the wait would go past its limit:
 
-        - the server has asked for a longer wait;
+        - the server has asked for a longer wait before it takes more for its model;
         - or it has refused everything for its model for as long, the last request included, and nothing is under way that it may
           still accept.
         """
         limiter = self.limiter
         clock = asyncio.get_running_loop().time
-        while self.not_before <= wait_limit.until:
-            if limiter.admit_nowait(request):
+        while not self._must_wait_too_long(wait_limit):
+            # 1. The server asked for too long a wait when it refused another model: this one may be taken all the same.
+            asked_of_others = self.not_before > wait_limit.until
+            # 2. Or it has refused everything for too long: at least for its model, which alone is refused.
+            at = clock() if asked_of_others else self._gives_up_at(wait_limit)
+            refused = None if asked_of_others else self.refused_models.get(wait_limit.model)
+            over = at is not None and refused is not None and refused.latest >= at
+            if over and refused is not None and refused.alone:
+                return False
+            # 3. Nothing keeps it from being sent.
+            if not asked_of_others and limiter.admit_nowait(request):
                 return True
-            at = self._gives_up_at(wait_limit)
+            # 4. In the first two cases one is sent to find out, once nothing is under way.
             if at is not None and at <= clock():
                 if not self.overload.undecided:
-                    refused = self.refused_models.get(wait_limit.model)
-                    if refused is not None and refused.latest >= at:
+                    if over:
                         return False
-                    request.wait.probe = True  # it may be back, and nobody has asked it since
+                    request.wait.probe = True
                     await limiter.admit(request)
                     return True
-                at = None  # the next refusal sets it
+                at = None  # the next refusal sets it, or the end of the last one under way
+            # 5. It waits until one of these changes.
             wait = asyncio.timeout_at(at)
             try:
                 async with wait:
@@ -131,16 +140,41 @@ class BatchLimiter:
                 self._waits.pop(wait, None)
         return False
 
-    def refused(self, permit: Permit, model: bytes, error: APIError, now: float) -> float:
-        """Takes back the permit of a request for a model that was refused. Returns how many seconds the server asked to wait."""
-        asked = error.retry_after if isinstance(error, APIStatusError) else None
+    def refused(
+        self, permit: Permit, model: bytes, error: APIError, now: float, *, sent: float
+    ) -> float:
+        """Takes back the permit of a request for a model that was refused, and was `sent` then. Returns how many seconds the server asked
+        to wait.
+        """
+        asked = (error.retry_after if isinstance(error, APIStatusError) else None) or 0.0
         self.last_error = copy(error)
-        self.refused_models.refused(model, now, asked=asked or 0.0)
-        self.limiter.refused(permit, now, retry_after=asked)
-        if asked and not self.overload.pauses_alone:
-            self.not_before = max(self.not_before, now + asked)
+        known = self.refused_models.get(model)
+        was_alone = known is not None and known.alone
+        found = self.refused_models.refused(model, self.last_error, now, asked=asked, sent=sent)
+        if found.alone and not was_alone and not found.others_refused:
+            self._set_apart(permit)
+        if found.alone:
+            self.overload.release(permit)
+        else:
+            self.limiter.refused(permit, now, retry_after=asked or None)
+        if asked and (found.alone or not self.overload.pauses_alone):
+            found.not_before = now + asked
+            if not found.alone:
+                self.not_before = max(self.not_before, found.not_before)
         self.on_refusal(now)
-        return asked or 0.0
+        return asked
+
+    def let_through(self, permit: Permit, model: bytes, now: float, *, sent: float) -> None:
+        """A request for a model was let through, that was `sent` then."""
+        self.refused_models.let_through(model, now, sent=sent)
+        if permit.wait.probe and now < self.not_before:
+            self.refused_models.set_apart()
+            self._set_apart(permit)
+
+    def _set_apart(self, permit: Permit) -> None:
+        """The refusals so far were for one model alone: nothing is to be learnt from them, and others needn't wait."""
+        self.not_before = -math.inf
+        self.overload.forget_refusals(permit.wait.concurrency)
 
     def on_refusal(self, now: float) -> None:
         """A request was refused, which may be a call's."""
@@ -149,13 +183,32 @@ class BatchLimiter:
             if at is not None and not wait.expired():
                 wait.reschedule(max(now, at))
 
-    def last_refusal(self) -> APIError:
-        """What ends a request that isn't sent because the server refuses everything."""
-        error = copy(self.last_error)
+    def on_release(self, now: float) -> None:
+        """A request has ended. Where it was the last one under way, one that waits may be sent to see whether the server is back."""
+        if not self.overload.undecided and now < self.not_before:
+            self.on_refusal(now)
+
+    def last_refusal(self, model: bytes) -> APIError:
+        """What ends a request for a model that isn't sent because the server refuses everything."""
+        refused = self.refused_models.get(model)
+        error = copy(self.last_error if refused is None else refused.error)
         assert error is not None
         error.execution = "not_sent"
         error.request_id = None
         return error
+
+    def _must_wait_too_long(self, wait_limit: WaitLimit) -> bool:
+        """Whether the server has asked to send nothing for its model before a time that is too late for it."""
+        refused = self.refused_models.get(wait_limit.model)
+        return refused is not None and refused.not_before > wait_limit.until
+
+    def resumes_at(self, model: bytes, *, began: float, give_up_after: float) -> float:
+        """When a request may be sent for a model, which is refused alone; at once where no more are to be sent: then it fails, unsent."""
+        refused = self.refused_models.get(model)
+        if refused is None:
+            return -math.inf
+        over = refused.latest >= max(refused.since, began) + give_up_after
+        return -math.inf if over or refused.asked >= give_up_after else refused.resumes_at
 
     def refusing_since(self, model: bytes) -> float | None:
         """Since when the server has refused everything for a model, on the loop's clock; None while it responds. Where it refuses
@@ -218,6 +271,10 @@ class BatchAttemptLimiter:
         assert permit is not None
         return permit
 
+    def give_back(self) -> None:
+        """The first attempt isn't made."""
+        self._batch_limiter.limiter.give_back(self._admitted)
+
     def acquire_nowait(self, body: bytes | None, *, bulk: bool) -> BatchAttemptLimiter | None:
         """See `AttemptLimiter`."""
         if self._used:
@@ -232,7 +289,7 @@ class BatchAttemptLimiter:
         wait_limit = self._wait_limit._replace(since=asyncio.get_running_loop().time())
         if not await self._batch_limiter.acquire(retry, wait_limit):
             self.gave_up = True
-            raise self._batch_limiter.last_refusal()
+            raise self._batch_limiter.last_refusal(wait_limit.model)
         self._admitted, self._succeeds = retry, False
         return self
 

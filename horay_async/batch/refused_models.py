@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import math
+
 import attrs
 
 from horay_async._protocol.limits.shared_pause import SharedPause
+from horay_async.errors import APIError
 
 MOST = 1000
 """Most models that are remembered: whoever has a model for each request needs no more of them."""
+
+ENOUGH = 2
+"""Refusals of a model with others let through before each, behind the first one, from which on it is refused alone."""
+
+FAR_MORE = 10
+"""So many times more of the others were let through by then than refused: else a limit of all may be the reason."""
 
 
 @attrs.define
@@ -16,14 +25,41 @@ class RefusedModel:
 
     since: float
     """When the first of them was."""
+    error: APIError
+    """What the latest one met."""
     latest: float
-    """When the latest one was."""
-    hold: float = SharedPause.FIRST
-    """Seconds for which requests for other models go first. Twice as many after each refusal that comes later than that."""
+    """When that was."""
+    asked: float = 0.0
+    """Seconds that the server asked to wait then; 0 where it didn't."""
+    not_before: float = -math.inf
+    """When the server takes requests for it again, by its own word."""
+    backoff: float = SharedPause.FIRST
+    """Seconds to wait where it didn't ask for more. Twice as many after each refusal that comes later than that."""
+    probed: float = -math.inf
+    """When a request was sent for it that is to find out whether it is still refused."""
+    times: int = 0
+    """Refusals of requests that were sent after others had been let through, and these after the refusal before."""
+    others_since: float | None = None
+    """When another one's request was let through that was sent after the latest refusal."""
+    others_let_through: int = 0
+    """Of those that were sent since the first refusal."""
+    others_refused: int = 0
+    """Other models that were refused since then, after one of their requests had been let through."""
+    alone: bool = False
+    """Whether the server refuses this model, and takes others: nothing but its own requests has to wait."""
 
     def is_held(self, now: float) -> bool:
-        """Whether those for other models go first."""
-        return now < self.latest + self.hold
+        """Whether those for other models go first: for twice as long as the server asked, so that what it takes of these is seen; and as
+        long as nothing is sent for it.
+        """
+        return now < max(self.latest + max(self.backoff, 2 * self.asked), self.resumes_at)
+
+    @property
+    def resumes_at(self) -> float:
+        """When the next one may be sent for it; at once, unless it is refused alone."""
+        if not self.alone:
+            return -math.inf
+        return max(self.latest + max(self.asked, self.backoff), self.probed + self.backoff)
 
 
 class RefusedModels:
@@ -36,23 +72,44 @@ class RefusedModels:
         """What there is to know of a model; None where it isn't refused."""
         return self._models.get(model)
 
-    def refused(self, model: bytes, now: float, *, asked: float) -> None:
-        """A request for it was refused, and the server has asked to wait for so many seconds: twice as long, those for others go first,
-        so that what it takes of these is seen.
-        """
+    def refused(
+        self, model: bytes, error: APIError, now: float, *, asked: float, sent: float
+    ) -> RefusedModel:
+        """A request for it that was `sent` then was refused, and the server has asked to wait for so many seconds."""
         found = self._models.get(model)
         if found is None:
+            for other in self._models.values():
+                other.others_refused += 1
             if len(self._models) >= MOST:
                 del self._models[next(iter(self._models))]
-            found = self._models[model] = RefusedModel(now, now)
+            found = self._models[model] = RefusedModel(now, error, now)
         elif not found.is_held(now):
-            found.hold = min(SharedPause.MAX, 2 * found.hold)
-        found.hold = max(found.hold, 2 * asked)
-        found.latest = now
+            found.backoff = min(SharedPause.MAX, 2 * found.backoff)
+        if found.others_since is not None and sent >= found.others_since:
+            found.times += 1
+        found.error, found.latest, found.asked, found.others_since = error, now, asked, None
+        if found.times >= ENOUGH and found.others_let_through >= FAR_MORE * found.others_refused:
+            found.alone = True
+        return found
 
-    def let_through(self, model: bytes) -> None:
-        """One was let through."""
+    def let_through(self, model: bytes, now: float, *, sent: float) -> None:
+        """One was let through that was `sent` then."""
         self._models.pop(model, None)
+        for other in self._models.values():
+            other.others_let_through += sent >= other.since
+            if other.others_since is None and sent >= other.latest:
+                other.others_since = now
+
+    def set_apart(self) -> None:
+        """Another model's request was let through while the server asked to wait: all are refused alone."""
+        for model in self._models.values():
+            model.alone = True
+
+    def probed(self, model: bytes, now: float) -> None:
+        """A request is sent for it; where it is refused alone, the next one waits for what becomes of that."""
+        found = self._models.get(model)
+        if found is not None and found.alone:
+            found.probed, found.backoff = now, min(SharedPause.MAX, 2 * found.backoff)
 
     def held(self, now: float) -> frozenset[bytes]:
         """Those that others go before."""

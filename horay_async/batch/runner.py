@@ -7,7 +7,7 @@ from collections.abc import AsyncIterable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from horay_async.batch.balance_search import BalanceSearch
+from horay_async.batch.balance_search import MAX_BYTES_AHEAD, BalanceSearch
 from horay_async.batch.batch_limiter import BatchAttemptLimiter
 from horay_async.batch.request_lines import RequestLine
 from horay_async.batch.result_buffer import ResultBuffer
@@ -27,7 +27,7 @@ MAX_SET_ASIDE_SECONDS = 1.0
 
 NOT_FINISHED = "the batch ended before this request was finished"
 
-MAX_PUT_OFF = 1000
+MAX_PUT_OFF = 10_000
 MAX_PUT_OFF_OF_ONE = 100
 """Requests that were put off, up to which more are taken: one may be for a model that isn't refused. Fewer where all so far were for one."""
 
@@ -196,34 +196,35 @@ class BatchRunner:
             return PENDING
         if sender.waiting >= MAX_PUT_OFF:
             return PENDING
-        # 3. Those that were put off.
-        if sender.put_off:
-            return self._next_put_off(limit)
-        # 4. A new one, unless too many results weren't taken. A source that has failed has no more.
-        if self._source.error is None and self._buffer.full(self._index, limit):
-            return PENDING
-        return self._poll()
+        # 3. One that was put off, or a new one.
+        return self._next_of_models(limit)
 
-    def _next_put_off(self, limit: int) -> Any:
-        """The next of those that were put off. What refused them may be for their model alone: one for another model goes first, or a
-        new one for another. The first case that applies decides.
+    def _next_of_models(self, limit: int) -> Any:
+        """The next of those that were put off, or a new one. What refused them may be for their model alone. The first case that applies
+        decides.
         """
-        put_off, held = self._sender.put_off, self._sender.held_models()
-        if put_off[0].model in held:
-            others = (work for work in put_off if work.model not in held)
-            if (other := next(others, None)) is not None:
-                put_off.remove(other)
-                return other
-            several = len(self._models) > 1
-            most = MAX_PUT_OFF if several else MAX_PUT_OFF_OF_ONE
-            while len(put_off) < most and not self._buffer.full(self._index, limit):
-                new = self._poll()
-                if new is PENDING or new is ENDED:
-                    break
-                if not (several and isinstance(new, WorkItem) and new.model in held):
-                    return new
-                put_off.append(new)
-        return put_off.popleft()
+        sender, put_off, held = self._sender, self._sender.put_off, self._sender.held_models()
+        # 1. One that was put off, for a model that isn't refused.
+        if (model := next((each for each in put_off.models if each not in held), None)) is not None:
+            return put_off.pop(model)
+        # 2. A new one for such a model, unless too many results weren't taken. A source that has failed has no more.
+        several = len(self._models) > 1
+        most = MAX_PUT_OFF if several else MAX_PUT_OFF_OF_ONE
+        while not put_off or (len(put_off) < most and put_off.bytes < MAX_BYTES_AHEAD):
+            if self._source.error is None and self._buffer.full(self._index, limit):
+                break
+            new = self._poll()
+            if (new is PENDING or new is ENDED) and put_off:
+                break
+            if not isinstance(new, WorkItem):
+                return new
+            may_be_sent = not sender.seconds_paused(new.model)
+            if may_be_sent and not (several and new.model in held):
+                return new
+            put_off.append(new)
+        # 3. One that was put off, unless nothing is sent for its model.
+        model = next((each for each in put_off.models if not sender.seconds_paused(each)), None)
+        return PENDING if model is None else put_off.pop(model)
 
     def _poll(self) -> Any:
         """The source's next item, `PENDING` or `ENDED`."""
@@ -241,8 +242,10 @@ class BatchRunner:
         for the results of those that were set aside, whose errors then become their results: an iterable may ask for its last
         result before it gives more, and in order nothing comes before the first one.
         """
+        stands_still = MAX_SET_ASIDE_SECONDS if self._stands_still() else None
+        seconds = self._sender.seconds_until_sent() or stands_still
         try:
-            async with asyncio.timeout(MAX_SET_ASIDE_SECONDS if self._stands_still() else None):
+            async with asyncio.timeout(seconds):
                 self._changed.clear()
                 await self._changed.wait()
         except TimeoutError:
@@ -258,9 +261,14 @@ class BatchRunner:
 
     async def _send(self, work: WorkItem) -> None:
         """Waits until a request is admitted, and starts its task."""
+        held = self._sender.held_models()
         attempt_limiter = await self._sender.admit(work)
         if attempt_limiter is None:
             self._finish(self._sender.unsent(work))
+            return
+        # Others go first where its model was refused while it waited.
+        if len(self._models) > 1 and work.model in self._sender.held_models() - held:
+            self._sender.withdraw(work, attempt_limiter)
             return
         work = self._sender.longest_waiting(work, attempt_limiter)
         task = self._loop.create_task(self._run(work, attempt_limiter))

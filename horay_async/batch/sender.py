@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
@@ -31,6 +30,7 @@ from horay_async.batch.outcomes import (
     was_refused,
 )
 from horay_async.batch.preparer import Preparer
+from horay_async.batch.put_off import PutOff
 from horay_async.batch.results import TOLD_AFTER, BatchProgress, BatchResult
 from horay_async.batch.set_aside import SetAside
 from horay_async.batch.work_item import WorkItem
@@ -93,8 +93,8 @@ class RequestSender:
         """How the batch is run, checked."""
         self.progress: BatchProgress = progress
         """What the caller sees of the batch; here requests under way and refusals are counted, in the runner results."""
-        self.put_off: deque[WorkItem] = deque()
-        """Requests that the server was too busy for, or couldn't be reached for: to be sent before all others."""
+        self.put_off: PutOff = PutOff()
+        """Requests that are to be sent before all others."""
         # With `fail_fast` any failure ends the run, at once.
         self.set_aside: SetAside = SetAside(None if settings.fail_fast else ends_with)
         """Requests that met an error which may be every request's."""
@@ -108,7 +108,7 @@ class RequestSender:
     def requeue_passed(self) -> None:
         """Has those that were set aside sent again whose error another request got past."""
         passed = self.set_aside.pop_passed(reached=self._batch_limiter.reached)
-        self.put_off.extendleft(reversed(passed))  # who has waited longest comes first
+        self.put_off.prepend(passed)  # who has waited longest comes first
 
     async def admit(self, work: WorkItem) -> BatchAttemptLimiter | None:
         """Waits until `work` may be sent, and returns what admits its attempts; they go to `release` at last. None where the
@@ -132,19 +132,35 @@ class RequestSender:
         self.progress.in_flight += 1
         return attempt_limiter
 
+    def withdraw(self, work: WorkItem, attempt_limiter: BatchAttemptLimiter) -> None:
+        """Puts a request off that was admitted, and isn't sent."""
+        attempt_limiter.give_back()
+        self.progress.in_flight -= 1
+        self.put_off.prepend([work])
+
     def held_models(self) -> frozenset[bytes]:
         """Models that were refused lately: requests for others go first."""
         return self._batch_limiter.refused_models.held(self._clock())
+
+    def seconds_paused(self, model: bytes) -> float:
+        """Seconds until a request may be sent for a model, where that is refused alone."""
+        resumes_at = self._batch_limiter.resumes_at(
+            model, began=self._began, give_up_after=self.settings.give_up_after
+        )
+        return max(0.0, resumes_at - self._clock())
+
+    def seconds_until_sent(self) -> float | None:
+        """Seconds until a request may be sent that was put off, where all are for models that are refused alone; None where there is none."""
+        return min(map(self.seconds_paused, self.put_off.models), default=None)
 
     def longest_waiting(self, work: WorkItem, attempt_limiter: BatchAttemptLimiter) -> WorkItem:
         """The request to send in the place of `work`, which was just admitted: one of its model that was refused while that waited goes
         first, and `work` behind those that were. Else new ones would take what the server allows, again and again.
         """
-        refused = (each for each in self.put_off if each.model == work.model)
-        first = None if work.put_off_since is not None else next(refused, None)
+        self._batch_limiter.refused_models.probed(work.model, self._clock())
+        first = None if work.put_off_since is not None else self.put_off.pop(work.model)
         if first is None:
             return work
-        self.put_off.remove(first)
         self.put_off.append(work)
         first.request.limiter = attempt_limiter
         self._correct(first.tokens - work.tokens, self._clock())
@@ -153,6 +169,7 @@ class RequestSender:
     def release(self, attempt_limiter: BatchAttemptLimiter) -> None:
         """Lets others be sent in the place of a request that isn't under way any more."""
         self._batch_limiter.overload.release(attempt_limiter.permit)  # if that isn't done yet
+        self._batch_limiter.on_release(self._clock())
         self._batch_limiter.limiter.wake()
         self.progress.in_flight -= 1
 
@@ -187,8 +204,9 @@ class RequestSender:
         self._responded(accepted=True)
         self.set_aside.note_success(work, began)
         latency = now - began if len(meta.attempts) == 1 else None
-        self._batch_limiter.overload.succeeded(attempt_limiter.permit, now, latency=latency)
-        self._batch_limiter.refused_models.let_through(work.model)
+        permit = attempt_limiter.permit
+        self._batch_limiter.overload.succeeded(permit, now, latency=latency)
+        self._batch_limiter.let_through(permit, work.model, now, sent=began)
         work.record(meta.attempts, began)
         meta.attempts = tuple(work.attempts)
         if (used := self._batch_limiter.limiter.learn(work.size, response)) is not None:
@@ -220,7 +238,7 @@ class RequestSender:
         """
         error, unsent = work.last_error, "the request wasn't sent again"
         if error is None:
-            error, unsent = self._batch_limiter.last_refusal(), "the request wasn't sent"
+            error, unsent = self._batch_limiter.last_refusal(work.model), "the request wasn't sent"
         asked = error.retry_after if isinstance(error, APIStatusError) else None
         seconds = self.settings.give_up_after
         why = "has refused everything for that long"
@@ -247,30 +265,34 @@ class RequestSender:
         outcome = outcome_of(error, reached=reached, may_be_all=may_be_all)
         again = outcome != "fail"
         if outcome == "put_off":
-            again = self._put_off(work, attempt_limiter.permit, cast("APIError", error), now)
+            again = self._put_off(work, attempt_limiter.permit, cast("APIError", error), now, began)
         elif outcome == "set_aside":
             self.set_aside.add(work, error, now)
         if outcome != "fail" or was_refused(error):  # it took no tokens
             self._correct(-work.tokens, now)
         return None if again else work.result(now, error=error)
 
-    def _put_off(self, work: WorkItem, permit: Permit, error: APIError, now: float) -> bool:
+    def _put_off(
+        self, work: WorkItem, permit: Permit, error: APIError, now: float, began: float
+    ) -> bool:
         """Makes the batch wait for the server. Returns whether the request waits too, to be sent again: not where it has waited
         for long enough, or its policy has none sent again.
         """
-        asked = self._batch_limiter.refused(permit, work.model, error, now)
-        work.pause = asked if self._batch_limiter.overload.pauses_alone else 0.0
+        limiter = self._batch_limiter
+        asked = limiter.refused(permit, work.model, error, now, sent=began)
+        is_alone = self.seconds_paused(work.model) > 0
+        work.pause = asked if limiter.overload.pauses_alone and not is_alone else 0.0
         self.progress.refused += 1
         if is_unreachable(error):
             self._note_outage(error)
         if work.put_off_since is None:
             work.put_off_since = now
-        refusing_since = cast("float", self._batch_limiter.refusing_since(work.model))
+        refusing_since = cast("float", limiter.refusing_since(work.model))
         since = min(work.put_off_since, max(refusing_since, self._began))
         total = work.request.timeouts.total
         late = total is not None and now + work.pause - cast("float", work.started) >= total
         patient = now + asked - since < self.settings.give_up_after
-        if patient and asked and not work.pause:
+        if patient and asked and not work.pause and not is_alone:
             self._note_pause()
         again = patient and not late and work.may_go_again(error)
         if again and not work.pause:

@@ -360,6 +360,17 @@ class OverloadControl:
             self._unlearnt.append((refusal, episode))
         self._hold_up(refusal, episode, now)
 
+    def forget_refusals(self, concurrency: ConcurrencyLimit) -> None:
+        """Forgets all refusals, and what was learnt from them: they were for a reason that other requests don't share."""
+        self._rate.forget()
+        self._unlearnt.clear()
+        self._episode = None
+        self._halt.on = False
+        self._consecutive.count = 0
+        self._pause.end()
+        self.refusing_since = None
+        concurrency.forget_refusals()
+
     def _begin_episode(
         self, concurrency: ConcurrencyLimit, *, may_be_random: bool
     ) -> _OverloadEpisode:

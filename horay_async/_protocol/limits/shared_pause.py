@@ -76,3 +76,7 @@ class SharedPause:
     def shorten(self, now: float) -> None:
         """Ends what remains of a pause that the server didn't ask for: it responded to a request sent during it."""
         self._until = self._next = min(self._next, max(now, self._asked_until))
+
+    def end(self) -> None:
+        """Ends any pause: what it was for isn't shared."""
+        self._next = self._until = self._asked_until = self._spread_until = -math.inf

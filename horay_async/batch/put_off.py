@@ -1,0 +1,63 @@
+"""Requests of a batch that are to be sent before its other ones, by model."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator
+
+from horay_async.batch.work_item import WorkItem
+
+
+class PutOff:
+    """Requests that the server was too busy for, or couldn't be reached for, and others that wait for their model. Of one model, who came
+    first is sent first.
+    """
+
+    def __init__(self) -> None:
+        self.bytes: int = 0
+        """Of their bodies."""
+        self._count = 0
+        self._by_model: dict[bytes, deque[WorkItem]] = {}  # none is empty
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[WorkItem]:
+        return (work for queue in self._by_model.values() for work in queue)
+
+    @property
+    def models(self) -> Collection[bytes]:
+        """Those that they are for."""
+        return self._by_model.keys()
+
+    def append(self, work: WorkItem) -> None:
+        """Adds one behind those for its model."""
+        self._added(work).append(work)
+
+    def prepend(self, works: Iterable[WorkItem]) -> None:
+        """Adds some before all others for their models, in their order."""
+        for work in reversed([*works]):
+            self._added(work).appendleft(work)
+
+    def pop(self, model: bytes) -> WorkItem | None:
+        """Takes out the first one for a model; None where there is none."""
+        queue = self._by_model.get(model)
+        if queue is None:
+            return None
+        work = queue.popleft()
+        if not queue:
+            del self._by_model[model]
+        self._count -= 1
+        self.bytes -= work.size.length
+        return work
+
+    def clear(self) -> None:
+        """Takes out all."""
+        self._by_model.clear()
+        self._count = self.bytes = 0
+
+    def _added(self, work: WorkItem) -> deque[WorkItem]:
+        """Counts one; returns those for its model."""
+        self._count += 1
+        self.bytes += work.size.length
+        return self._by_model.setdefault(work.model, deque())
