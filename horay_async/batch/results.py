@@ -6,12 +6,13 @@ import math
 import time
 from collections import Counter
 from datetime import datetime, timedelta
-from typing import Any, Generic, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar
 
 import attrs
 
 from horay_async._protocol.limits.token_estimate import are_believable
 from horay_async._record import Record
+from horay_async._suggestions import no_attribute
 from horay_async.batch.errors import InvalidRequestError
 from horay_async.errors import AnswerError, DriftError, HorayError
 from horay_async.models._base import Response
@@ -52,6 +53,17 @@ class BatchResult(Record, Generic[ResponseT_co]):
     seconds: float = 0.0
     """From when it was first sent to its end, waits between attempts included."""
 
+    if not TYPE_CHECKING:
+        __getattr__ = no_attribute
+
+    @property
+    def usage(self) -> Usage | None:
+        """The tokens that the request has used, as its response says; also of a response that came with the `error`, such as one that
+        doesn't fit the class. None where the server said nothing.
+        """
+        response = response_in(self.error) if self.response is None else self.response
+        return getattr(response, "usage", None)
+
     def unwrap(self) -> ResponseT_co:
         """The response; raises the error where there is none."""
         if self.response is None:
@@ -74,6 +86,9 @@ def response_in(error: HorayError | None) -> Response | None:
 @attrs.define(eq=False, repr=False)
 class BatchProgress(Record):
     """How far a batch has come. It can be read at any time and from any thread."""
+
+    if not TYPE_CHECKING:
+        __getattr__ = no_attribute
 
     total: int | None = None
     """Requests in all, where that is known: for a file, or a list."""

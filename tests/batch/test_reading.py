@@ -79,6 +79,23 @@ def completion(text: str) -> dict[str, Any]:
     return {"id": "1", "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
 
 
+async def test_usage(tmp_path: Path) -> None:
+    """A response that doesn't fit the class has its tokens, as one that does; a failure without a response has none."""
+    used = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
+    path = write(
+        tmp_path / "r.jsonl",
+        result("fits", completion('{"kind": "praise"}') | {"usage": used}),
+        result("unfit", completion("praise") | {"usage": used}),
+        result("silent", completion('{"kind": "praise"}')),
+        result("refused", {"message": "no"}, status=400),
+    )
+    results = {one.custom_id: one for one in read_results(path, response_format=Verdict)}
+    assert isinstance(results["unfit"].error, AnswerError)
+    tokens = {name: one.usage and one.usage.total_tokens for name, one in results.items()}
+    assert tokens == {"fits": 5, "unfit": 5, "silent": None, "refused": None}
+    assert BatchResult[Any](index=0, custom_id="a", request=None).usage is None
+
+
 def script(request: Request) -> Any:
     """What the model's name asks for."""
     name = request.json()["model"]
