@@ -65,19 +65,11 @@ def __getattr__(name: str) -> Any:
     if name in HOMES:
         home = import_module(f"horay_async.{HOMES[name]}")
         return globals().setdefault(name, getattr(home, name))
-    message = f"module {__name__!r} has no attribute {name!r}"
-    if not name.startswith("__"):
-        from horay_async._suggestions import EXPORTS  # noqa: PLC0415 - needed for a mistake alone
+    if name.startswith("__"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from horay_async._suggestions import EXPORTS, no_export  # noqa: PLC0415 - needed for a mistake alone
 
-        if name in EXPORTS:
-            # Of `from horay_async import name`, Python replaces an AttributeError by an error of its own.
-            caller = sys._getframe(1)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - nothing else tells who asks
-            if caller.f_code.co_name == "_handle_fromlist":
-                raise ImportError(
-                    f"cannot import name {name!r} from {__name__!r}: {EXPORTS[name]}", name=__name__
-                )
-            message = f"{message}: {EXPORTS[name]}"
-    raise AttributeError(message)
+    raise no_export(__name__, name, EXPORTS, sys._getframe(1))  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - nothing else tells who asks
 
 
 def __dir__() -> list[str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 from functools import wraps
-from types import MappingProxyType
+from types import FrameType, MappingProxyType
 from typing import Any, TypeVar, cast
 
 from horay_async._class_attributes import OnInstances
@@ -55,21 +55,40 @@ assistants: use client.chat.completions.run_tools; {REQUEST}
 batches: client.batch.run(requests) and client.batch.run_file(...) send many requests
 webhooks: this API sends none
 copy: client.with_options(...) makes a copy
-is_closed: it is client.closed, without parentheses
+is_closed: it is closed, without parentheses
+complete generate: use client.completions.create, or client.chat.completions.create
+acompletion ask invoke ainvoke predict run: use client.chat.completions.create
+create parse stream run_tools: use client.chat.completions, which has it
+embed encode: use client.embeddings.create
+list_models: use client.models.list
+map run_batch submit: use client.batch.run
+run_file: use client.batch.run_file
+usage cost: each response has its usage; client.user.info() returns the account's balance
+account balance me: use client.user.info
+model: name it in each call
 get: use client.request("GET", path)
 post: use client.request("POST", path, body=...)
 put: use client.request("PUT", path, body=...)
 patch: use client.request("PATCH", path, body=...)
 delete: use client.request("DELETE", path)
-max_retries: it is client.options.retry.max_retries; client.with_options(max_retries=...) makes a copy
+max_retries: it is options.retry.max_retries; client.with_options(max_retries=...) makes a copy
 messages: use client.chat.completions
 completion: use client.completions.create, or client.chat.completions.create
 chat_completions: use client.chat.completions.create
 embedding: use client.embeddings.create
 image: use client.images.generate
 [FaultServer]
-error: it is a function of horay_async.testing: server.add(error(...))
+error rate_limits: it is a function of horay_async.testing: server.add(error(...))
+fail raise_error respond_with_error add_error add_exception: use add(error(429)), with error of horay_async.testing
 chat respond: it is a function of horay_async.testing, as in server.add(chat(...)); server.reply("...") puts a text in line
+respond_with respond_with_data respond_with_json add_response enqueue queue: it is reply("...") for a text, and add(...) for what horay_async.testing makes, such as chat("...")
+expect_request expect mock route get post: it is add(...), which takes a handler too: a function that makes the response of the request
+set_handler default: it is always(...)
+port: it is in base_url
+start: use it in a with block, which starts it
+stop close shutdown: use it in a with block, whose end stops it
+pending remaining: it is waiting
+last_request received history log: it is requests, of which the last is requests[-1]
 url: it is base_url
 calls: it is requests
 tool_call tool_calls call_tool: it is call_tools(("name", {...}), ...)
@@ -77,17 +96,36 @@ tool_call tool_calls call_tool: it is call_tools(("name", {...}), ...)
 create: use client.chat.completions.create
 parse: use client.chat.completions.parse
 stream: use client.chat.completions.stream
+run_tools: use client.chat.completions.run_tools
+complete generate: use client.chat.completions.create
+completion: it is completions
 [Completions]
 parse: use client.chat.completions.parse
+run_tools: use client.chat.completions.run_tools
 [ChatCompletions]
 list retrieve update delete messages: {REQUEST}
 run: it is run_tools(...)
+[Completions ChatCompletions]
+acreate complete generate invoke: it is create(...)
+[Embeddings]
+acreate embed encode generate: it is create(...)
 [Images]
 create: it is generate(model=..., prompt=..., image_size=...)
 edit create_variation: {REQUEST}
+download: it is save(picture, path)
 [Models]
 delete: {REQUEST}
+all: it is list()
 get: it is retrieve("name")
+[User]
+get me retrieve: it is info()
+balance credits total_balance usage: it is in info(), as total_balance
+[Batch]
+create execute gather map send start submit: it is run(requests), or run_file(...) from a file to a file
+cancel list retrieve: the server knows nothing of a batch: run(requests) sends its requests, and close() of what it returns ends it
+file from_file: it is run_file(...)
+read_results results: from horay_async import read_results
+request: from horay_async import BatchRequest
 [ChatCompletion Completion ImageResponse]
 request_id: it is meta.request_id
 status_code status: it is meta.status
@@ -96,9 +134,35 @@ headers: it is meta.headers
 json dict: {JSON}
 finish_reason: it is choices[0].finish_reason
 tool_calls: it is choices[0].message.tool_calls
-text content output_text: it is choices[0].message.content
+text content output_text output data result: it is choices[0].message.content
 message: it is choices[0].message
+role: it is choices[0].message.role
+reasoning reasoning_content thinking: it is choices[0].message.reasoning_content
+refusal: it is choices[0].message.refusal
+logprobs: it is choices[0].logprobs
 parsed: it is choices[0].message.parsed, of parse(...)
+[ChatCompletion Completion]
+stop_reason: it is choices[0].finish_reason
+cost: {SENT}
+raw raw_response response_metadata: it is to_dict(), the JSON that the server sent
+[ChatCompletion Completion EmbeddingResponse]
+prompt_tokens input_tokens: it is usage.prompt_tokens
+total_tokens: it is usage.total_tokens
+token_usage usage_metadata: it is usage
+[ChatCompletion Completion]
+completion_tokens output_tokens: it is usage.completion_tokens
+[EmbeddingResponse]
+embedding: it is data[0].embedding
+embeddings vectors: each of data has its embedding
+request_id: it is meta.request_id
+headers: it is meta.headers
+status_code status: it is meta.status
+json dict: {JSON}
+[ModelList]
+models: it is data
+[UserInfo]
+credits: it is total_balance
+username: it is name
 [ChatChoice]
 text content: it is message.content
 to_dict to_json json dict: {PART}
@@ -107,14 +171,18 @@ parsed: it is message.parsed, of parse(...)
 [ChatMessage]
 text: it is content
 reasoning: it is reasoning_content
+thinking: it is reasoning_content
 audio annotations function_call: {SENT}
+parsed: only the response of parse(...) has it, and of stream(...) with a class; create(...) parses nothing
 to_dict to_json json dict: {PART}
 [Usage]
 cost: {SENT}
-input_tokens: it is prompt_tokens
-output_tokens: it is completion_tokens
+input_tokens request_tokens prompt: it is prompt_tokens
+output_tokens response_tokens completion: it is completion_tokens
+total: it is total_tokens
+cached_tokens: it is prompt_tokens_details.cached_tokens
+reasoning_tokens: it is completion_tokens_details.reasoning_tokens
 to_dict to_json json dict: {PART}
-parsed: only the response of parse(...) has it, and of stream(...) with a class; create(...) parses nothing
 [ChatChunkChoice]
 text content: it is delta.content
 message: it is delta; only a whole response has message
@@ -125,10 +193,15 @@ content: it is text
 [Completion]
 json dict: {JSON}
 finish_reason: it is choices[0].finish_reason
-text content: it is choices[0].text
+text content output output_text: it is choices[0].text
+message: it is choices[0].text
+[Stream EventStream ToolRun BatchRun]
+cancel stop: it is close()
+[Stream EventStream]
+deltas: it is text(), with parentheses
 [Stream]
 choices model json: stream=True returns a stream of chunks: loop over it, or leave stream=True out for the whole response
-usage: it is on the last chunk if stream_options={{'include_usage': True}} asks for it; the method stream(...) has it in final().usage
+usage: the last chunk has it if stream_options={{'include_usage': True}} asks for it; the method stream(...) has it in final().usage
 final get_final_completion get_final_message get_final_text: use the method stream(...), which has final(), instead of create(..., stream=True)
 snapshot: use the method stream(...), which has snapshot, instead of create(..., stream=True)
 response: .meta has the headers, the status and the request_id
@@ -147,16 +220,60 @@ get_final_text: it is final(); the text is final().choices[0].message.content
 current_completion_snapshot: it is snapshot
 [ToolRun]
 choices: they are those of the last response, final()
-result output response: it is final(), which returns the last response
+result output response final_output: it is final(), which returns the last response
+all_messages conversation new_messages: it is messages
+total_tokens: it is usage.total_tokens
 until_done: final() reads to the end, and returns the last response
 get_final_completion: it is final(), which returns the last response
 text: it yields events of all kinds; the pieces of the text are event.text where isinstance(event, TextDelta)
+[BatchRun]
+results result: read it with a loop, which gives one result for each request
+final gather join wait: read it to its end in a loop
+done completed: it is progress.done
+failed: it is progress.failed
+total: it is progress.total
+seconds: it is progress.seconds
+total_tokens: it is progress.total_tokens
+errors: each result has its error; progress.main_error is the most frequent one
+usage: it is progress.total_tokens, and each result has its usage
+[BatchResult]
+value result output data completion body: it is response, or unwrap(), which raises the error where there is none
+choices text content message output_text: it is response.choices, for chat completions response.choices[0].message.content
+parsed: it is response.choices[0].message.parsed, of a request with a class as response_format
+model: it is response.model
+meta headers: it is response.meta
+tokens total_tokens: it is usage.total_tokens
+exception failure: it is error
+ok success succeeded failed is_error: compare response with None, which it is where the request failed
+status status_code: it is response.meta.status; of a failure error.status_code, where it is an APIStatusError
+id: it is custom_id
+request_id: it is response.meta.request_id, of a failure error.request_id
+get raise_for_status: it is unwrap()
+duration elapsed latency: it is seconds
+position line: it is index
+to_dict json to_json dict model_dump: it is response.to_dict()
+[BatchRequest]
+id: it is custom_id
+body kwargs: it is params
+model messages prompt input: it is in params
+method path url: it is operation.method and operation.path
+to_dict to_json json dict model_dump: it is to_line(), a line of a batch file
+[BatchProgress]
+completed succeeded success: it is done
+finished: it is done and failed; of earlier runs skipped
+errors: it is failed, a count; main_error is the most frequent one
+pending remaining left: take skipped, done and failed from total
+active running: it is in_flight
+duration elapsed: it is seconds
+tokens usage: it is total_tokens
+input_tokens: it is prompt_tokens
+output_tokens: it is completion_tokens
 [Event]
 delta: new text is event.text, of the types 'text', 'reasoning' and 'refusal'; new arguments of a tool call are event.arguments; isinstance(event, TextDelta) tells them apart
 snapshot: the response so far is stream.snapshot; merging takes time, so it isn't in each event
 content: new text is event.text; the whole one is in stream.snapshot and stream.final()
 chunk: the chunks are in stream.chunks, and come from create(..., stream=True)
-arguments_delta: it is event.arguments
+arguments_delta: new arguments of a tool call are event.arguments
 parsed_arguments: the call is event.tool_call; parse() and final() have function.parsed_arguments
 refusal: new text of a refusal is event.text, where event.type is 'refusal'
 logprobs: they are in the chunks and in stream.final()
@@ -165,12 +282,47 @@ choices: these are events; chunks with choices come from create(..., stream=True
 data: the pictures are in .images, each with its .url; client.images.save(picture, path) fetches one
 created: the server doesn't tell it
 [HorayError]
-response: what is known is in the error: status_code, message, type, code, param, body, headers, request_id, attempts
+message msg user_message: write str(error)
+[APIError]
+response: what is known is in the error: message, execution, request_id, attempts, partial
 request: what was tried is in .attempts
-http_status: it is status_code
+msg user_message: it is message
+http_status status status_code: an APIStatusError has status_code, as an APIResponseError has; this error has none
+body json_body: other errors have a body: those of a failing status, a lost connection, or a response that can't be read
+headers retry_after: only an APIStatusError has it
+type code param: only an APIStatusError and a StreamError have it
+completion: what had come is .partial; an AnswerError has .completion
+usage total_usage: where a response came, it has it: .completion of an AnswerError, .partial of the others
+num_retries n_attempts: it is attempts, a tuple of all, the first too
+[APIConnectionError]
 json_body: it is body
-user_message: it is message
-completion: the response so far is .partial, for a cut stream, or .completion of an AnswerError
+[APITimeoutError]
+timeout: it is clock, the name of the timeout
+[APIStatusError]
+response: what is known is in the error: status_code, message, type, code, param, body, headers, request_id, attempts
+http_status status: it is status_code
+json_body: it is body
+[APIResponseError]
+response: what is known is in the error: message, status_code, body, request_id, attempts, partial
+http_status status: it is status_code
+json_body content text: it is body
+[StreamError]
+response: what is known is in the error: message, type, code, param, body, request_id, attempts, partial
+json_body: it is body
+[StreamTruncatedError]
+response completion text content snapshot: it is partial
+finish_reason: it is reason
+[AnswerError]
+response last_completion raw_response: it is completion
+choices: it is completion.choices
+usage total_usage: it is completion.usage
+finish_reason: it is completion.choices[0].finish_reason; reason says why this was raised
+body json_body content output llm_output raw: it is text; the whole response is completion
+parsed: it doesn't fit the class: errors says where, text is what came
+[DriftError]
+completion: it is response
+usage: it is response.usage
+json_body: it is body
 """
 )
 """By class, without the `Async` of its name: attributes that it hasn't got, and what is there instead; first those of any class."""
@@ -179,20 +331,31 @@ PARAMETERS = {
     name: tuple(meant.split())
     for name, meant in _table(
         """
-size: image_size
+size resolution: image_size
 functions: tools
 function_call: tool_choice
-engine: model
+engine model_name model_id deployment deployment_id: model
 input: messages prompt
 prompt: messages input
 messages: prompt input
+message user_prompt question query: messages prompt input
+contents conversation history message_history chat_history: messages
 text texts documents: input
 json data content json_data: body
-text_format output_format: response_format
-max_output_tokens max_new_tokens: max_tokens
-stop_sequences: stop
+text_format output_format response_model response_schema output_type output_schema output_cls result_type json_schema schema: response_format
+max_output_tokens max_new_tokens max_tokens_to_sample num_predict: max_tokens
+num_completions num_return_sequences candidate_count: n
+random_seed: seed
+stop_sequences stop_sequence: stop
 request_timeout: timeout
-request_id: idempotency_key
+retries num_retries max_attempts max_retry_attempts: max_retries
+id: custom_id
+request_id: custom_id idempotency_key
+max_steps max_iterations max_iters max_turns max_loops recursion_limit request_limit: max_rounds
+total_tokens_limit max_tokens_total token_budget: max_total_tokens
+usage_limits: max_total_tokens
+toolset toolsets: tools
+model_kwargs extra_params additional_params: extra_body
 headers: extra_headers
 params: extra_query
 reasoning: reasoning_effort
@@ -209,8 +372,20 @@ ADVICE: dict[str, str] = {
     "response_format": "a class, in parse(...) or stream(...)",
     "image_size": "such as '1024x1024'",
     "body": "anything that JSON holds",
+    "max_retries": "the attempts after the first",
+    "max_rounds": "the most requests of a run",
+    "extra_body": "a mapping of further fields",
 }
 """What is given as some of those that may be meant."""
+
+ELSEWHERE = _table(
+    """
+max_rounds max_total_tokens approve: run_tools(...)
+custom_id: BatchRequest.chat(...) and the other requests of a batch
+concurrency rpm tpm: Limits(...), which is an option of the client, and batch.run(...)
+"""
+)
+"""Parameters that few methods take, and which these are."""
 
 OPTIONS = _tables(
     """
@@ -221,7 +396,7 @@ pool: it is queue
 sock_connect: it is connect
 timeout deadline: it is total
 [RetryPolicy]
-retries total: it is max_retries
+retries num_retries total: it is max_retries
 attempts max_attempts: it is max_retries, the attempts after the first
 backoff_factor: it is initial_backoff, in seconds
 backoff_max max_delay: it is max_backoff, in seconds
@@ -239,8 +414,8 @@ model messages prompt input: write BatchRequest.chat(model=..., messages=...), o
 
 CLIENT_OPTIONS = _table(
     """
-api_base openai_api_base azure_endpoint endpoint: it is base_url
-openai_api_key token auth authorization: it is api_key
+api_base openai_api_base azure_endpoint endpoint host url: it is base_url
+openai_api_key key access_token token auth authorization: it is api_key
 organization project: this API has none; a header of another server's goes into default_headers={...}
 admin_api_key: this API has none; the key is api_key
 webhook_secret: this API sends no webhooks
@@ -249,12 +424,16 @@ api_version: this API has none; default_query={'api-version': ...} adds one to e
 azure_deployment: name it as model in each call
 azure_ad_token_provider: api_key takes a function, too
 http_client: requests are sent by aiohttp: max_connections, proxy, ssl_context and trust_env set its client up, and session=aiohttp.ClientSession(...) brings your own
-verify verify_ssl: it is ssl_context, an ssl.SSLContext
+verify verify_ssl ca_bundle: it is ssl_context, an ssl.SSLContext
 cert: it is ssl_context, an ssl.SSLContext with the certificate loaded
 proxies: it is proxy, one URL
 headers: it is default_headers
 request_timeout: it is timeout
-retries: it is max_retries
+retries num_retries: it is max_retries
+max_attempts: it is max_retries, the attempts after the first
+retry_policy retry_config: it is retry, a RetryPolicy
+concurrency max_concurrency max_concurrent_requests rate_limiter requests_per_minute rpm tpm: it is limits, as Limits(concurrency=..., rpm=..., tpm=...)
+callbacks event_hooks hooks: it is on_request, on_retry and on_response
 http2: requests go over HTTP/1.1
 _strict_response_validation: it is strict='raise'
 model: name it in each call
@@ -284,6 +463,20 @@ CLIENT_NAMES = frozenset(
 )
 """The options of a client: `ClientParams` and `api_key`."""
 
+CALL_NAMES = frozenset(
+    (
+        *("model", "messages", "prompt", "input", "tools", "tool_choice", "response_format"),
+        *("max_tokens", "max_completion_tokens", "stop", "temperature", "top_p", "top_k", "min_p"),
+        *("repetition_penalty", "presence_penalty", "frequency_penalty", "logit_bias", "n"),
+        *("seed", "stream_options", "user", "parallel_tool_calls", "logprobs", "top_logprobs"),
+        *("reasoning_effort", "verbosity", "service_tier", "metadata", "store", "modalities"),
+        *("audio", "prediction", "web_search_options", "prompt_cache_key", "safety_identifier"),
+        *("echo", "suffix", "dimensions", "encoding_format", "image_size", "idempotency_key"),
+        *("extra_headers", "extra_query", "extra_body", "bulk"),
+    )
+)
+"""The parameters of the operations that requests of a batch can be of, but for those that are options of a client too."""
+
 LANGCHAIN_SETTINGS = _table(
     """
 tools tool_choice: pass them to model.bind_tools(...)
@@ -294,17 +487,42 @@ model_kwargs: pass its fields as settings of their own, or in extra_body
 )
 """Settings of LangChain's models that are made elsewhere, or have another name here."""
 
-BATCH_OPTIONS = {
-    name: _of_client(name, "batch") for name in CLIENT_NAMES - {"max_connections"}
-} | _table(
-    """
+_OF_REQUESTS = "it belongs to each request: BatchRequest.chat(model=..., messages=...), or the body of its line in a file"
+
+_MADE_BY = {"prompt": "completion", "input": "embedding", "image_size": "image"}
+"""The methods of `BatchRequest` that take parameters which `chat` doesn't."""
+
+BATCH_OPTIONS = (
+    {
+        name: f"{message}; this is for the client, not for a batch"
+        for name, message in CLIENT_OPTIONS.items()
+        if name not in ("concurrency", "rpm", "tpm")
+    }
+    | {
+        name: f"it is {meant[0]}, and belongs to each request: BatchRequest.{_MADE_BY.get(meant[0], 'chat')}({meant[0]}=...)"
+        for name, meant in PARAMETERS.items()
+        if meant[0] in CALL_NAMES | {"custom_id"}
+    }
+    | {name: _of_client(name, "batch") for name in CLIENT_NAMES - {"max_connections"}}
+    | dict.fromkeys(CALL_NAMES - {"bulk", "idempotency_key"}, _OF_REQUESTS)
+    | _table(
+        """
 max_retries timeout: it is set on the client, client.with_options(...).batch, or on each request, BatchRequest.chat(...)
-model messages temperature max_tokens response_format: it belongs to each request: BatchRequest.chat(model=..., messages=...)
-max_concurrency max_workers workers n_jobs max_connections: it is concurrency
-callback on_progress: there is none: read run.progress in the loop
+retries num_retries max_attempts: it is max_retries; it is set on the client, client.with_options(max_retries=...).batch, or on each request, BatchRequest.chat(...)
+request_timeout: it is timeout; it is set on the client, client.with_options(timeout=...).batch, or on each request, BatchRequest.chat(...)
+headers: they are set on the client, client.with_options(default_headers=...).batch
+idempotency_key custom_id: each request has its own: BatchRequest.chat(...)
+max_concurrency max_concurrent_requests max_workers workers n_jobs max_connections batch_size chunk_size: it is concurrency
+requests_per_minute rate_limit rate_limiter: it is rpm
+tokens_per_minute: it is tpm
+callback callbacks on_progress: there is none: read run.progress in the loop
+return_exceptions raise_on_error stop_on_error: it is fail_fast; without it a failure is a result with its error
+resume restart overwrite append: a file of results that is there is always continued; give the path of a new one to begin anew
+response_type: read_results(..., response_type=...) takes it, which reads the file of results
 ordered: it is an option of run; a file has its lines as they are finished
 retry_failed sync_interval: it is an option of run_file
 """
+    )
 )
 """Options of a batch that are set elsewhere, or have another name here."""
 
@@ -342,12 +560,27 @@ FaultServer: from horay_async.testing import FaultServer
 """Names of the module `openai` that have another name here, or none; and what other modules of this package have."""
 
 
+TESTING_EXPORTS = _table(
+    """
+FakeServer MockServer TestServer FakeHoray MockHoray Server: it is FaultServer here
+FaultyServer: it is FaultServer here
+Response MockResponse FakeResponse: it is made by a function: chat("..."), stream([...]), error(429), json_response(...)
+Error RateLimit: it is made by a function: error(429)
+horay_server horay_client horay_env blocking_horay_client: it is a fixture of the pytest plugin: name it as a parameter of a test
+AsyncHoray Horay: it is in horay_async itself
+LocalServer: it is in horay_async.local
+"""
+)
+"""Names that have another name in `horay_async.testing`, or are elsewhere."""
+
+
 @OnInstances
 def no_attribute(self: object, name: str) -> Any:
     """As a class's `__getattr__`: raises the `AttributeError`, which says what the attribute is called here.
 
     To be assigned where type checkers don't look, since for them it would give every class every attribute.
     """
+    __tracebackhide__ = True  # pytest shows the line that asks, not this one
     message = f"{type(self).__name__!r} object has no attribute {name!r}"
     if not name.startswith("__"):
         for kind in (*type(self).__mro__, None):
@@ -356,6 +589,21 @@ def no_attribute(self: object, name: str) -> Any:
                 message = f"{message}: {known[name]}"
                 break
     raise AttributeError(message, name=name, obj=self)
+
+
+def no_export(
+    module: str, name: str, habits: Mapping[str, str], caller: FrameType
+) -> AttributeError | ImportError:
+    """The error for a name that a module hasn't got; `habits` has what there is instead, and `caller` is who asks."""
+    message = f"module {module!r} has no attribute {name!r}"
+    if name in habits:
+        # Of `from module import name`, Python replaces an AttributeError by an error of its own.
+        if caller.f_code.co_name == "_handle_fromlist":
+            return ImportError(
+                f"cannot import name {name!r} from {module!r}: {habits[name]}", name=module
+            )
+        message = f"{message}: {habits[name]}"
+    return AttributeError(message)
 
 
 class MixedUpError(AttributeError, TypeError):
@@ -441,6 +689,10 @@ def about_parameter(name: str, declared: Container[str]) -> str:
             return f"it is {meant} here{f', {advice}' if advice else ''}"
     if "timeout" not in declared:  # a line of a file, whose fields are the server's
         return ""
+    for meant in (name, *PARAMETERS.get(name, ())):
+        if meant in ELSEWHERE:
+            under = "" if meant == name else f" as {meant}"
+            return f"it isn't taken here, but{under} by {ELSEWHERE[meant]}"
     of = "request" if "custom_id" in declared else "call"
     if name in CLIENT_NAMES:
         return _of_client(name, of)
@@ -453,10 +705,9 @@ def about_parameter(name: str, declared: Container[str]) -> str:
 
 def did_you_mean(name: str, declared: Iterable[str]) -> str:
     """The question after the declared name that is spelt most alike, with a blank behind it; empty where none is."""
-    from difflib import get_close_matches  # noqa: PLC0415 - only needed for a mistake
-
-    close = get_close_matches(name, declared, n=1)
-    return f"did you mean {close[0]!r}? " if close else ""
+    # difflib's own 0.6 takes max_steps for max_tokens, and retries for retry_failed.
+    close = _closest(name, declared, 0.75)
+    return f"did you mean {close!r}? " if close else ""
 
 
 def closely_spelt(name: str, known: Iterable[str]) -> str | None:
@@ -464,10 +715,14 @@ def closely_spelt(name: str, known: Iterable[str]) -> str | None:
 
     Stricter than `did_you_mean`, for names that may well be right: `min_tokens` isn't `max_tokens`.
     """
+    return _closest(name, known, 0.85)
+
+
+def _closest(name: str, known: Iterable[str], cutoff: float) -> str | None:
     from difflib import get_close_matches  # noqa: PLC0415 - only needed for a mistake
 
     letters = {_letters(one): one for one in known}
-    close = get_close_matches(_letters(name), letters, n=1, cutoff=0.85)
+    close = get_close_matches(_letters(name), letters, n=1, cutoff=cutoff)
     return letters[close[0]] if close else None
 
 

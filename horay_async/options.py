@@ -31,7 +31,13 @@ from horay_async._keys import (
 from horay_async._limits import Limits
 from horay_async._record import FrozenRecord
 from horay_async._retry_policy import RetryPolicy
-from horay_async._suggestions import CLIENT_OPTIONS, about_value, naming_options, unknown_option
+from horay_async._suggestions import (
+    CALL_NAMES,
+    CLIENT_OPTIONS,
+    about_value,
+    naming_options,
+    unknown_option,
+)
 from horay_async._timeouts import Timeouts
 from horay_async._type_hints import resolvable
 from horay_async.errors import ConfigurationError
@@ -339,7 +345,8 @@ def _check_names(params: ClientParams, *beside: str) -> None:
     """Raises `TypeError` for an unknown name. `beside` are options that are no `ClientParams`."""
     known = ClientParams.__optional_keys__
     if strange := params.keys() - known:
-        raise unknown_option("client option", min(strange), [*known, *beside], CLIENT_OPTIONS)
+        habits = dict.fromkeys(CALL_NAMES, "it belongs to each call") | CLIENT_OPTIONS
+        raise unknown_option("client option", min(strange), [*known, *beside], habits)
 
 
 def _settle(params: ClientParams, retry: RetryPolicy) -> dict[str, Any]:

@@ -143,8 +143,8 @@ WRONG: dict[str, tuple[Callable[[Any], Any], str]] = {
         "ChatCompletions.run_tools(): max_rounds must be a whole number of at least 1, not 0",
     ),
     "unknown, of a batch": (
-        lambda client: client.batch.run([], size=3),
-        "Batch.run(): unknown batch option 'size'; ",
+        lambda client: client.batch.run([], colour=3),
+        "Batch.run(): unknown batch option 'colour'; ",
     ),
     "a number as requests": (
         lambda client: client.batch.run_file(1.5, "out"),

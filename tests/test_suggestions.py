@@ -7,11 +7,14 @@ import importlib
 import inspect
 import pickle
 import re
+import typing
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, ExitStack
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, Union
 
 import aiohttp
 import httpx2
@@ -19,6 +22,7 @@ import openai
 import pytest
 
 import horay_async
+import horay_async.testing
 from horay_async import (
     AsyncHoray,
     BatchRequest,
@@ -40,17 +44,22 @@ from horay_async import (
     ToolMessage,
     UserMessage,
 )
+from horay_async._class_attributes import Group
 from horay_async._generated_parameters import CLASSES
 from horay_async._protocol.wire.check_parameters import check_parameters
 from horay_async._suggestions import (
     ADVICE,
     ATTRIBUTES,
     BATCH_OPTIONS,
+    CALL_NAMES,
     CLIENT_NAMES,
     CLIENT_OPTIONS,
+    ELSEWHERE,
     EXPORTS,
     OPTIONS,
     PARAMETERS,
+    TESTING_EXPORTS,
+    did_you_mean,
 )
 from horay_async.models import events
 from horay_async.models.chat_params import ChatParams
@@ -63,7 +72,12 @@ from horay_async.testing import FaultServer
 MODULES = (
     *("client", "sync", "streaming", "errors", "tools.run", "models.events", "models.images"),
     *("models.chat", "models.chat_chunks", "models.completions", "models.usage", "testing.server"),
-    *(f"resources.{name}" for name in ("chat", "completions", "images", "models")),
+    *("models.embeddings", "models.models", "models.user", "batch.results", "batch.batch_request"),
+    *("batch.run", "batch.resource"),
+    *(
+        f"resources.{name}"
+        for name in ("chat", "completions", "embeddings", "images", "models", "user")
+    ),
 )
 
 
@@ -97,6 +111,93 @@ def test_each_attribute(section: str) -> None:
                 getattr(made, name)
             assert (raised.value.name, raised.value.obj) == (name, made)
             assert repr(name) in str(raised.value)
+
+
+def there(cls: Any, path: str) -> bool:
+    """Whether instances of a class have what a path such as `choices[0].message` leads to, as far as the types say."""
+    hint: Any = cls
+    for step in path.split("."):
+        name, item, _ = step.partition("[")
+        found = inspect.getattr_static(hint, name, None)
+        if isinstance(found, Group):
+            hint = getattr(hint, name)
+            continue
+        if isinstance(found, property) and inspect.isfunction(found.fget):
+            hint = typing.get_type_hints(found.fget)["return"]
+        elif isinstance(found, property) or callable(found):
+            return True
+        elif name in (hints := typing.get_type_hints(hint)):
+            hint = hints[name]
+        else:
+            return False
+        if typing.get_origin(hint) in (Union, UnionType):
+            hint = next(each for each in typing.get_args(hint) if each is not type(None))
+        if item:
+            hint = typing.get_args(hint)[0]
+        if hint is Any or isinstance(hint, typing.TypeVar):
+            return True
+        hint = typing.get_origin(hint) or hint
+    return True
+
+
+STEP = r"[a-z_]+(?:\[0\])?"
+PATH = rf"{STEP}(?:\.{STEP})*"
+
+
+def said_to_be_there(words: str) -> list[str]:
+    """The attributes and methods that a hint says the object has."""
+    if known := re.match(r"what is known is in the error: (.*)", words):
+        return known[1].split(", ")
+    told = re.match(rf"it is (?:in )?({PATH})", words)
+    if told is None or "of parse(...)" in words or "of horay_async.testing" in words:
+        return []
+    return [told[1]]
+
+
+@pytest.mark.parametrize("section", [name for name in ATTRIBUTES if name])
+def test_each_attribute_that_is_named(section: str) -> None:
+    """What a hint says to be there is there, in each class that gives it."""
+    for base in classes(section):
+        told = [
+            base,
+            *(cls for cls in subclasses(base) if cls.__module__.startswith("horay_async")),
+        ]
+        for cls in told:
+            for name, words in ATTRIBUTES[section].items():
+                nearest = next(
+                    (
+                        known[name]
+                        for kind in cls.__mro__
+                        if name
+                        in (known := ATTRIBUTES.get(kind.__name__.removeprefix("Async"), {}))
+                    ),
+                )
+                if nearest != words or hasattr(cls, name):
+                    continue
+                for path in said_to_be_there(words):
+                    assert there(cls, path), f"{cls.__name__}.{name}: {words}"
+
+
+def test_each_path_from_the_client() -> None:
+    """What a hint writes behind `client.` is there."""
+    tables = (*ATTRIBUTES.values(), CLIENT_OPTIONS, BATCH_OPTIONS, EXPORTS)
+    paths = {
+        path
+        for table in tables
+        for words in table.values()
+        for path in re.findall(r"\bclient\.([a-z_]+(?:\.[a-z_]+)*)", words)
+    }
+    assert len(paths) > 15
+    for client in (Horay("key"), AsyncHoray("key")):
+        for path in paths:
+            attrgetter(path)(client)
+
+
+def subclasses(cls: type[Any]) -> Iterator[type[Any]]:
+    """All classes derived from one."""
+    for each in cls.__subclasses__():
+        yield each
+        yield from subclasses(each)
 
 
 @pytest.mark.parametrize("name", ATTRIBUTES[""])
@@ -296,10 +397,15 @@ def test_each_parameter(name: str) -> None:
         if name in known:
             continue
         meant = [other for other in PARAMETERS[name] if other in known]
-        words = f"it is {meant[0]} here" if meant else re.escape(f"extra_body={{{name!r}")
+        elsewhere = [other for other in PARAMETERS[name] if other in ELSEWHERE]
+        words = re.escape(f"extra_body={{{name!r}")
+        if meant:
+            words = f"it is {meant[0]} here"
+        elif elsewhere:
+            words = f"as {elsewhere[0]} by "
         with pytest.raises(TypeError, match=words):
             check_parameters({name: "a"}, declared)
-        told += bool(meant)
+        told += bool(meant or elsewhere)
     meant = [
         other for other in PARAMETERS[name] if other in ("body", "extra_headers", "extra_query")
     ]
@@ -414,6 +520,100 @@ async def test_each_option_of_a_batch(name: str) -> None:
         await batch.run_file("a", "b", **given) if name == "ordered" else batch.run([], **given)
 
 
+def test_parameters_given_to_a_batch() -> None:
+    """Each parameter of an operation is told to belong to its request, and the method that is named takes it."""
+    taken = {
+        name: {row[0] for row in CLASSES[declared.__name__]}
+        for name, declared in (
+            ("chat", ChatParams),
+            ("completion", horay_async.CompletionParams),
+            ("embedding", EmbeddingParams),
+            ("image", ImageParams),
+        )
+    }
+    options = CLIENT_NAMES | horay_async.BatchOptions.__annotations__.keys()
+    assert set.union(*taken.values()) - options == CALL_NAMES - {"bulk"}
+    for name in set.union(*taken.values()) - horay_async.BatchOptions.__annotations__.keys():
+        assert "each request" in BATCH_OPTIONS[name] or name == "on_truncation", name
+    for words in BATCH_OPTIONS.values():
+        for method, parameter in re.findall(r"BatchRequest\.(\w+)\((\w+)=", words):
+            assert parameter in taken[method] | {"custom_id"}, words
+
+
+@pytest.mark.parametrize(
+    ("words", "known"),
+    [
+        (CLIENT_OPTIONS, CLIENT_NAMES),
+        *((OPTIONS[name], getattr(horay_async, name).__annotations__) for name in OPTIONS),
+        (TESTING_EXPORTS, horay_async.testing.__all__),
+        (EXPORTS, horay_async.__all__),
+    ],
+    ids=["client", *OPTIONS, "testing", "package"],
+)
+def test_what_is_named_is_known(words: dict[str, str], known: Iterable[str]) -> None:
+    """Where another name is said to be the right one, there is such a name."""
+    for name, told in words.items():
+        if meant := re.match(r"it is (\w+)(?: here|,|$)", told):
+            assert meant[1] in known, f"{name}: {told}"
+
+
+@pytest.mark.parametrize("name", sorted(CLIENT_OPTIONS))
+def test_option_of_a_client_that_is_one_of_a_call(name: str) -> None:
+    """A name that stands for an option of a call isn't said to be for the client alone."""
+    meant = re.match(r"it is (\w+)", CLIENT_OPTIONS[name])
+    if meant is None or meant[1] not in CallOptions.__annotations__:
+        return
+    given: Any = {name: 5}
+    with pytest.raises(TypeError, match=f"unknown parameter {name!r}: it is {meant[1]} here"):
+        Horay("key").models.list(**given)
+
+
+@pytest.mark.parametrize("name", ["max_steps", "max_iterations", "max_turns", "recursion_limit"])
+def test_bounds_of_a_run(name: str) -> None:
+    """Other libraries' names for the most rounds of a run; no other method takes one."""
+    given: Any = {name: 3, "model": "m", "messages": [{"role": "user", "content": "?"}]}
+    completions = Horay("key").chat.completions
+    with pytest.raises(TypeError, match=f"unknown parameter {name!r}: it is max_rounds here"):
+        completions.run_tools(tools=[], **given)
+    for call in (completions.create, completions.parse, completions.stream, BatchRequest.chat):
+        with pytest.raises(TypeError, match=r"but as max_rounds by run_tools\(\.\.\.\)$"):
+            call(**given)
+
+
+def test_parameters_that_few_methods_take() -> None:
+    """Each is refused by the others, with what takes it."""
+    run = inspect.signature(AsyncHoray.chat.completions.run_tools).parameters
+    assert {"max_rounds", "max_total_tokens", "approve"} <= run.keys()
+    for name, taken_by in ELSEWHERE.items():
+        given: Any = {name: 3, "model": "m", "messages": [{"role": "user", "content": "?"}]}
+        with pytest.raises(TypeError, match=re.escape(f"isn't taken here, but by {taken_by}")):
+            Horay("key").chat.completions.create(**given)
+
+
+@pytest.mark.parametrize("name", ["id", "request_id"])
+def test_id_of_a_request_of_a_batch(name: str) -> None:
+    """It is its `custom_id`."""
+    given: Any = {name: "a", "model": "m", "prompt": "p"}
+    with pytest.raises(TypeError, match=f"unknown parameter {name!r}: it is custom_id here"):
+        BatchRequest.image(**given)
+
+
+@pytest.mark.parametrize("name", ["temperature", "tools", "n"])
+def test_parameter_given_to_a_client(name: str) -> None:
+    """It isn't compared with the names of options, none of which is meant."""
+    given: Any = {name: 1}
+    with pytest.raises(TypeError, match=f"option {name!r}: it belongs to each call$"):
+        Horay("key", **given)
+
+
+def test_no_guess_for_what_is_hardly_alike() -> None:
+    """`max_steps` isn't `max_tokens`: a guess that is wrong is worse than none."""
+    assert did_you_mean("max_steps", ["max_tokens"]) == ""
+    assert did_you_mean("retries", ["retry_failed"]) == ""
+    assert did_you_mean("maxtokens", ["max_tokens"]) == "did you mean 'max_tokens'? "
+    assert did_you_mean("temprature", ["temperature"]) == "did you mean 'temperature'? "
+
+
 async def call() -> None:
     """What others hand to `gather`."""
 
@@ -488,6 +688,18 @@ def test_each_export(name: str) -> None:
     words = f"cannot import name {name!r} from 'horay_async': {EXPORTS[name]}"
     with pytest.raises(ImportError, match=f"^{re.escape(words)}$"):
         exec(f"from horay_async import {name}")
+
+
+@pytest.mark.parametrize("name", TESTING_EXPORTS)
+def test_each_export_for_tests(name: str) -> None:
+    """The same of `horay_async.testing`."""
+    assert name not in horay_async.testing.__all__
+    assert getattr(horay_async.testing, name, None) is None
+    words = f"cannot import name {name!r} from 'horay_async.testing': {TESTING_EXPORTS[name]}"
+    with pytest.raises(ImportError, match=f"^{re.escape(words)}$"):
+        exec(f"from horay_async.testing import {name}")
+    for function in re.findall(r"(\w+)\(", TESTING_EXPORTS[name]):
+        assert function in horay_async.testing.__all__
 
 
 def test_import_of_what_nobody_is_used_to() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Generic, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack, overload
 
 import attrs
 
@@ -18,7 +18,7 @@ from horay_async._protocol.wire.request import (
     with_extra,
 )
 from horay_async._signatures import with_signatures
-from horay_async._suggestions import naming_options
+from horay_async._suggestions import naming_options, no_attribute
 from horay_async.models._base import Response
 from horay_async.models.chat import ChatCompletion
 from horay_async.models.chat_params import ChatParams, ConversationParams
@@ -54,6 +54,9 @@ class BatchRequest(Generic[ResponseT_co]):
 
     parse: Callable[..., ResponseT_co] | None = attrs.field(default=None, repr=False)
     """What makes the result's response of the server's, where a class was given as `response_format`."""
+
+    if not TYPE_CHECKING:
+        __getattr__ = no_attribute
 
     @overload
     @staticmethod

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 from weakref import WeakSet
 
-from horay_async._suggestions import no_await, no_copy
+from horay_async._suggestions import no_attribute, no_await, no_copy
 from horay_async._transport.loops import this_task
 from horay_async.batch.results import BatchProgress, BatchResult
 from horay_async.batch.runner import BATCH_CLOSED, BatchRunner
@@ -39,9 +39,12 @@ class AsyncBatchRun(AsyncReadable, Generic[ResponseT_co]):
     Waiting with `anext` can be given up, and another task goes on.
     """
 
+    _runner: BatchRunner | None = (
+        None  # of the class, since `__del__` asks for it even where no constructor ran
+    )
+
     def __init__(self, start: Callable[[bool], BatchRunner], progress: BatchProgress) -> None:
         self._start = start
-        self._runner: BatchRunner | None = None
         self._left = False
         self._exhausted = False
         """Whether the last result was handed out: no further loop may begin then in the tasks that had one, and"""
@@ -51,6 +54,7 @@ class AsyncBatchRun(AsyncReadable, Generic[ResponseT_co]):
 
     if not TYPE_CHECKING:
         __await__ = no_await
+        __getattr__ = no_attribute
 
     def __repr__(self) -> str:
         so_far = self._progress

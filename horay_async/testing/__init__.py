@@ -17,6 +17,7 @@ without an import.
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import Any
 
@@ -32,7 +33,11 @@ def __getattr__(name: str) -> Any:
     if name in HOMES:
         home = import_module(f"{__name__}.{HOMES[name]}")
         return globals().setdefault(name, getattr(home, name))
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name.startswith("__"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from horay_async._suggestions import TESTING_EXPORTS, no_export  # noqa: PLC0415 - needed for a mistake alone
+
+    raise no_export(__name__, name, TESTING_EXPORTS, sys._getframe(1))  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - nothing else tells who asks
 
 
 def __dir__() -> list[str]:

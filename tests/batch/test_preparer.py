@@ -352,7 +352,7 @@ def test_paid_by_the_run(url: str, billed: bool) -> None:
 
 
 MISSPELT: list[tuple[Any, dict[str, Any], str]] = [
-    (BatchRequest.chat, {"model": "m", "message": []}, "did you mean 'messages'"),
+    (BatchRequest.chat, {"model": "m", "message": []}, "it is messages here"),
     (BatchRequest.completion, {"model": "m", "promt": ""}, "did you mean 'prompt'"),
     (BatchRequest.embedding, {"model": "m", "inputs": ""}, "did you mean 'input'"),
     (BatchRequest.image, {"model": "m", "size": "1x1"}, "it is image_size here"),
