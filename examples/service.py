@@ -16,7 +16,7 @@ from aiohttp import web
 from connect import connect
 from grace import PAGE, Grace, Stopping
 
-from horay_async import APIError, AsyncHoray
+from horay_async import APIError, AsyncHoray, Timeouts
 
 MODEL = "meta-llama/Meta-Llama-3.1-8B-Instruct"
 CLIENT = web.AppKey("client", AsyncHoray)
@@ -26,7 +26,9 @@ GRACE = web.AppKey("grace", Grace)
 async def client_of_the_service(app: web.Application) -> AsyncIterator[None]:
     """One client for all requests; it is closed when the last of them has ended."""
     with connect() as target:
-        async with AsyncHoray(target.api_key, base_url=target.base_url) as client:
+        # Somebody is waiting: less than the client's own 600 and 120 seconds (guide: retries and timeouts).
+        timeout = Timeouts(first_byte=30, idle=20, total=120)
+        async with AsyncHoray(target.api_key, base_url=target.base_url, timeout=timeout) as client:
             app[CLIENT] = client
             yield
 

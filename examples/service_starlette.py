@@ -24,7 +24,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from horay_async import APIError, AsyncHoray
+from horay_async import APIError, AsyncHoray, Timeouts
 
 MODEL = "meta-llama/Meta-Llama-3.1-8B-Instruct"
 
@@ -33,7 +33,9 @@ MODEL = "meta-llama/Meta-Llama-3.1-8B-Instruct"
 async def client_of_the_service(app: Starlette) -> AsyncGenerator[None]:
     """One client for all requests; it is closed when the last of them has ended."""
     with connect() as target:
-        async with AsyncHoray(target.api_key, base_url=target.base_url) as client:
+        # Somebody is waiting: less than the client's own 600 and 120 seconds (guide: retries and timeouts).
+        timeout = Timeouts(first_byte=30, idle=20, total=120)
+        async with AsyncHoray(target.api_key, base_url=target.base_url, timeout=timeout) as client:
             app.state.client = client
             yield
 
