@@ -43,6 +43,13 @@ class Context(typer.Context):
         formatter: Any = super().make_formatter()
         formatter.width = min(columns(), WIDEST_HELP) - 1
         formatter.write_dl = partial(formatter.write_dl, col_max=min(30, formatter.width * 2 // 5))
+        write_usage = formatter.write_usage
+
+        def without_braces(program: str, arguments: str = "", *prefix: Any) -> None:
+            # Newer typers put required arguments into braces, which elsewhere stand around a choice.
+            write_usage(program, arguments.replace("{", "").replace("}", ""), *prefix)
+
+        formatter.write_usage = without_braces
         return formatter
 
 

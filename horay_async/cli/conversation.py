@@ -22,6 +22,8 @@ from horay_async.cli.output import new_file, note, write_file
 from horay_async.cli.terminal import has_colours, styled
 
 ROLES: Final = frozenset({"system", "user", "assistant"})
+LEAVING: Final = frozenset({"exit", "exit()", "quit", "quit()"})
+"""Lines that are hardly meant for the model. They don't leave either: what was said would be lost."""
 HOW_TO_LEAVE: Final = f"{END_OF_INPUT} or /exit leaves"
 
 
@@ -62,8 +64,11 @@ class Conversation:
             try:
                 line = decode_argument(self._read(), "the line")
                 word, _, rest = line.partition(" ")
-                if word == "/exit":
+                if word in ("/exit", "/quit"):
                     return
+                if line.strip().lower() in LEAVING:
+                    note(f"(not sent: {HOW_TO_LEAVE})")
+                    continue
                 if word.startswith("/"):
                     if word not in self._commands:
                         raise CommandError(

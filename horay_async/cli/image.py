@@ -55,7 +55,11 @@ class ImageOptions:
         default=DEFAULT_MODEL,
         autocompletion=complete_models("image"),
     )
-    size: str = literal_option(lambda: horay_async.ImageSize, "Width by height.", "1024x1024")
+    size: str = literal_option(
+        lambda: horay_async.ImageSize,
+        "Width by height: one of 1024x1024, 1536x1536, 768x512, 768x1024, 1024x576, 576x1024.",
+        "1024x1024",
+    )
     seed: int | None = option("The same seed gives the same picture; above 0.")
     preview: bool = option("Show the picture, where the terminal can.", default=True)
     as_json: AsJson = False

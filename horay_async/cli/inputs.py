@@ -85,12 +85,15 @@ class Content:
         self._texts += other._texts
         self._images += other._images
 
+    def is_empty(self) -> bool:
+        """Whether there is neither a text but for blanks nor an image."""
+        return not self._images and not any(map(str.strip, self._texts))
+
     def text(self) -> str:
         """The texts, an empty line between them. Raises `CommandError` where there is none."""
-        text = "\n\n".join(filter(None, self._texts))
-        if not text.strip() and not self._images:
+        if self.is_empty():
             raise CommandError("the text is empty", ExitCode.USAGE)
-        return text
+        return "\n\n".join(filter(None, self._texts))
 
     def parts(self) -> str | list[Any]:
         """The `content` of a message: the text alone where there are no images."""
@@ -118,6 +121,11 @@ def read_content(
     if text == "-" or (piped and STDIN not in files):
         content.add(_read_stdin(asked=text == "-"), "standard input", images=images)
     content.add_files(files)
+    if text in (None, "-") and not files and content.is_empty():
+        raise CommandError(
+            "there is no text: standard input is empty; give the text as an argument, or pipe it in",
+            ExitCode.USAGE,
+        )
     return content
 
 

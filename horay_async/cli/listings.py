@@ -15,8 +15,13 @@ from horay_async.cli.session import open_client
 class ModelFilter:
     """Which models are listed: the fields are named as the parameters of `models.list`."""
 
-    type: str | None = literal_option(lambda: horay_async.ModelType, "Such as text.")
-    sub_type: str | None = literal_option(lambda: horay_async.ModelSubType, "Such as chat.")
+    type: str | None = literal_option(
+        lambda: horay_async.ModelType, "One of text, image, audio, video."
+    )
+    sub_type: str | None = literal_option(
+        lambda: horay_async.ModelSubType,
+        "One of chat, embedding, reranker, text-to-image, image-to-image, speech-to-text, text-to-video.",
+    )
 
 
 @expand_groups

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from typing import Any, get_args
 
 import pytest
 
@@ -36,6 +37,28 @@ def test_help_of_commands(command: str) -> None:
     assert result.exit_code == ExitCode.DONE
     options = result.stdout.partition("Options:\n")[2].splitlines()
     assert all(len(line) > 32 for line in options if line.strip().startswith("-"))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_usage_without_braces(command: str) -> None:
+    """Braces would mean a choice."""
+    usage = bare_horay(command, "--help").stdout.partition("\n")[0]
+    assert f" {command} [OPTIONS]" in usage
+    assert "{" not in usage
+
+
+@pytest.mark.parametrize(
+    ("command", "allowed"),
+    [
+        ("models", horay_async.ModelType),
+        ("models", horay_async.ModelSubType),
+        ("image", horay_async.ImageSize),
+    ],
+)
+def test_help_lists_the_words_of_an_option(command: str, allowed: Any) -> None:
+    """All that it takes, in their order."""
+    shown = "".join(bare_horay(command, "--help").stdout.split())
+    assert f"neof{','.join(get_args(allowed))}." in shown
 
 
 def test_version() -> None:

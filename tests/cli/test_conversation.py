@@ -143,6 +143,20 @@ def test_interrupt_while_typing(talk: Talk, capsys: pytest.CaptureFixture[str]) 
     assert "Ctrl-D or /exit leaves" in capsys.readouterr().err.splitlines()[-1]
 
 
+@pytest.mark.parametrize("word", ["exit", "quit", " Exit", "exit()", "QUIT"])
+def test_word_that_leaves_elsewhere(
+    talk: Talk, capsys: pytest.CaptureFixture[str], word: str
+) -> None:
+    """It is neither sent nor leaves, since what was said would be lost; how to leave is told."""
+    assert talk("Hi", word, "How do I quit vi?")[1][2:] == [user("How do I quit vi?")]
+    assert "(not sent: Ctrl-D or /exit leaves)" in capsys.readouterr().err
+
+
+def test_other_word_for_exit(talk: Talk) -> None:
+    """As some know it."""
+    assert talk("/quit", "never") == []
+
+
 def test_orders(talk: Talk, fault_server: FaultServer) -> None:
     """Model and system message change, the talk is forgotten, and /exit leaves."""
     asked = talk(

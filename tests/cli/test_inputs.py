@@ -67,6 +67,17 @@ def test_files(horay: Horay, fault_server: FaultServer, tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("command", ["chat", "complete", "image"])
+@pytest.mark.parametrize(("arguments", "piped"), [([], ""), ([], " \n"), (["-"], "")])
+def test_empty_pipe(horay: Horay, command: str, arguments: list[str], piped: str) -> None:
+    """A command without a text, as in a job without a terminal, says where it has looked for one."""
+    result = horay(command, *arguments, input=piped)
+    assert result.exit_code == ExitCode.USAGE
+    assert (
+        "there is no text: standard input is empty; give the text as an argument" in result.stderr
+    )
+
+
 def test_image_alone(horay: Horay, fault_server: FaultServer, tmp_path: Path) -> None:
     """An image needs no text; it can come through the pipe, too, which `-f -` names."""
     (tmp_path / "x").write_bytes(canned.PNG)
