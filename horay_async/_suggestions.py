@@ -6,9 +6,10 @@ Looked at when an attribute, a parameter or an option doesn't exist, or a value 
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
+from enum import EnumMeta
 from functools import wraps
-from types import FrameType, MappingProxyType
-from typing import Any, TypeVar, cast
+from types import FrameType, MappingProxyType, UnionType
+from typing import Any, Literal, TypeVar, Union, cast, get_origin
 
 from horay_async._class_attributes import OnInstances
 
@@ -843,6 +844,15 @@ def about_field(name: str, value: object) -> str:
     return ""
 
 
+def _has_no_fields(value: object) -> bool:
+    """Whether a value is a type whose instances are no objects in JSON, such as an enumeration, `int` or `list[...]`."""
+    if isinstance(value, type) and not get_origin(value):
+        return isinstance(value, EnumMeta) or issubclass(
+            value, str | int | float | list | tuple | set
+        )
+    return get_origin(value) in (Literal, Union, UnionType, list, tuple, set)
+
+
 def about_value(name: str, value: object) -> str:
     """What to give as a parameter or option instead of another client's object; empty where it is none."""
     kind = type(value)
@@ -850,6 +860,8 @@ def about_value(name: str, value: object) -> str:
         return "leave the parameter out instead"
     if name == "response_format" and isinstance(value, str):
         return f"write {{'type': {'text' if value == 'text' else 'json_object'!r}}}"
+    if name == "response_format" and _has_no_fields(value):
+        return "parse(...) and stream(...) take a class: make it a field of one"
     if name == "response_format" and isinstance(value, type):
         return f"parse(..., response_format={value.__name__}) and stream(...) take a class"
     if name == "messages":

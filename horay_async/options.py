@@ -214,6 +214,17 @@ def _telemetry(instance: object, attribute: attrs.Attribute[Any], value: object)
         raise wrong("telemetry", expected, value)
 
 
+ONE_KEY = "a copy has the key of its client, whose connections and limits it shares: make a client for another key"
+
+DEFAULT_RETRY = RetryPolicy()
+"""The policy of clients that are given none. The pytest plugin puts another one in its place, which hardly waits."""
+
+
+def default_retry() -> RetryPolicy:
+    """`DEFAULT_RETRY` as it is by now."""
+    return DEFAULT_RETRY
+
+
 @naming_options
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class ClientOptions(FrozenRecord):
@@ -227,7 +238,7 @@ class ClientOptions(FrozenRecord):
     timeout: Timeouts = attrs.field(factory=Timeouts, converter=_timeouts)
     """A number is the total deadline in seconds; `Timeouts` sets each of the five timeouts. Unless given, the defaults of
     `Timeouts`: 15 s to connect, 600 s to the first byte, 120 s without content, no deadline."""
-    retry: RetryPolicy = attrs.field(factory=RetryPolicy, validator=_policy)
+    retry: RetryPolicy = attrs.field(factory=default_retry, validator=_policy)
     """The rules of retrying, `RetryPolicy()` unless given; `max_retries` changes only how many retries there are."""
     limits: Limits | None = attrs.field(default=None, validator=_limits)
     """Most requests and tokens a minute, and requests at once, for all calls; None, the default, is no limit. Copies with
@@ -322,14 +333,12 @@ class ClientOptions(FrozenRecord):
         key = _key(api_key)
         api_key = None  # masked from here on, also among the variables of a traceback
         _check_names(params, "api_key")
-        return cls(api_key=key, **_settle(params, RetryPolicy()))
+        return cls(api_key=key, **_settle(params, default_retry()))
 
     def changed(self, **params: Unpack[ClientParams]) -> ClientOptions:
         """A copy with some options changed."""
         if "api_key" in params:
-            raise TypeError(
-                "a copy has the key of its client, whose connections and limits it shares: make a client for another key"
-            )
+            raise TypeError(ONE_KEY)
         _check_names(params)
         return attrs.evolve(self, **_settle(params, self.retry))
 
@@ -346,6 +355,9 @@ def _check_names(params: ClientParams, *beside: str) -> None:
     known = ClientParams.__optional_keys__
     if strange := params.keys() - known:
         habits = dict.fromkeys(CALL_NAMES, "it belongs to each call") | CLIENT_OPTIONS
+        if "api_key" not in beside:
+            of_key = (each for each, told in habits.items() if told.startswith("it is api_key"))
+            habits |= dict.fromkeys(of_key, ONE_KEY)
         raise unknown_option("client option", min(strange), [*known, *beside], habits)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import enum
 import importlib
 import inspect
 import pickle
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
 from types import UnionType
-from typing import Any, Union
+from typing import Any, Literal, Union
 
 import aiohttp
 import httpx2
@@ -492,8 +493,11 @@ def test_each_option(name: str) -> None:
     assert name not in ClientParams.__annotations__
     given: Any = {name: "a"}
     clients: list[Any] = [Horay("key"), AsyncHoray("key")]
+    of_copy = CLIENT_OPTIONS[name]
+    if of_copy == "it is api_key":
+        of_copy = "a copy has the key of its client"
     for client in clients:
-        with pytest.raises(TypeError, match=re.escape(CLIENT_OPTIONS[name])):
+        with pytest.raises(TypeError, match=re.escape(of_copy)):
             client.with_options(**given)
         with pytest.raises(TypeError, match=re.escape(CLIENT_OPTIONS[name])):
             client.__class__("key", **given)
@@ -809,6 +813,22 @@ def test_text_for_a_response_format() -> None:
     for value, told in (("json_object", "json_object"), ("text", "text"), ("json", "json_object")):
         with pytest.raises(TypeError, match=f"not a string: write {{'type': '{told}'}}$"):
             check_parameters({**given, "response_format": value}, ChatParams)
+
+
+class Label(enum.Enum):
+    """What a text may be."""
+
+    PRAISE = "praise"
+
+
+@pytest.mark.parametrize("given", [Label, int, str, list[City], Literal["a", "b"], City | None])
+def test_type_for_a_response_format(given: Any) -> None:
+    """What is no object in JSON is to be a field; a class of one goes to other methods."""
+    params: Any = {"model": "m", "messages": [{"role": "user", "content": "?"}]}
+    with pytest.raises(TypeError, match=r"take a class: make it a field of one$"):
+        check_parameters({**params, "response_format": given}, ChatParams)
+    with pytest.raises(TypeError, match=r"parse\(\.\.\., response_format=City\)"):
+        check_parameters({**params, "response_format": City}, ChatParams)
 
 
 @pytest.mark.parametrize("given", ["/etc/company.pem", Path("/etc/company.pem")])

@@ -214,7 +214,7 @@ def _other_form(first: bytes) -> str | None:
     if (form := _SEVERAL_LINES.match(first)) is None:
         if _TABLE.match(first) is None:
             return None
-        return f"this looks like a table (CSV), not JSON: make each row a line such as {EXAMPLE}"
+        return f"this isn't JSON. If it is a table (CSV), make each row a line such as {EXAMPLE}"
     what, jq = ("a JSON array", ".[]") if form[1] else ("JSON on several lines", ".")
     return f"this is {what}: write one object a line (`jq -c '{jq}'` does that)"
 

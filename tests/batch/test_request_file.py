@@ -143,7 +143,7 @@ def test_other_form_of_json(path: Path, text: str, told: str) -> None:
 def test_table(path: Path, first: str) -> None:
     """So is a file of rows."""
     write(path, first, "\n", "1,Hi", "\n")
-    with pytest.raises(BatchFileError, match="looks like a table"):
+    with pytest.raises(BatchFileError, match=r"this isn't JSON. If it is a table"):
         RequestFile(path, IdTable()).index()
 
 

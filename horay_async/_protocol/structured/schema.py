@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from enum import Enum
 from itertools import count
 from typing import Any, get_args, get_origin
 
@@ -58,6 +59,8 @@ def _instead(given: Any) -> str:
         return "create(...) takes a response_format that is a dict"
     if isinstance(given, str):
         return "give the class itself, not its name"
+    if isinstance(given, type) and (issubclass(given, Enum) or given in SCALARS):
+        return "make it a field of such a class"
     if isinstance(given, type) and given.__module__ != "builtins":
         return "declare its fields in a dataclass"  # a TypedDict's, or another class's
     if has_fields(type(given)):
