@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 import pytest
 
 if TYPE_CHECKING:
-    from horay_async import AsyncHoray, Horay
+    from horay_async import AsyncHoray, Horay, RetryPolicy
     from horay_async.testing.server import FaultServer
 
     ClientT = TypeVar("ClientT", AsyncHoray, Horay)
@@ -27,11 +27,17 @@ hangs is to say so.
 
 def client_of(server: FaultServer, cls: type[ClientT]) -> ClientT:
     """A client of `server` that waits as long as a test should: hardly before retries, and for no response for minutes."""
-    from horay_async import RetryPolicy, Timeouts  # noqa: PLC0415 - see above
+    from horay_async import Timeouts  # noqa: PLC0415 - see above
 
-    retry = RetryPolicy(initial_backoff=0.01, max_backoff=0.05)
     timeout = Timeouts(first_byte=WAIT, idle=WAIT)
-    return cls(server.api_key, base_url=server.base_url, retry=retry, timeout=timeout)
+    return cls(server.api_key, base_url=server.base_url, retry=short_waits(), timeout=timeout)
+
+
+def short_waits() -> RetryPolicy:
+    """The rules of retrying as they are by default, but for the waits, of which there are hardly any."""
+    from horay_async import RetryPolicy  # noqa: PLC0415 - see above
+
+    return RetryPolicy(initial_backoff=0.01, max_backoff=0.05)
 
 
 @pytest.fixture
@@ -75,8 +81,11 @@ def blocking_horay_client(horay_server: FaultServer) -> Iterator[Horay]:
 @pytest.fixture
 def horay_env(horay_server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> FaultServer:
     """`horay_server`, with `HORAY_API_KEY` and `HORAY_BASE_URL` set to it: for code under test that makes a
-    client of its own.
+    client of its own. Such a client hardly waits before retries, unless it is given a `retry` of its own.
     """
+    from horay_async import options  # noqa: PLC0415 - see above
+
     monkeypatch.setenv("HORAY_API_KEY", horay_server.api_key)
     monkeypatch.setenv("HORAY_BASE_URL", horay_server.base_url)
+    monkeypatch.setattr(options, "DEFAULT_RETRY", short_waits())
     return horay_server

@@ -57,6 +57,22 @@ def test_environment(horay_env):
     with Horay() as client:
         assert capital(client) == "Berlin"
 
+def test_retries_of_a_client_in_the_code(horay_env):
+    from horay_async import RetryPolicy
+    horay_env.add(error(500), error(503))
+    horay_env.reply("Berlin")
+    with Horay() as client:
+        assert capital(client) == "Berlin"
+        assert client.options.retry.max_backoff <= 0.05
+        assert client.with_options(max_retries=7).options.retry.max_backoff <= 0.05
+    assert Horay(max_retries=7).options.retry.max_backoff <= 0.05
+    given = RetryPolicy(max_retries=7)
+    assert given.max_backoff == 8
+    assert Horay(retry=given).options.retry == given
+
+def test_retries_restored():
+    assert Horay("key").options.retry.max_backoff == 8
+
 def test_unused(blocking_horay_client, horay_client):
     assert not blocking_horay_client.closed
 
@@ -88,7 +104,7 @@ def test_blocking_tests(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPat
     """Fixtures of the server, the blocking client and the environment."""
     monkeypatch.delenv("HORAY_BASE_URL", raising=False)
     pytester.makepyfile(BLOCKING)
-    run(pytester, 5)
+    run(pytester, 7)
 
 
 def test_awaited_tests_under_anyio(pytester: pytest.Pytester) -> None:
