@@ -506,6 +506,14 @@ BATCH_OPTIONS = (
     }
     | {name: _of_client(name, "batch") for name in CLIENT_NAMES - {"max_connections"}}
     | dict.fromkeys(CALL_NAMES - {"bulk", "idempotency_key"}, _OF_REQUESTS)
+    | dict.fromkeys(
+        (
+            "response_format",
+            *(name for name in PARAMETERS if "response_format" in PARAMETERS[name]),
+        ),
+        "it belongs to each request, BatchRequest.chat(response_format=...), and for a file also to "
+        "read_results(..., response_format=...), which parses its texts",
+    )
     | _table(
         """
 max_retries timeout: it is set on the client, client.with_options(...).batch, or on each request, BatchRequest.chat(...)
@@ -692,8 +700,8 @@ def about_parameter(name: str, declared: Container[str]) -> str:
         return ""
     for meant in (name, *PARAMETERS.get(name, ())):
         if meant in ELSEWHERE:
-            under = "" if meant == name else f" as {meant}"
-            return f"it isn't taken here, but{under} by {ELSEWHERE[meant]}"
+            under = "" if meant == name else f", as {meant}"
+            return f"it isn't taken here, but by {ELSEWHERE[meant]}{under}"
     of = "request" if "custom_id" in declared else "call"
     if name in CLIENT_NAMES:
         return _of_client(name, of)
@@ -704,10 +712,13 @@ def about_parameter(name: str, declared: Container[str]) -> str:
     return ""
 
 
+GUESS = 0.75
+"""How alike names have to be for one to be a guess: with difflib's own 0.6, max_tokens is one for max_steps."""
+
+
 def did_you_mean(name: str, declared: Iterable[str]) -> str:
     """The question after the declared name that is spelt most alike, with a blank behind it; empty where none is."""
-    # difflib's own 0.6 takes max_steps for max_tokens, and retries for retry_failed.
-    close = _closest(name, declared, 0.75)
+    close = _closest(name, declared, GUESS)
     return f"did you mean {close!r}? " if close else ""
 
 
@@ -739,6 +750,8 @@ def unknown_option(
         return TypeError(f"unknown {what} {name!r}: {habits[name]}")
     options = ", ".join(sorted(known))
     close = did_you_mean(name, known)
+    if not close and (meant := _closest(name, habits, GUESS)):
+        return TypeError(f"unknown {what} {name!r}: did you mean {meant!r}? {habits[meant]}")
     return TypeError(
         f"unknown {what} {name!r}{f': {close}T' if close else '; t'}he options are {options}"
     )
