@@ -526,7 +526,7 @@ async def test_each_option_of_a_batch(name: str) -> None:
 
 def test_parameters_given_to_a_batch() -> None:
     """Each parameter of an operation is told to belong to its request, and the method that is named takes it."""
-    taken = {
+    taken: dict[str, set[str]] = {
         name: {row[0] for row in CLASSES[declared.__name__]}
         for name, declared in (
             ("chat", ChatParams),
@@ -536,8 +536,9 @@ def test_parameters_given_to_a_batch() -> None:
         )
     }
     options = CLIENT_NAMES | horay_async.BatchOptions.__annotations__.keys()
-    assert set.union(*taken.values()) - options == CALL_NAMES - {"bulk"}
-    for name in set.union(*taken.values()) - horay_async.BatchOptions.__annotations__.keys():
+    names = {name for each in taken.values() for name in each}
+    assert names - options == CALL_NAMES - {"bulk"}
+    for name in names - horay_async.BatchOptions.__annotations__.keys():
         assert "each request" in BATCH_OPTIONS[name] or name == "on_truncation", name
     for words in BATCH_OPTIONS.values():
         for method, parameter in re.findall(r"BatchRequest\.(\w+)\((\w+)=", words):
