@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from operator import attrgetter
-from typing import Any, Generic, Protocol, TypeVar, cast, get_args
+from typing import Any, Generic, Protocol, TypeVar, get_args
 
 import msgspec
 
@@ -267,7 +267,7 @@ class Decoder(Generic[R]):
         from horay_async.models._converter import structure_leniently  # noqa: PLC0415 - loads cattrs
 
         try:
-            return structure_leniently(cast("Any", inner), self._into)
+            return structure_leniently(inner, self._into)
         except ValueError as error:
             raise InvalidBody(f"isn't what the API describes: {error}") from error
 
