@@ -25,6 +25,11 @@ class Mismatch:
     message: str
 
 
+@attrs.frozen
+class Mistaken(Mismatch):
+    """What fits, but which pydantic would take for something else."""
+
+
 class Mismatches(Exception):
     """The value doesn't fit the class; `found` says where, at least once."""
 
@@ -72,7 +77,7 @@ def found_in(error: BaseException, path: str) -> Iterator[Mismatch]:
             yield Mismatch(f"{path}{step(name)}", f"{named(error.cl)} has no such field")
     elif isinstance(error, NestedMismatches):
         for mismatch in error.found:
-            yield Mismatch(f"{path}{mismatch.path}", mismatch.message)
+            yield attrs.evolve(mismatch, path=f"{path}{mismatch.path}")
     else:  # a hook's message, or that of a validator; attrs' own have more than a message in their arguments
         yield Mismatch(path, _message_of(error))
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import attrs
 import msgspec
 
 from horay_async._json import Json, is_array, is_object
-from horay_async._protocol.structured.mismatch import InvalidValue, Mismatch, step
+from horay_async._protocol.structured.mismatch import InvalidValue, Mismatch, Mistaken, step
 from horay_async._protocol.structured.values import (
     A_FLOAT,
     WRITTEN,
@@ -28,7 +29,10 @@ DECIMAL = "decimal"
 """Another one: whether a number becomes a `Decimal`."""
 RAW = "raw"
 """Another one: whether a function of the user's gets what was sent there, before pydantic has made anything of it."""
-OWN = (ALSO, DECIMAL, RAW)
+CHOICE = "choice"
+"""Another one: the `Choice` of an option of a union."""
+OWN = (ALSO, DECIMAL, RAW, CHOICE)
+ENCODE = msgspec.json.Encoder(decimal_format="number").encode
 FORMATS = {
     **{name: (form, expected) for name, form, _, expected in WRITTEN.values()},
     "duration": (re.compile(r"[-+]?P[\dYMWDTHS.,]+"), "a duration such as 'P1DT12H'"),
@@ -40,11 +44,6 @@ that a colon ends for a duration.
 
 SECONDS = re.compile(r"[-+]?\d+(\.\d*)?")
 """The seconds since 1970 that pydantic makes a date and time of."""
-
-
-@attrs.frozen
-class Mistaken(Mismatch):
-    """What fits, but which pydantic would take for something else."""
 
 
 @attrs.frozen
@@ -67,6 +66,40 @@ class ForeignSchema:
     exact: bool
     """Whether decimals can be handed to pydantic as strings, and integers with all their digits: there are some, and no parser of the
     class's own."""
+
+
+def validated(form: ForeignSchema, validate: Callable[..., Any], text: bytes) -> Any:
+    """What pydantic makes of JSON. Raises its `ValueError` for what doesn't fit."""
+    names: Json = {"by_alias": True, "by_name": True} if form.by_name else {}
+    *first, last = form.attempts
+    for settings in first:
+        with suppress(ValueError):
+            return validate(text, **settings, **names)
+    return validate(text, **last, **names)
+
+
+@attrs.define(eq=False)
+class Choice:
+    """An option of a union, as pydantic's core has it."""
+
+    option: Any
+    union: Any
+    definitions: list[Any]
+    """The classes that they refer to."""
+    _validators: list[Any] = attrs.field(factory=list[Any], init=False)
+    """Made when they are needed."""
+
+    def both(self, form: ForeignSchema, text: bytes) -> tuple[Any, Any]:
+        """What becomes of JSON that fits the option: by the option, and by the union. Raises `ValueError` where it doesn't fit."""
+        if not self._validators:
+            from pydantic_core import SchemaValidator, core_schema  # noqa: PLC0415 - it comes with pydantic, which is loaded
+
+            self._validators = [
+                SchemaValidator(core_schema.definitions_schema(each, self.definitions))
+                for each in (self.option, self.union)
+            ]
+        option, union = (validated(form, each.validate_json, text) for each in self._validators)
+        return option, union
 
 
 KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
@@ -101,14 +134,22 @@ class SchemaCheck:
     """Holds one value against the types and properties of a schema."""
 
     def __init__(
-        self, form: ForeignSchema, *, loosely: bool = False, decimals_as_text: bool = False
+        self,
+        form: ForeignSchema,
+        *,
+        loosely: bool = False,
+        decimals_as_text: bool = False,
+        wholly: bool = False,
     ) -> None:
         """`loosely`: asks what pydantic takes in its strict mode, which is digits for a date and time, and 1 for a `Literal` of `true`;
-        `decimals_as_text`: of a value whose decimals are strings.
+        `decimals_as_text`: of a value whose decimals are strings; `wholly`: asks for all properties, by the names that the schema tells,
+        as the schema that is sent does.
         """
         self._form = form
         self._loosely = loosely
         self._decimals_as_text = decimals_as_text
+        self._wholly = wholly
+        self._whole: SchemaCheck = self if wholly else SchemaCheck(form, wholly=True)
         self._defs = form.checked_defs
         self._seen: dict[tuple[int, str], list[Mismatch]] = {}
         """What was found by schema and place: options of unions within unions would ask over and over."""
@@ -151,6 +192,10 @@ class SchemaCheck:
             self._seen[key] = list(self.of(option, value, path))
         return self._seen[key]
 
+    def fits_once(self, option: Json, value: Any, path: str) -> bool:
+        """Whether an option fits, found once for each place."""
+        return not self.once(option, value, path)
+
     def _has_format(self, schema: Json, text: str) -> bool:
         """Whether a string has the format that a schema asks for, if it does."""
         name = schema.get("format", "")
@@ -161,17 +206,28 @@ class SchemaCheck:
     def _object(self, schema: Json, value: Json, path: str) -> Iterator[Mismatch]:
         for name, entry in value.items():
             form, there = property_schema(schema, name), f"{path}{step(name)}"
-            if form is False and name not in schema.get(ALSO, ()):
+            if form is False and (self._wholly or name not in schema.get(ALSO, ())):
                 yield Mismatch(there, f"{schema.get('title', 'the object')} has no such field")
             else:
                 yield from self.of(form, entry, there)
+        if self._wholly:
+            for name in schema.get("properties", {}).keys() - value.keys():
+                yield Mismatch(f"{path}{step(name)}", "is missing")
+
+    def fits(self, schema: Any, value: Any, path: str = "") -> bool:
+        """Whether all fits."""
+        return next(self.of(schema, value, path), None) is None
 
     def _one_of(self, options: list[Json], value: Any, path: str) -> Iterator[Mismatch]:
         found: list[list[Mismatch]] = []
         for place, option in enumerate(options):
             mismatches = self.once(option, value, path)
             if all(isinstance(mismatch, Mistaken) for mismatch in mismatches):  # or there are none
-                yield from mismatches or self._mistaken(options[:place], option, value, path)
+                yield from (
+                    mismatches
+                    or list(self._mistaken(options[:place], option, value, path))
+                    or self._mistaken_form(options, value, path)
+                )
                 return
             found.append(mismatches)
         likely = [each for each in found if each[0].path != path]
@@ -186,7 +242,9 @@ class SchemaCheck:
     ) -> Iterator[Mistaken]:
         """What pydantic would take for one of the options `before` the one that it fits."""
         # It prefers a Literal to a date.
-        if self._loosely or (isinstance(value, str) and not {"enum", "const"}.isdisjoint(taken)):
+        if self._loosely or self._wholly:
+            return
+        if isinstance(value, str) and not {"enum", "const"}.isdisjoint(taken):
             return
         loose = SchemaCheck(self._form, loosely=True)
         for option in before:
@@ -196,6 +254,34 @@ class SchemaCheck:
                     f"pydantic would take it for {self._expected(option)}: put that last in the union",
                 )
                 return
+
+    def _mistaken_form(self, options: list[Json], value: Any, path: str) -> Iterator[Mistaken]:
+        """What pydantic would take for an option that has to be filled up with defaults, or read leniently, where it fits one without."""
+        if self._loosely or self._wholly or not isinstance(value, str | list | dict):
+            return
+        if not self._form.attempts[0]:  # the class has a parser of its own
+            return
+        fitting = [each for each in options if self._whole.fits_once(each, value, path)]
+        loose = SchemaCheck(self._form, loosely=True, decimals_as_text=True)
+        others = (each for each in options if each not in fitting)
+        if not fitting or not any(loose.fits_once(each, value, path) for each in others):
+            return
+        text = ENCODE(value)
+        made: Any = None
+        for each in fitting:
+            with suppress(
+                KeyError, ValueError
+            ):  # where the option is no choice of pydantic's, or has bounds
+                wanted, made = each[CHOICE].both(self._form, text)
+                if type(made) is type(wanted) and made == wanted:
+                    return
+        if made is not None:
+            name = self._expected(fitting[0])
+            yield Mistaken(
+                path,
+                f"pydantic would make {type(made).__name__} of it, but it is {name}: put that first in the union, "
+                'or give each option a field of its own, such as `kind: Literal["..."]`',
+            )
 
     def _expected(self, option: Json) -> str:
         form = self._defs[option["$ref"].removeprefix(DEFS)] if "$ref" in option else option

@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, cast
 
-import msgspec
-
 from horay_async._json import Json, is_array, is_object
 from horay_async._protocol.structured.docstrings import parse_docstring
 from horay_async._protocol.structured.exact_decimals import ExactDecimals
@@ -19,11 +17,15 @@ from horay_async._protocol.structured.hints import remembered
 from horay_async._protocol.structured.mismatch import Mismatch, NestedMismatches, named, step
 from horay_async._protocol.structured.pydantic_check import (
     ALSO,
+    CHOICE,
     DECIMAL,
+    ENCODE,
     OWN,
     RAW,
+    Choice,
     ForeignSchema,
     SchemaCheck,
+    validated,
 )
 from horay_async._protocol.structured.values import Hook
 
@@ -59,8 +61,10 @@ def _pydantic_schema(hint: Any) -> tuple[Json, Any]:
     from pydantic.errors import PydanticUserError  # noqa: PLC0415 - see above
     from pydantic.json_schema import GenerateJsonSchema  # noqa: PLC0415 - see above
 
+    definitions: list[Any] = []
+
     class Generator(GenerateJsonSchema):
-        """Numbers for decimals, since grammars can't follow the pattern of their strings; and all aliases."""
+        """Numbers for decimals, since grammars can't follow the pattern of their strings; all aliases; and the options of unions."""
 
         def decimal_schema(self, schema: Any) -> Json:
             return {**self.float_schema(_as_float(schema)), DECIMAL: True}
@@ -70,6 +74,18 @@ def _pydantic_schema(hint: Any) -> tuple[Json, Any]:
 
         def function_wrap_schema(self, schema: Any) -> Json:
             return _raw(schema, super().function_wrap_schema(schema))
+
+        def union_schema(self, schema: Any) -> Json:
+            form: Json = super().union_schema(schema)
+            given: list[Any] = schema["choices"]
+            choices: list[Any] = [each[0] if isinstance(each, tuple) else each for each in given]
+            options: list[Json] = form.get("anyOf", [])
+            if len(options) == len(choices):  # of those that look the same, it keeps one
+                form["anyOf"] = [
+                    {**option, CHOICE: Choice(choice, schema, definitions)}
+                    for option, choice in zip(options, choices, strict=True)
+                ]
+            return form
 
         def _fields(self, fields: dict[str, Any], form: Json) -> Json:
             also = [
@@ -94,6 +110,7 @@ def _pydantic_schema(hint: Any) -> tuple[Json, Any]:
 
     try:
         adapter = pydantic.TypeAdapter(hint)
+        definitions += cast("Any", adapter.core_schema).get("definitions", ())
         return adapter.json_schema(schema_generator=Generator), adapter.core_schema
     except (PydanticUserError, NameError) as error:
         raise TypeError(f"{_culprit(hint)} has no JSON schema: {error}") from error
@@ -253,11 +270,15 @@ class _Strict:
         }
 
 
+def pydantic_fit(hint: Any) -> Callable[[Any], bool]:
+    """What tells whether a value has the types and properties that the schema that is sent asks for."""
+    form = foreign_schema(hint)
+    return lambda value: SchemaCheck(form, wholly=True).fits(form.checked, value)
+
+
 def pydantic_hook(hint: Any) -> Hook:
     """The hook of a pydantic class."""
     form = foreign_schema(hint)
-    encode = msgspec.json.Encoder(decimal_format="number").encode
-    names: Json = {"by_alias": True, "by_name": True} if form.by_name else {}
     validate: Callable[..., Any]
     if hasattr(hint, "model_validate_json"):
         validate = hint.model_validate_json  # which a model may have its own of
@@ -267,20 +288,16 @@ def pydantic_hook(hint: Any) -> Hook:
         validate = pydantic.TypeAdapter(hint).validate_json
 
     def hook(value: Any) -> Any:
-        problem: ValueError | None = None
         check = SchemaCheck(form)
         if found := list(check.of(form.checked, value, "")):
             raise NestedMismatches(found)
         if form.exact:
             value = ExactDecimals(form, check).of(form.checked, value, "")
-        text = encode(value)
-        for settings in form.attempts:
-            try:
-                return validate(text, **settings, **names)
-            except ValueError as error:
-                problem = error
-        details: list[Any] = getattr(problem, "errors", list)()
-        found = [Mismatch("".join(map(step, each["loc"])), each["msg"]) for each in details]
-        raise NestedMismatches(found or [Mismatch("", str(problem))]) from problem
+        try:
+            return validated(form, validate, ENCODE(value))
+        except ValueError as error:
+            details: list[Any] = getattr(error, "errors", list)()
+            found = [Mismatch("".join(map(step, each["loc"])), each["msg"]) for each in details]
+            raise NestedMismatches(found or [Mismatch("", str(error))]) from error
 
     return hook

@@ -1,7 +1,8 @@
 """JSON values as instances of a caller's classes, by cattrs, with a path to whatever doesn't fit. Pure.
 
 Unlike the responses' own models, which take whatever can be read, nothing is bent to fit here: a number
-isn't a string, and a property that the class doesn't know is a mismatch. A missing one takes its default.
+isn't a string, and a property that the class doesn't know is a mismatch. A missing one takes its default, but
+in a union an option that needs none goes first.
 
 The tree of the hint is visited once and becomes a hook: a function from a JSON value to what it becomes.
 """
@@ -34,7 +35,8 @@ from horay_async._protocol.structured.mismatch import (
 )
 from horay_async._protocol.structured.pydantic_classes import pydantic_hook
 from horay_async._protocol.structured.schema import check
-from horay_async._protocol.structured.unions import remembering, union_hook
+from horay_async._protocol.structured.strict_fit import StrictFits, remembering
+from horay_async._protocol.structured.unions import union_hook
 from horay_async._protocol.structured.values import SCALARS, Hook, anything, enumeration_hook
 from horay_async._user_code import contain
 
@@ -68,6 +70,7 @@ class _Hooks:
     def __init__(self) -> None:
         self._by_class: dict[nodes.ClassShape, Hook] = {}
         """Those of classes: each is made once, which also ends recursions."""
+        self._fits = StrictFits()
 
     def of(self, node: nodes.Node) -> Hook:
         """The hook of any node."""
@@ -118,7 +121,7 @@ class _Hooks:
         return hook
 
     def union(self, node: nodes.Union) -> Hook:
-        return union_hook(node, [self.of(option) for option in node.options])
+        return union_hook(node, map(self.of, node.options), map(self._fits.of, node.options))
 
     def class_with_fields(self, node: nodes.ClassNode) -> Hook:
         shape = node.shape

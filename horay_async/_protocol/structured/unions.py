@@ -1,14 +1,12 @@
 """Which option of a union a JSON value becomes. Pure.
 
-Two questions: which options a value of this kind is tried as, in which order (a table), and which classes
-an object can be meant as (its tag, else its fields).
+Three questions: which options a value of this kind is tried as, in which order (a table); which classes an object can be meant as
+(its tag, else its fields); and which of them it fits as the schema says, since those go first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Iterable
 from datetime import date, datetime, time
 from decimal import Decimal
 from operator import itemgetter
@@ -16,9 +14,19 @@ from types import NoneType
 from typing import Any, cast
 from uuid import UUID
 
+import attrs
+
 from horay_async._json import is_object
 from horay_async._protocol.structured import nodes
-from horay_async._protocol.structured.mismatch import InvalidValue, named
+from horay_async._protocol.structured.mismatch import (
+    InvalidValue,
+    Mismatch,
+    Mistaken,
+    NestedMismatches,
+    found_in,
+    named,
+)
+from horay_async._protocol.structured.strict_fit import TRIED_BEFORE, Fit
 from horay_async._protocol.structured.values import Hook, same
 
 TRIED: dict[type[Any], tuple[Any, ...]] = {
@@ -39,10 +47,13 @@ NESTED: dict[type[Any], tuple[type[nodes.Node], ...]] = {
 }
 """Nodes that an array or an object can become."""
 
+Option = tuple[nodes.Node, Hook, Fit]
+"""An option of a union, what makes it of a value, and what tells whether the value fits it as the schema says."""
 
-def union_hook(node: nodes.Union, hooks: list[Hook]) -> Hook:
-    """The hook of a union from those of its options."""
-    options = list(zip(node.options, hooks, strict=True))
+
+def union_hook(node: nodes.Union, hooks: Iterable[Hook], fits: Iterable[Fit]) -> Hook:
+    """The hook of a union from those of its options, and from what tells which of them a value fits as the schema says."""
+    options = list(zip(node.options, hooks, fits, strict=True))
     table = {kind: _tried(kind, options) for kind in TRIED}
     classes = [option for option in node.options if isinstance(option, nodes.ClassNode)]
     filled = [each for each in options if each[0].hint is not NoneType]
@@ -62,27 +73,20 @@ def union_hook(node: nodes.Union, hooks: list[Hook]) -> Hook:
     return hook
 
 
-Tried = dict[tuple[Hook, int], Any]
-TRIED_BEFORE: ContextVar[Tried] = ContextVar("TRIED_BEFORE")
-"""What became of a value in an option, by the hook and the value's identity, while one document is structured:
-unions within unions would otherwise try the innermost values twice as often at each level."""
-FAILED = object()
+@attrs.frozen
+class _Failed:
+    """Stands for what an option didn't take."""
+
+    mistaken: list[Mismatch]
+    """What it takes, but pydantic within it would take for something else."""
 
 
-@contextmanager
-def remembering() -> Generator[None, None, None]:
-    """Within it, what was tried is remembered."""
-    token = TRIED_BEFORE.set({})
-    try:
-        yield
-    finally:
-        TRIED_BEFORE.reset(token)
-
-
-def _first(pool: list[tuple[nodes.Node, Hook]], value: Any, expected: str) -> Any:
-    """What the first option that takes `value` makes of it."""
+def _first(pool: list[Option], value: Any, expected: str) -> Any:
+    """What the first option that takes `value` makes of it, those first that it fits as the schema says."""
     tried = TRIED_BEFORE.get()
-    for _, hook in pool:
+    fitting = [option for option in pool if option[2](value)]
+    for option in (*fitting, *(each for each in pool if each not in fitting)):
+        hook = option[1]
         key = (hook, id(value))
         if key not in tried:
             try:
@@ -90,9 +94,14 @@ def _first(pool: list[tuple[nodes.Node, Hook]], value: Any, expected: str) -> An
             except Exception as error:
                 if _is_too_deep(error):
                     raise
-                tried[key] = FAILED  # classes raise whatever they like; the next may fit
-        if tried[key] is not FAILED:
-            return tried[key]
+                # Classes raise whatever they like; the next may fit.
+                found = found_in(error, "") if option in fitting else ()
+                tried[key] = _Failed([each for each in found if isinstance(each, Mistaken)])
+        made = tried[key]
+        if not isinstance(made, _Failed):
+            return made
+        if made.mistaken:
+            raise NestedMismatches(made.mistaken)
     raise InvalidValue(expected, value)
 
 
@@ -104,9 +113,7 @@ def _is_too_deep(error: Exception) -> bool:
     return isinstance(error, RecursionError)
 
 
-def _tried(
-    kind: type[Any], options: list[tuple[nodes.Node, Hook]]
-) -> list[tuple[nodes.Node, Hook]]:
+def _tried(kind: type[Any], options: list[Option]) -> list[Option]:
     """The options that a value of a kind is tried as, in order."""
 
     def rank(node: nodes.Node) -> int | None:
