@@ -45,17 +45,27 @@ MAX_DEPTH = 100
 
 def remembered(make: Callable[[Any], T]) -> Callable[[Any], T]:
     """`make`, what it makes of the newest hints remembered; notes in `Annotated` needn't be hashable."""
-    made = lru_cache(MAX_REMEMBERED)(make)
+
+    @lru_cache(MAX_REMEMBERED)
+    def made(hint: Any, _parts: Any) -> T:
+        return make(hint)
 
     @wraps(make)
     def get(hint: Any) -> T:
+        parts = _parts(hint)
         try:
-            hash(hint)
+            hash((hint, parts))
         except TypeError:
             return make(hint)
-        return made(hint)
+        return made(hint, parts)
 
     return get
+
+
+def _parts(hint: Any) -> Any:
+    """What a hint is made of, in order: `A | B` is equal to `B | A`, but the option that stands first is tried first."""
+    args = get_args(hint)
+    return tuple(map(_parts, args)) if args else hint
 
 
 @remembered

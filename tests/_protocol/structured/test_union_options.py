@@ -402,3 +402,25 @@ def test_options_that_pydantic_chooses(hint: Any, text: str, expected: object) -
 def test_options_that_a_parser_chooses() -> None:
     """The parser of a class chooses as it likes."""
     assert parse_text(Reading, '{"x": {"order": "7"}}').x == OrderModel(order="7")
+
+
+@dataclasses.dataclass
+class Whole:
+    """An integer."""
+
+    v: int
+
+
+@dataclasses.dataclass
+class Part:
+    """A number."""
+
+    v: float
+
+
+@pytest.mark.parametrize("hints", [(Whole | Part, Part | Whole), (Part | Whole, Whole | Part)])
+def test_order_of_options(hints: tuple[Any, Any]) -> None:
+    """Of options that fit alike it is the first, whatever was parsed before: Python says that the two unions are equal."""
+    for hint in hints:
+        assert type(parse_text(hint, '{"v": 1}')) is hint.__args__[0]
+        assert type(parse_text(LIST[hint], '[{"v": 1}]')[0]) is hint.__args__[0]
