@@ -69,6 +69,13 @@ class Usage(Extensible):
 UsageT = TypeVar("UsageT", bound=Usage)
 
 
+def tokens_in(usage: Usage) -> int:
+    """The tokens of prompt and response together: where the server doesn't tell their total, the sum of its counts. 0 where it
+    tells nothing.
+    """
+    return usage.total_tokens or usage.prompt_tokens + usage.completion_tokens
+
+
 def total_of(usages: Sequence[UsageT | None]) -> UsageT | None:
     """The sum of the counts, without details; None where one of them is missing, or all are."""
     told = [usage for usage in usages if usage is not None]
@@ -77,5 +84,5 @@ def total_of(usages: Sequence[UsageT | None]) -> UsageT | None:
     return type(told[0])(
         prompt_tokens=sum(usage.prompt_tokens for usage in told),
         completion_tokens=sum(usage.completion_tokens for usage in told),
-        total_tokens=sum(usage.total_tokens for usage in told),
+        total_tokens=sum(map(tokens_in, told)),
     )

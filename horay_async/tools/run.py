@@ -27,7 +27,7 @@ from horay_async.models.events import (
     RoundStarted,
     ToolRunEvent,
 )
-from horay_async.models.usage import Usage, total_of
+from horay_async.models.usage import Usage, tokens_in, total_of
 from horay_async.streaming import (
     AsyncEventStream,
     Readable,
@@ -306,7 +306,8 @@ class AsyncToolRun(Readable[ToolRunEvent]):
     def _check_limits(self) -> None:
         """Raises `AnswerError` where no other round may begin."""
         most = self._settings.max_total_tokens
-        counts = [usage.total_tokens for usage in self._usages if usage is not None]
+        # One in which nothing can be read is as good as none.
+        counts = [tokens for usage in self._usages if usage and (tokens := tokens_in(usage))]
         reason: Literal["rounds", "tokens"] = "tokens"
         if self._round == self._settings.max_rounds:
             rounds = "1 round" if self._round == 1 else f"{self._round} rounds"

@@ -701,7 +701,8 @@ def costing(tokens: object, *calls: tuple[str, object]) -> Any:
     choice = {"index": 0, "delta": {"tool_calls": deltas}, "finish_reason": "tool_calls"}
     body = [sse({"id": "c1", "choices": [choice]})]
     if tokens is not None:
-        body.append(sse({"id": "c1", "choices": [], "usage": {"total_tokens": tokens}}))
+        usage = tokens if isinstance(tokens, dict) else {"total_tokens": tokens}
+        body.append(sse({"id": "c1", "choices": [], "usage": usage}))
     return respond([*body, sse("[DONE]")], content_type="text/event-stream", framing="chunked")
 
 
@@ -723,7 +724,31 @@ async def test_tokens_are_bounded(fault_server: FaultServer, connect: Connect) -
     assert run.messages[-1].content == "sunny in Rome"
 
 
-@pytest.mark.parametrize("tokens", [None, -5, 10**12])
+@pytest.mark.parametrize(
+    "usage",
+    [
+        {"prompt_tokens": 50, "completion_tokens": 10},
+        {"prompt_tokens": 50, "completion_tokens": 10, "total_tokens": None},
+        {"prompt_tokens": 50, "completion_tokens": 10, "total_tokens": 0},
+        {"input_tokens": 50, "output_tokens": 10},
+    ],
+)
+async def test_tokens_without_their_total(
+    fault_server: FaultServer, connect: Connect, usage: dict[str, object]
+) -> None:
+    """They are those of prompts and responses."""
+    fault_server.always(lambda _: costing(usage, ("weather", {"city": "Rome"})))
+    async with connect() as client:
+        run = client.chat.completions.run_tools(
+            model="m", messages=QUESTION, tools=[weather], max_total_tokens=100
+        )
+        with pytest.raises(AnswerError, match="after 120 tokens of 100"):
+            await run.final()
+    assert run.usage is not None
+    assert run.usage.total_tokens == 120
+
+
+@pytest.mark.parametrize("tokens", [None, -5, 10**12, 0, {}, {"spent": 5}])
 async def test_tokens_that_nobody_tells(
     fault_server: FaultServer, connect: Connect, tokens: object
 ) -> None:

@@ -42,6 +42,14 @@ REASONING = ("reasoning", "reasoning_text", "thinking", "reasoning_details", "th
 ARGUMENTS = ("arguments", "parameters", "args")
 """Where a tool call has its arguments."""
 
+USAGE = {
+    "prompt_tokens": "input_tokens",
+    "completion_tokens": "output_tokens",
+    "prompt_tokens_details": "input_tokens_details",
+    "completion_tokens_details": "output_tokens_details",
+}
+"""Where the usage is named as in the responses API of openai and in that of Anthropic."""
+
 WITHOUT_CONTENT = frozenset(
     {
         "annotations", "content_filter_offsets", "content_filter_raw", "content_filter_result",
@@ -369,6 +377,18 @@ def _find_usage(sent: Json, choices: list[Json], changes: Changes) -> None:
     holders = (sent.get("x_groq"), *choices)
     if not sent.get("usage") and (usage := _first(_object, ("usage",), *holders)):
         changes.put(sent, "usage", usage)
+    usage = sent.get("usage")
+    if not is_object(usage):
+        return
+    counted = {**usage}
+    for name, other in USAGE.items():
+        if not counted.get(name) and counted.get(other):
+            counted[name] = counted[other]
+    prompt, completion = counted.get("prompt_tokens"), counted.get("completion_tokens")
+    if not counted.get("total_tokens") and isinstance(prompt, int) and isinstance(completion, int):
+        counted["total_tokens"] = prompt + completion
+    if counted != usage:
+        changes.put(sent, "usage", counted)
 
 
 def _first(read: Callable[[Any], Any], names: Sequence[str], *holders: Any) -> Any:

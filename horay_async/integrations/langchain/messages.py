@@ -29,7 +29,7 @@ from horay_async.models import events
 from horay_async.models._base import refuse_constant
 from horay_async.models._dump import dump
 from horay_async.models.chat import ChatChoice, ChatCompletion, ChatMessage
-from horay_async.models.usage import Usage
+from horay_async.models.usage import Usage, tokens_in
 from horay_async.resources._base import new_idempotency_key
 
 PROVIDER = "horay"
@@ -390,7 +390,7 @@ def _usage(usage: Usage | None) -> UsageMetadata | None:
     counted = UsageMetadata(
         input_tokens=usage.prompt_tokens,
         output_tokens=usage.completion_tokens,
-        total_tokens=usage.total_tokens or usage.prompt_tokens + usage.completion_tokens,
+        total_tokens=tokens_in(usage),
     )
     if read and (inputs := _known(cache_read=read.cached_tokens, audio=read.audio_tokens)):
         counted["input_token_details"] = cast("InputTokenDetails", inputs)

@@ -18,7 +18,7 @@ from horay_async.models._base import Response
 from horay_async.models.chat import ChatCompletion
 from horay_async.models.completions import Completion
 from horay_async.models.embeddings import EmbeddingResponse
-from horay_async.models.usage import Usage
+from horay_async.models.usage import Usage, tokens_in
 from horay_async.resources import chat, completions, embeddings
 
 pa: Any = import_module("pyarrow")  # it comes without types
@@ -206,7 +206,7 @@ def _generated_text(response: Response) -> str | None:
 
 def _counts(usage: Usage) -> dict[str, int] | None:
     """The counts; None for those that can't be true, which need not even fit the column."""
-    counts = {name: getattr(usage, name) for name in COUNTS}
+    counts = {name: getattr(usage, name) for name in COUNTS} | {"total_tokens": tokens_in(usage)}
     return counts if are_believable(*counts.values()) else None
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from horay_async._protocol.wire.chunk_reader import ChunkReader
 from horay_async._protocol.wire.decode import InvalidBody, decoder, drift_of
+from horay_async._protocol.wire.dialects import normalize
 from horay_async._protocol.wire.request import to_jsonable
 from horay_async.errors import APIResponseError
 from horay_async.models._base import Response
@@ -409,3 +410,20 @@ def test_choice_taken_back_by_a_filter(more: Any) -> None:
     choice["finish_reason"] = "stop"
     with pytest.raises(InvalidBody, match="but no message"):
         decoder(ChatCompletion).decode(json.dumps({"choices": [choice]}).encode())
+
+
+def test_details_of_usage_named_as_in_another_api() -> None:
+    """They are put where the API describes them, and what stands there already stays."""
+    counts = {"input_tokens": 1, "completion_tokens": 2, "output_tokens": 9}
+    sent: dict[str, Any] = {
+        "choices": [{"message": {"content": "Hi"}, "finish_reason": "stop"}],
+        "usage": {**counts, "output_tokens_details": {"reasoning_tokens": 1}},
+    }
+    assert normalize(sent, ChatCompletion)
+    assert sent["usage"]["prompt_tokens"] == 1
+    assert sent["usage"]["completion_tokens"] == 2
+    assert sent["usage"]["total_tokens"] == 3
+    assert sent["usage"]["completion_tokens_details"] == {"reasoning_tokens": 1}
+    assert not normalize(sent, ChatCompletion)
+    partial: dict[str, Any] = {"choices": sent["choices"], "usage": {"prompt_tokens": 1}}
+    assert not normalize(partial, ChatCompletion)

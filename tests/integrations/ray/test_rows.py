@@ -76,7 +76,7 @@ def answered(index: int, kind: type[Any], body: bytes) -> BatchResult[Any]:
 
 def test_columns() -> None:
     """Each row has its own response, whatever order they came in, or null and what it failed with."""
-    usage = b'"usage": {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}'
+    usage = b'"usage": {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 0}'  # whose total isn't told
     table = PROMPTS.with_results(
         pa.table({"prompt": ["a", "b", "c", "d"]}),
         [
