@@ -9,7 +9,8 @@ What a model wrote is never passed through here.
 Not everything that is sent as a key is a secret: `local`, the key of the local server, or the `k` of a test would
 damage every text that holds it. So an API key of fewer than `MIN_SECRET_LENGTH` characters isn't masked: no
 service hands out one that can be guessed. People do choose such passwords for proxies: those are masked where no
-letter, digit, `_` or `-` is beside them, as in a URL.
+letter, digit, `_` or `-` is beside them, as in a URL. Where a text ends within a key, what is there of it is masked from the same
+number of characters on.
 """
 
 from __future__ import annotations
@@ -84,8 +85,19 @@ class Cleaner:
         else:
             # Every other spelling of a secret has a backslash or a percent sign in it.
             if not secrets or ("\\" not in text and "%" not in text):
-                return text
-        return _spellings(secrets).sub(MASK, text)
+                return self._mask_end(text)
+        return self._mask_end(_spellings(secrets).sub(MASK, text))
+
+    def _mask_end(self, text: str) -> str:
+        """`text` with the beginning of a secret masked that it ends in: a body that broke off, or a message that the server has cut."""
+        for secret in self.secrets:
+            begins = secret[:MIN_SECRET_LENGTH]
+            at = text.find(begins, max(0, len(text) - len(secret) + 1))
+            while at >= 0 and len(begins) == MIN_SECRET_LENGTH:
+                if secret.startswith(text[at:]):
+                    return text[:at] + MASK
+                at = text.find(begins, at + 1)
+        return text
 
     def mask_bytes(self, data: bytes) -> bytes:
         """The same for bytes, of which those that aren't UTF-8 stay as they are."""

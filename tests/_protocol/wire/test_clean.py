@@ -79,6 +79,31 @@ def test_key_that_python_spells_otherwise(key: str) -> None:
     assert Cleaner(key)(f"$[{key!r}]")[3:-2] == MASK
 
 
+@pytest.mark.parametrize("kept", [8, 9, len(KEY) - 1])
+def test_key_that_was_cut(kept: int) -> None:
+    """Where a body broke off within it, or the server has cut its message; of less nobody could tell that it is the key."""
+    clean = Cleaner("hunter2222", KEY).masking("pw")
+    cut = KEY[:kept]
+    assert clean(f"bad key {cut}") == f"bad key {MASK}"
+    assert clean(f"{KEY} isn't {cut}") == f"{MASK} isn't {MASK}"
+    assert clean(clean(f"bad key {cut}")) == f"bad key {MASK}"
+    assert clean(f"bad key {cut}: 1") == f"bad key {cut}: 1"
+    assert clean(f"bad key {KEY[:7]}") == f"bad key {KEY[:7]}"
+    body = json.dumps({"error": {"message": f"bad key {cut}"}}).encode()
+    for sent in (body, body[:-3]):
+        parsed = read(sent, clean)
+        assert parsed.message == f"bad key {MASK}"
+        assert cut not in str(parsed.body)
+
+
+def test_end_that_begins_like_a_key_twice() -> None:
+    """The beginning may stand there several times."""
+    clean = Cleaner("aaaaaaaaab")
+    assert clean("b" + "a" * 9) == f"b{MASK}"
+    assert clean("aaaaaaaaca aaaaaaaa") == f"aaaaaaaaca {MASK}"
+    assert clean("aaaaaaaac") == "aaaaaaaac"
+
+
 def test_more_secrets() -> None:
     """A key that comes later is masked beside the first; nothing that is empty is."""
     clean = Cleaner(KEY)
