@@ -701,7 +701,7 @@ def costing(tokens: object, *calls: tuple[str, object]) -> Any:
     choice = {"index": 0, "delta": {"tool_calls": deltas}, "finish_reason": "tool_calls"}
     body = [sse({"id": "c1", "choices": [choice]})]
     if tokens is not None:
-        usage = tokens if isinstance(tokens, dict) else {"total_tokens": tokens}
+        usage: object = tokens if isinstance(tokens, dict) else {"total_tokens": tokens}
         body.append(sse({"id": "c1", "choices": [], "usage": usage}))
     return respond([*body, sse("[DONE]")], content_type="text/event-stream", framing="chunked")
 

@@ -5,7 +5,7 @@ the parsing beside the response, which LangChain's own fallbacks don't tell in a
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, cast
 
@@ -32,12 +32,19 @@ WHOLE_JSON = partial(json.loads, strict=False, parse_constant=refuse_constant)
 class CheckedMessages(RunnableGenerator[AIMessage, AIMessage]):
     """Passes a message on to `parser`, whole or in chunks. Raises `AnswerError` where it ends cut, as its finish reason says;
     and where the text, with `text_is_json`, or else the tool call isn't whole, whatever that says: servers have other names
-    for it. With `any_json` the text needs to be no object. LangChain's parsers pass over what doesn't fit in chunks; for the whole of these `parser` raises here.
+    for it. With `any_json` the text needs to be no object. A dict has to have the fields in `required`. LangChain's parsers pass over what doesn't fit in chunks; for the whole of these `parser` raises here.
     """
 
-    def __init__(self, parser: object, *, text_is_json: bool, any_json: bool = False) -> None:
+    def __init__(
+        self,
+        parser: object,
+        *,
+        text_is_json: bool,
+        any_json: bool = False,
+        required: Sequence[str] = (),
+    ) -> None:
         self._whole: Callable[..., _Whole] = partial(
-            _Whole, parser, text_is_json=text_is_json, any_json=any_json
+            _Whole, parser, text_is_json=text_is_json, any_json=any_json, required=required
         )
         # No functions within this one, which could not be pickled.
         whole = partial(self._whole, streamed=True)
@@ -146,9 +153,16 @@ class _Whole:
     """The message so far."""
 
     def __init__(
-        self, parser: object, *, text_is_json: bool, any_json: bool, streamed: bool
+        self,
+        parser: object,
+        *,
+        text_is_json: bool,
+        any_json: bool,
+        required: Sequence[str],
+        streamed: bool,
     ) -> None:
         self._parser = parser
+        self._required = required
         self._any_json = any_json
         self._streamed = streamed
         self._text_is_json = text_is_json
@@ -182,6 +196,8 @@ class _Whole:
             if parser.key_name not in called:
                 problem = f"the model called {', '.join(called)}, not {parser.key_name}"
                 raise self._error(problem, "mismatch", self._text())
+            arguments = message.tool_calls[called.index(parser.key_name)]["args"]
+            self._check_fields(arguments, json.dumps(arguments))
         if self._streamed and isinstance(parser, BaseLLMOutputParser):
             cast("Any", parser).parse_result([ChatGeneration(message=message)])
 
@@ -209,6 +225,16 @@ class _Whole:
         dicts = type(self._parser) is JsonOutputParser and not self._any_json
         if dicts and not is_object(value):
             raise self._error("the response is no JSON object", "mismatch", text)
+        if dicts:
+            self._check_fields(value, text)
+
+    def _check_fields(self, value: dict[str, Any], text: str) -> None:
+        """Raises where a dict lacks fields: nothing else would notice."""
+        if missing := [name for name in self._required if name not in value]:
+            names = ", ".join(map(repr, missing))
+            raise self._error(
+                f"the response doesn't fit the schema: it lacks {names}", "mismatch", text
+            )
 
     def _error(self, problem: str, reason: Any, text: str) -> AnswerError:
         return AnswerError(problem, reason=reason, text=text, request_id=self._request_id)

@@ -21,7 +21,7 @@ from langchain_core.utils.function_calling import convert_to_openai_function, co
 from langchain_core.utils.pydantic import is_basemodel_subclass
 from pydantic import BaseModel, create_model
 
-from horay_async._json import is_object
+from horay_async._json import is_array, is_object
 from horay_async.integrations.langchain._clients import (
     LEFT_OUT,
     MAY_HOLD_SECRETS,
@@ -250,7 +250,11 @@ class ChatHoray(Parameters):
         """
         call, parse, any_json = _structured(schema, method, True if strict is None else strict)
         text_is_json = method != "function_calling"
-        parser = CheckedMessages(parse, text_is_json=text_is_json, any_json=any_json) | parse
+        required = () if method == "json_mode" else _required(schema)
+        check = CheckedMessages(
+            parse, text_is_json=text_is_json, any_json=any_json, required=required
+        )
+        parser = check | parse
         call["ls_structured_output_format"] = {
             "kwargs": {"method": method, "strict": strict},
             "schema": _traced_schema(schema),
@@ -306,6 +310,14 @@ def _described(schema: dict[str, Any] | type, strict: bool | None) -> dict[str, 
             told = {"description": schema["description"]} if "description" in schema else {}
             return {"name": name, **told, "parameters": inner}
     return convert_to_openai_function(schema, strict=strict)
+
+
+def _required(schema: dict[str, Any] | type) -> Sequence[str]:
+    """The fields that a typed dictionary or a JSON schema asks for; what is sent as strict asks for all. Classes check their own."""
+    if not (is_object(schema) or hasattr(schema, "__required_keys__")):  # of a typed dictionary
+        return ()
+    found: Any = _described(schema, None)["parameters"].get("required")
+    return [name for name in found if isinstance(name, str)] if is_array(found) else ()
 
 
 def _check_schema(schema: object, method: Method) -> None:

@@ -8,7 +8,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from decimal import Decimal
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypedDict, TypeVar, cast
 
 import attrs
 import pytest
@@ -483,6 +483,48 @@ async def test_decimals_are_exact(
     both: Any = model.with_structured_output(Bill, method=method, include_raw=True).invoke("hi")
     assert str(both["parsed"].amount) == amount
     await model.aclose()
+
+
+class Drink(TypedDict):
+    """A drink."""
+
+    name: str
+
+
+DRINK_SCHEMA = {
+    "title": "Drink",
+    "type": "object",
+    "properties": {"name": {"type": "string"}, "sugar": {"type": "integer"}},
+    "required": ["name"],
+}
+
+
+@pytest.mark.parametrize("form", [Drink, DRINK_SCHEMA], ids=["typed dictionary", "schema"])
+@pytest.mark.parametrize("method", ["json_schema", "function_calling"])
+@pytest.mark.parametrize("text", ["{}", '{"sugar": 1}', ""])
+def test_fields_that_are_required(
+    fault_server: FaultServer, connect: Connect, form: Any, method: Any, text: str
+) -> None:
+    """A dict without them doesn't fit, nor does a call without arguments; one without others does."""
+    is_call = method == "function_calling"
+    bound = connect().with_structured_output(form, method=method)
+    whole = '{"name": "tea"}'
+    for each in (text, whole):
+        if is_call:
+            fault_server.call_tools(("Drink", each))
+        else:
+            fault_server.reply(each or "{}")
+    with pytest.raises(AnswerError, match="doesn't fit the schema: it lacks 'name'") as caught:
+        bound.invoke("hi")
+    assert caught.value.reason == "mismatch"
+    assert bound.invoke("hi") == {"name": "tea"}
+
+
+def test_schema_that_requires_what_is_no_list(fault_server: FaultServer, connect: Connect) -> None:
+    """It asks for nothing that could be checked."""
+    form = {**DRINK_SCHEMA, "required": True}
+    fault_server.reply("{}")
+    assert connect().with_structured_output(form).invoke("hi") == {}
 
 
 def test_line_ends_in_arguments(fault_server: FaultServer, connect: Connect) -> None:
