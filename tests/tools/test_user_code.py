@@ -17,6 +17,7 @@ import attrs
 import pydantic
 import pytest
 
+from horay_async._json import is_object
 from horay_async._protocol.wire.unknown import unknown_of
 from horay_async._user_code import UserCodeEnded
 from horay_async.errors import AnswerError, HorayError
@@ -701,7 +702,7 @@ def costing(tokens: object, *calls: tuple[str, object]) -> Any:
     choice = {"index": 0, "delta": {"tool_calls": deltas}, "finish_reason": "tool_calls"}
     body = [sse({"id": "c1", "choices": [choice]})]
     if tokens is not None:
-        usage: object = tokens if isinstance(tokens, dict) else {"total_tokens": tokens}
+        usage: Any = tokens if is_object(tokens) else {"total_tokens": tokens}
         body.append(sse({"id": "c1", "choices": [], "usage": usage}))
     return respond([*body, sse("[DONE]")], content_type="text/event-stream", framing="chunked")
 
