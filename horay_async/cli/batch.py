@@ -9,16 +9,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import typer
 
 import horay_async
 from horay_async.cli.errors import in_options, print_error, report_error
 from horay_async.cli.exit_codes import ExitCode, exit_code_of
-from horay_async.cli.inputs import END_OF_INPUT, STDIN, parse_path
+from horay_async.cli.inputs import END_OF_INPUT, STDIN
 from horay_async.cli.interrupts import report_stopped
-from horay_async.cli.options import ServerOptions, expand_groups, option
+from horay_async.cli.options import ServerOptions, expand_groups, option, path_argument
 from horay_async.cli.output import note, warnings_noted, write_json
 from horay_async.cli.session import open_client
 
@@ -58,7 +58,7 @@ def _check_apart(results: Path) -> None:
 class SendingOptions:
     """How the requests are sent: the fields are named as the parameters of `run_file`."""
 
-    concurrency: Any = option(  # noqa: RUF009 - it makes a field
+    concurrency: Any = option(
         "Most requests at once; auto finds what the server can take.",
         default="auto",
         metavar="N",
@@ -74,26 +74,17 @@ class SendingOptions:
 
 @expand_groups
 def batch(
-    requests: Annotated[
-        Path,
-        typer.Argument(
-            metavar="IN",
-            parser=parse_path,
-            help="The requests, one JSON object a line; - is standard input.",
-        ),
-    ],
-    results: Annotated[
-        Path,
-        typer.Argument(
-            metavar="OUT",
-            parser=parse_path,
-            help="Where the results go; a request that has a line there isn't sent again, unless it failed and "
-            "--retry-failed is given.",
-        ),
-    ],
+    requests: Path = path_argument(
+        "IN", "The requests, one JSON object a line; - is standard input."
+    ),
+    results: Path = path_argument(
+        "OUT",
+        "Where the results go; a request that has a line there isn't sent again, unless it failed and "
+        "--retry-failed is given.",
+    ),
     *,
     sending: SendingOptions,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the totals as JSON.")] = False,
+    as_json: bool = option("Print the totals as JSON.", "--json", default=False),
     server: ServerOptions,
 ) -> None:
     """Send a file of requests and write the results to another file.

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any, cast
-
-import typer
+from typing import Any, cast
 
 from horay_async.cli.inputs import Content, parse_path, read_content
-from horay_async.cli.options import ChatModel, Output, Sampling, ServerOptions, Text, expand_groups
+from horay_async.cli.options import (
+    ChatModel,
+    Output,
+    Sampling,
+    ServerOptions,
+    Text,
+    expand_groups,
+    option,
+)
 from horay_async.cli.responses import print_response
 from horay_async.cli.session import open_client
 
@@ -18,24 +24,19 @@ from horay_async.cli.session import open_client
 def chat(
     message: Text = None,
     *,
-    files: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "-f",
-            "--file",
-            metavar="FILE",
-            parser=parse_path,
-            help="Text or an image to send with the message; may be repeated.",
-        ),
-    ] = None,
+    files: list[Path] | None = option(
+        "Text or an image to send with the message; may be repeated.",
+        "-f",
+        "--file",
+        metavar="FILE",
+        parser=parse_path,
+    ),
     model: ChatModel = None,
-    system: Annotated[
-        str | None, typer.Option("-s", "--system", help="What the model is told first.")
-    ] = None,
+    system: str | None = option("What the model is told first.", "-s", "--system"),
     sampling: Sampling,
-    markdown: Annotated[
-        bool, typer.Option(help="Lay out Markdown on a terminal. A pipe gets it as it is.")
-    ] = True,
+    markdown: bool = option(
+        "Lay out Markdown on a terminal. A pipe gets it as it is.", default=True
+    ),
     output: Output,
     server: ServerOptions,
 ) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
 from horay_async.cli.inputs import read_content
-from horay_async.cli.options import ChatModel, Output, Sampling, ServerOptions, Text, expand_groups
+from horay_async.cli.options import (
+    ChatModel,
+    Output,
+    Sampling,
+    ServerOptions,
+    Text,
+    expand_groups,
+    option,
+)
 from horay_async.cli.responses import print_response
 from horay_async.cli.session import open_client
 
@@ -18,10 +22,7 @@ def complete(
     *,
     model: ChatModel = None,
     sampling: Sampling,
-    n: Annotated[
-        int | None,
-        typer.Option("--choices", help="Continuations to generate; a line --- separates them."),
-    ] = None,
+    n: int | None = option("Continuations to generate; a line --- separates them.", "--choices"),
     output: Output,
     server: ServerOptions,
 ) -> None:

@@ -64,4 +64,6 @@ def exit_code_of(error: Exception) -> ExitCode | None:
     ):
         if isinstance(error, kinds):
             return status
-    return None
+    from horay_async.local import LocalServerError  # noqa: PLC0415 - seldom what it was
+
+    return ExitCode.FAILED if isinstance(error, LocalServerError) else None

@@ -45,7 +45,7 @@ MAX_NAME_LENGTH: Final = 40
 class ImageOptions:
     """Which picture is drawn, and where it goes."""
 
-    output: Path | None = file_option(  # noqa: RUF009 - it makes a field
+    output: Path | None = file_option(
         "Where to save it; - is standard output. By default a name made of the text."
     )
     model: str = option(

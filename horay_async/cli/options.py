@@ -9,8 +9,8 @@ from __future__ import annotations
 import inspect
 import json
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from collections.abc import Callable
+from dataclasses import Field, asdict, dataclass, field, fields, is_dataclass
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeVar, cast, get_args, get_type_hints
@@ -32,8 +32,16 @@ LOCAL_MODEL: Final = "local"
 
 
 def option(help: str, *names: str, default: Any = None, **settings: Any) -> Any:
-    """A field of a group: an option of the field's name, or of other `names`; `settings` are those of `typer.Option`."""
-    return field(default=default, metadata={"option": typer.Option(*names, help=help, **settings)})
+    """As a default, makes a field of a group, or a parameter, an option of its name, or of other `names`; `settings` are
+    those of `typer.Option`.
+    """
+    return field(default=default, metadata={"typer": typer.Option(*names, help=help, **settings)})
+
+
+def path_argument(metavar: str, help: str) -> Any:
+    """As a default, makes a parameter an argument that names a file."""
+    settings: Any = typer.Argument(metavar=metavar, parser=parse_path, help=help)
+    return field(default=inspect.Parameter.empty, metadata={"typer": settings})
 
 
 def given(**values: Any) -> dict[str, Any]:
@@ -92,9 +100,7 @@ class Sampling:
     repetition_penalty: float | None = option("Above 1 repeats less.")
     presence_penalty: float | None = option("-2 to 2; above 0 favours new tokens.")
     frequency_penalty: float | None = option("-2 to 2; above 0 disfavours frequent tokens.")
-    stop: list[str] | None = option(  # noqa: RUF009 - it makes a field
-        "Ends the output; may be repeated.", metavar="TEXT"
-    )
+    stop: list[str] | None = option("Ends the output; may be repeated.", metavar="TEXT")
     seed: int | None = option("Makes responses repeatable, as far as the server can.")
     extra: str | None = option(
         "Further fields of the request.", metavar="JSON", callback=_json_object
@@ -133,9 +139,7 @@ def file_option(help: str) -> Any:
 class Output:
     """Where a response goes, and in which form."""
 
-    file: Path | None = file_option(  # noqa: RUF009 - it makes a field
-        "Write the response to this file; - is standard output."
-    )
+    file: Path | None = file_option("Write the response to this file; - is standard output.")
     streamed: bool | None = option(
         "Show the text as it comes, or with --json its chunks, one a line. The default "
         "on a terminal and with -o, without --json.",
@@ -172,16 +176,14 @@ def literal_option(literal: Callable[[], Any], help: str, default: str | None = 
     return option(help, default=default, metavar="WORD", callback=check, autocompletion=choices)
 
 
-def _options_of(group: Any) -> Iterator[inspect.Parameter]:
-    """The fields of a group, as typer takes them for parameters."""
-    hints = get_type_hints(group, include_extras=True)
-    for each in fields(group):
-        kind: Any = hints[each.name]
-        if told := each.metadata.get("option"):
-            kind = Annotated[kind, told]
-        yield inspect.Parameter(
-            each.name, inspect.Parameter.KEYWORD_ONLY, default=each.default, annotation=kind
-        )
+def _parameter(name: str, kind: Any, default: Any) -> inspect.Parameter:
+    """A field of a group, or a parameter, as typer takes it; `default` may be what `option` has made."""
+    if isinstance(default, Field):
+        made = cast("Field[Any]", default)
+        default = made.default
+        if settings := made.metadata.get("typer"):
+            kind = Annotated[kind, settings]
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
 
 
 def expand_groups(command: Callable[..., T]) -> Callable[..., T]:
@@ -191,13 +193,15 @@ def expand_groups(command: Callable[..., T]) -> Callable[..., T]:
     arguments: set[str] = set()
     spread: list[inspect.Parameter] = []
     for name, parameter in signature.parameters.items():
-        if is_dataclass(parameter.annotation):
-            groups[name] = parameter.annotation
-            spread += _options_of(groups[name])
+        kind: Any = parameter.annotation
+        if is_dataclass(kind):
+            groups[name] = kind
+            hints = get_type_hints(kind, include_extras=True)
+            spread += [_parameter(each.name, hints[each.name], each) for each in fields(kind)]
             continue
         if parameter.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD:
             arguments.add(name)
-        spread.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
+        spread.append(_parameter(name, kind, parameter.default))
 
     @wraps(command)
     def gathered(**values: Any) -> T:

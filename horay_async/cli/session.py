@@ -26,7 +26,7 @@ NO_KEY: Final = "there is no API key: set HORAY_API_KEY, or try --local, which n
 @contextmanager
 def open_client(server: ServerOptions, *, waits_told: bool = True) -> Generator[horay_async.Horay]:
     """A client for the options; with `waits_told` it notes long waits for the next attempt. Raises `CommandError` without a
-    key, and where the local model can't be had.
+    key, and `LocalServerError` where the local model can't be had.
     """
     with open_server(server) as reached:
         if not reached.api_key:
@@ -40,9 +40,7 @@ def make_client(
 ) -> horay_async.Horay:
     """A client for the options of a server that runs."""
     key = _unless_from("HORAY_API_KEY", server.api_key)
-    params = client_params(server)
-    params["on_retry"] = on_retry
-    return horay_async.Horay(key, **params)
+    return horay_async.Horay(key, **(client_params(server) | {"on_retry": on_retry}))
 
 
 def _tell_wait(retry: RetryEvent) -> None:
@@ -54,18 +52,15 @@ def _tell_wait(retry: RetryEvent) -> None:
 
 @contextmanager
 def open_server(server: ServerOptions) -> Generator[ServerOptions]:
-    """The options as they are, or with `local` those of a server that is started for the block. Raises `CommandError`."""
+    """The options as they are, or with `local` those of a server that is started for the block. Raises `LocalServerError`."""
     if not server.local:
         yield server
         return
-    from horay_async.local import LocalServer, LocalServerError  # noqa: PLC0415 - loads a web server
+    from horay_async.local import LocalServer  # noqa: PLC0415 - loads a web server
 
     with ExitStack() as stack:
-        try:
-            with spinner("starting the local model"):
-                local = stack.enter_context(LocalServer())
-        except LocalServerError as error:
-            raise CommandError(str(error)) from error
+        with spinner("starting the local model"):
+            local = stack.enter_context(LocalServer())
         yield replace(server, base_url=local.base_url, api_key=local.api_key, proxy=None)
 
 
