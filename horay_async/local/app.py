@@ -23,7 +23,7 @@ from .embeddings import embedding_call, embedding_response
 from .engine import Engine, Kind
 from .errors import ApiProblem
 from .images import ImageStore, render
-from .requests import RENDERER, ModelCall, chat_call, completion_call, makes_images
+from .requests import RENDERER, chat_call, completion_call, makes_images
 from .responses import ChatResponseBuilder, CompletionResponseBuilder, ResponseBuilder
 from .validation import IMAGE, IMAGE_SEEDS, MODEL_FILTERS, refuse, validate
 
@@ -185,21 +185,19 @@ class Service:
 
     async def completions(self, request: web.Request) -> web.StreamResponse:
         """`POST /completions`."""
-        call = completion_call(await _body(request))
-        builder = CompletionResponseBuilder(call, self.model)
-        return await self._generate(request, "completions", call, builder)
+        builder = CompletionResponseBuilder(completion_call(await _body(request)), self.model)
+        return await self._generate(request, "completions", builder)
 
     async def chat_completions(self, request: web.Request) -> web.StreamResponse:
         """`POST /chat/completions`."""
-        call = chat_call(await _body(request))
-        builder = ChatResponseBuilder(call, self.model)
-        return await self._generate(request, "chat_completions", call, builder)
+        builder = ChatResponseBuilder(chat_call(await _body(request)), self.model)
+        return await self._generate(request, "chat_completions", builder)
 
     async def _generate(
-        self, request: web.Request, kind: Kind, call: ModelCall, builder: ResponseBuilder
+        self, request: web.Request, kind: Kind, builder: ResponseBuilder
     ) -> web.StreamResponse:
-        async with self.engine.run(kind, call.jobs) as events:
-            if not call.stream:
+        async with self.engine.run(kind, builder.call.jobs) as events:
+            if not builder.call.stream:
                 async for index, event in events:
                     builder.choices(index, event)
                 return _json(builder.response())
@@ -211,7 +209,7 @@ class Service:
                     for choice in builder.choices(index, event):
                         await response.write(_sse(builder.chunk(choice)))
                 response = response or await _open_stream(request)
-                if call.include_usage:
+                if builder.call.include_usage:
                     await response.write(_sse(builder.usage_chunk()))
                 await response.write(b"data: [DONE]\n\n")
             except ApiProblem as problem:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
 import os
 import queue
@@ -20,7 +21,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal, Self
@@ -179,6 +180,8 @@ class Job:
     fields: Event
     receive: Callable[[Event | None], None]
     """Gets each event; None after the last one."""
+    number: int = field(default_factory=itertools.count(1).__next__, init=False)
+    """What it is called in messages to and from the process."""
 
 
 class Engine:
@@ -198,7 +201,6 @@ class Engine:
         """Tells which model to load; None until `load`."""
         self._waiting: deque[Job] = deque()
         self._running: dict[int, Job] = {}
-        self._numbers = 0
         self._ready = False
         self._start_failed: str | None = None
         """Why the last process never came up, as a sentence without its full stop; else None."""
@@ -240,9 +242,8 @@ class Engine:
         job.receive = _ignore
         if job in self._waiting:
             self._waiting.remove(job)
-        for number, running in self._running.items():
-            if running is job and self._process is not None:
-                self._process.send({"cancel": number})
+        if job.number in self._running and self._process is not None:
+            self._process.send({"cancel": job.number})
 
     def interrupt(self) -> None:
         """Stop all jobs now; their streams end with a 503."""
@@ -324,10 +325,9 @@ class Engine:
         """Send the process as many jobs as it has free slots."""
         while self._ready and self._waiting and len(self._running) < self.options.slots:
             job = self._waiting.popleft()
-            self._numbers += 1
-            self._running[self._numbers] = job
+            self._running[job.number] = job
             assert self._process is not None  # it is ready
-            self._process.send({"id": self._numbers, "kind": job.kind, "job": job.fields})
+            self._process.send({"id": job.number, "kind": job.kind, "job": job.fields})
         self._watch_anew()
 
     def _watch_anew(self) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Final
 from horay_async._json import Json
 
 from .schemas import RequestedSchema, check
-from .tools import forced_call, tool_parameters
+from .tools import forced_schema, forced_tools, tool_parameters
 from .validation import CHAT, COMPLETION, refuse, validate
 
 # The model card of SmolLM2-Instruct samples at temperature 0.2 and top_p 0.9: a model this small
@@ -61,7 +61,7 @@ class ModelCall:
     top_logprobs: int = 0
     """Chat only: alternatives to list with each token's logprob."""
     forced_call: bool = False
-    """Chat only: whether the text of the jobs is a tool call, as `tools.forced_call` has it."""
+    """Chat only: whether the text of the jobs is a tool call, as `tools.forced_schema` has it."""
     schema: RequestedSchema | None = None
     """What the whole text has to fit where it ends by itself."""
     parameters: Mapping[str, RequestedSchema] = field(default_factory=dict[str, RequestedSchema])
@@ -89,16 +89,16 @@ def chat_call(body: Mapping[str, object]) -> ModelCall:
     job = _sampling(given) | {name: given[name] for name in _CHAT_SAME if name in given}
     if "tools" in given:
         job["tools"] = [_engine_tool(tool, parameters) for tool in given["tools"]]
-    forced = forced_call(given)
-    wanted: Json = (forced or given).get("response_format") or {"type": "text"}
-    if wanted["type"] == "json_schema":
-        name = "tools" if forced else "response_format.json_schema.schema"
-        schema = check(name, wanted["json_schema"]["schema"], levels=4 if forced else 0)
+    wanted: Json = given.get("response_format", {"type": "text"})
+    if forced := forced_tools(given):
+        schema = check("tools", forced_schema(forced), levels=4)
+        job["tools"] = forced
+    elif wanted["type"] == "json_schema":
+        schema = check("response_format.json_schema.schema", wanted["json_schema"]["schema"])
+    if schema is not None:
         # llama.cpp takes a grammar beside tools only where none may be called; the model reads them
         # all the same.
         job |= {"grammar": schema.grammar(), "tool_choice": "none"}
-        if forced:
-            job["tools"] = forced["tools"]
     elif wanted["type"] == "json_object":
         schema = check("response_format", {"type": "object"})
         job["response_format"] = wanted

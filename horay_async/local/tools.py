@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from horay_async._json import Json, is_array, is_object, with_references
@@ -27,25 +27,25 @@ _BRACE: Final = re.compile(r'(?:[^"{}]|"(?:[^"\\]|\\.)*+")*+[{}]', re.DOTALL)
 """The next one that isn't in a string, and what comes before it."""
 
 
-def forced_call(given: Mapping[str, Any]) -> Json:
-    """llama.cpp's fields for a checked chat request that insists on a call; else none.
+def forced_tools(given: Mapping[str, Any]) -> list[Json]:
+    """The tools of which a checked chat request insists that one is called; none where it doesn't insist.
 
     Raises `ApiProblem` (400) when the tool that it insists on isn't there.
     """
     choice = given.get("tool_choice")
     named = choice["function"]["name"] if is_object(choice) else None
     if named is None and choice != "required":
-        return {}
+        return []
     offered: list[Json] = given.get("tools", [])
     tools = [tool for tool in offered if named in (None, tool["function"]["name"])]
     if not tools:
         raise refuse("tool_choice", "must be met by one of tools")
-    schema = {"anyOf": [_call_schema(place, tool) for place, tool in enumerate(tools)]}
-    return {
-        "tools": tools,
-        "tool_choice": "auto",
-        "response_format": {"type": "json_schema", "json_schema": {"schema": schema}},
-    }
+    return tools
+
+
+def forced_schema(tools: Sequence[Json]) -> Json:
+    """The schema of a call of one of these tools, as JSON."""
+    return {"anyOf": [_call_schema(place, tool) for place, tool in enumerate(tools)]}
 
 
 def tool_parameters(given: Mapping[str, Any]) -> dict[str, RequestedSchema]:

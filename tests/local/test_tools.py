@@ -11,7 +11,7 @@ import pytest
 from horay_async.local.errors import ApiProblem
 from horay_async.local.requests import chat_call
 from horay_async.local.responses import ChatResponseBuilder
-from horay_async.local.tools import ForcedCall, forced_call
+from horay_async.local.tools import ForcedCall, forced_schema, forced_tools
 
 from .wire import Json, Wire
 
@@ -55,14 +55,14 @@ QUESTION: Json = {"messages": [{"role": "user", "content": "What is the weather 
 @pytest.mark.parametrize("choice", [None, "auto", "none"])
 def test_nothing_forced(choice: object) -> None:
     """Where the model may choose, llama.cpp gets the request as it is."""
-    assert forced_call({"tools": [WEATHER], "tool_choice": choice}) == {}
+    assert forced_tools({"tools": [WEATHER], "tool_choice": choice}) == []
 
 
 def test_forced_form() -> None:
     """A required call is JSON that names one of the tools and has its arguments."""
-    fields = forced_call({"tools": [WEATHER, SUM], "tool_choice": "required"})
-    assert fields["tools"] == [WEATHER, SUM]
-    first, second = fields["response_format"]["json_schema"]["schema"]["anyOf"]
+    tools = forced_tools({"tools": [WEATHER, SUM], "tool_choice": "required"})
+    assert tools == [WEATHER, SUM]
+    first, second = forced_schema(tools)["anyOf"]
     assert first == {
         "type": "object",
         "properties": {"name": {"const": "get_weather"}, "arguments": CITY},
@@ -75,12 +75,12 @@ def test_forced_form() -> None:
 def test_named_tool() -> None:
     """A tool that is named is the only one left; one that isn't there is refused."""
     request = {"tools": [WEATHER, SUM], "tool_choice": by_name("add")}
-    assert forced_call(request)["tools"] == [SUM]
+    assert forced_tools(request) == [SUM]
     with pytest.raises(ApiProblem, match=r"^tool_choice must be met") as caught:
-        forced_call(request | {"tool_choice": by_name("subtract")})
+        forced_tools(request | {"tool_choice": by_name("subtract")})
     assert caught.value.param == "tool_choice"
     with pytest.raises(ApiProblem, match=r"^tool_choice must be met"):
-        forced_call({"tool_choice": "required"})
+        forced_tools({"tool_choice": "required"})
 
 
 ARGUMENTS = '{"city": "P}a{r\\"is\\\\", "deep": {"x": []}}'
