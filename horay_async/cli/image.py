@@ -140,9 +140,7 @@ def _tell_saved(path: Path, *, as_json: bool, preview: bool) -> None:
 
 def _write_to_stdout(client: horay_async.Horay, picture: horay_async.GeneratedImage) -> None:
     with TemporaryDirectory() as folder:
-        path = Path(folder, "picture")
-        _save(client, picture, path)
-        sys.stdout.buffer.write(path.read_bytes())
+        sys.stdout.buffer.write(_save(client, picture, Path(folder, "picture")).read_bytes())
         sys.stdout.buffer.flush()
 
 

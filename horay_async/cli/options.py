@@ -10,7 +10,7 @@ import inspect
 import json
 import math
 from collections.abc import Callable
-from dataclasses import Field, asdict, dataclass, field, fields, is_dataclass
+from dataclasses import Field, dataclass, field, fields, is_dataclass
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeVar, cast, get_args, get_type_hints
@@ -76,17 +76,16 @@ class ServerOptions:
         return model or (LOCAL_MODEL if self.local else DEFAULT_MODEL)
 
 
-def _json_object(text: str | None) -> str | None:
-    """`text`, if it is a JSON object; raises `typer.BadParameter` otherwise."""
-    if text is not None:
-        try:
-            value = json.loads(text)
-            json.dumps(value, allow_nan=False, ensure_ascii=False).encode()  # as it will be sent
-        except (ValueError, RecursionError):
-            value = None
-        if not is_object(value):
-            raise typer.BadParameter("it must be a JSON object, such as '{\"min_p\": 0.1}'")
-    return text
+def _json_object(text: str) -> dict[str, Any]:
+    """The JSON object in `text`; raises `typer.BadParameter` where it holds anything else."""
+    try:
+        value = json.loads(text)
+        json.dumps(value, allow_nan=False, ensure_ascii=False).encode()  # as it will be sent
+    except (ValueError, RecursionError):
+        value = None
+    if not is_object(value):
+        raise typer.BadParameter("it must be a JSON object, such as '{\"min_p\": 0.1}'")
+    return value
 
 
 @dataclass(kw_only=True)
@@ -102,15 +101,13 @@ class Sampling:
     frequency_penalty: float | None = option("-2 to 2; above 0 disfavours frequent tokens.")
     stop: list[str] | None = option("Ends the output; may be repeated.", metavar="TEXT")
     seed: int | None = option("Makes responses repeatable, as far as the server can.")
-    extra: str | None = option(
-        "Further fields of the request.", metavar="JSON", callback=_json_object
-    )
+    extra: Any = option("Further fields of the request.", metavar="JSON", parser=_json_object)
 
     def params(self) -> dict[str, Any]:
         """The keyword arguments of the client's methods."""
-        params = given(**asdict(self))
+        params = given(**vars(self))
         if extra := params.pop("extra", None):
-            params["extra_body"] = json.loads(extra)
+            params["extra_body"] = extra
         return params
 
 

@@ -13,6 +13,9 @@ MAX_REPETITION: Final = 1000
 
 # Inside of a class, as ECMA-262 defines them; its \s has more blanks, which no model needs.
 _CLASSES: Final = {"d": "0-9", "w": "A-Za-z0-9_", "s": " \\t\\n\\r"}
+_OUTSIDE: Final = {letter: f"[{inner}]" for letter, inner in _CLASSES.items()} | {
+    letter.upper(): f"[^{inner}]" for letter, inner in _CLASSES.items()
+}
 # Characters behind a backslash that stand for one character: with it in a grammar too, or without.
 _ESCAPED: Final = frozenset(r"tnr\^$.*+?()[]{}|-")
 _PLAIN: Final = frozenset("/\"'&#%@!,:;<>=~`_ ")
@@ -72,7 +75,7 @@ def _translate(body: str) -> tuple[str, bool]:
         elif kind == "class":
             text = _class(token)
         elif kind == "escaped":
-            text = _escape(token["escaped"])
+            text = _OUTSIDE.get(token["escaped"]) or _single(token["escaped"])
         elif text == ")":
             depth -= 1
             if depth < 0:
@@ -103,15 +106,6 @@ def _repetition(token: re.Match[str]) -> str:
     return text
 
 
-def _escape(letter: str) -> str:
-    """An escape outside of a class."""
-    if letter in _CLASSES:
-        return f"[{_CLASSES[letter]}]"
-    if letter.lower() in _CLASSES:
-        return f"[^{_CLASSES[letter.lower()]}]"
-    return _single(letter)
-
-
 def _single(letter: str) -> str:
     if letter in _ESCAPED or letter in _PLAIN:
         return "\\" + letter if letter in _ESCAPED else letter
@@ -132,6 +126,6 @@ def _member(found: re.Match[str]) -> str:
     letter = found["letter"]
     if letter is None:
         return "\\["
-    if letter.lower() in _CLASSES and letter not in _CLASSES:
+    if letter in _OUTSIDE and letter not in _CLASSES:
         raise UnsupportedPattern(f"has \\{letter} in a class")
     return _CLASSES.get(letter) or _single(letter)

@@ -42,51 +42,44 @@ class Route:
             # It isn't shown: it may hold a password.
             yield fault("proxy", "it isn't of the form http://host:port", ADVICE["proxy"])
             return False
-        for step in (self._check_dns, self._check_connection, self._check_tls):
-            finding = step()
-            if finding is not None:
-                yield finding
-                if finding.state == "fault":
-                    return False
+        via = "proxy" if self._proxy else None
+        for name, culprit, subject, step in (
+            ("DNS", "DNS", f"{self._first.host} can't be looked up:", self._look_up),
+            (via or "connection", via or "connection", _place(self._first), self._connect),
+            ("TLS", via or "TLS", _place(self._server), self._shake_hands),
+        ):
+            began = time.perf_counter()
+            try:
+                found = step()
+            except ssl.SSLError as error:
+                self.reachable = isinstance(error, ssl.SSLCertVerificationError)
+                yield tls_fault(error, self._server.host or "")
+                return False
+            except (OSError, UnicodeError) as error:  # the latter for what can't be a name
+                yield fault(culprit, f"{subject} {describe(error)}", ADVICE[culprit])
+                return False
+            if found:
+                yield ok(name, f"{found} ({(time.perf_counter() - began) * 1000:.0f} ms)")
         return True
 
-    def _check_dns(self) -> Finding | None:
-        host, began = self._first.host, time.perf_counter()
-        try:
-            found = socket.getaddrinfo(*_host_and_port(self._first), type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as error:  # the latter for what can't be a name
-            return fault("DNS", f"{host} can't be looked up: {describe(error)}", ADVICE["DNS"])
-        addresses = dict.fromkeys(str(entry[4][0]) for entry in found)
-        if host in addresses:
-            return None
-        return ok("DNS", f"{host} is {', '.join(addresses)} ({_elapsed(began)})")
+    def _look_up(self) -> str:
+        entries = socket.getaddrinfo(*_host_and_port(self._first), type=socket.SOCK_STREAM)
+        host, addresses = self._first.host, dict.fromkeys(str(entry[4][0]) for entry in entries)
+        return "" if host in addresses else f"{host} is {', '.join(addresses)}"
 
-    def _check_connection(self) -> Finding:
-        name = "proxy" if self._proxy else "connection"
-        place, began = _place(self._first), time.perf_counter()
-        try:
-            socket.create_connection(_host_and_port(self._first), STEP_TIMEOUT).close()
-        except OSError as error:
-            return fault(name, f"{place} {describe(error)}", ADVICE[name])
+    def _connect(self) -> str:
+        socket.create_connection(_host_and_port(self._first), STEP_TIMEOUT).close()
         self.reachable = not self._secure
-        return ok(name, f"{place} accepts connections ({_elapsed(began)})")
+        return f"{_place(self._first)} accepts connections"
 
-    def _check_tls(self) -> Finding | None:
+    def _shake_hands(self) -> str:
         if not self._secure:
-            return None
-        began = time.perf_counter()
-        try:
-            with contextlib.closing(self._connection(ssl.create_default_context())) as connection:
-                connection.connect()
-                spoken = cast("ssl.SSLSocket", connection.sock).version()
-        except ssl.SSLError as error:
-            self.reachable = isinstance(error, ssl.SSLCertVerificationError)
-            return tls_fault(error, self._server.host or "")
-        except OSError as error:
-            name = "proxy" if self._proxy else "TLS"
-            return fault(name, f"{_place(self._server)} {describe(error)}", ADVICE[name])
+            return ""
+        with contextlib.closing(self._connection(ssl.create_default_context())) as connection:
+            connection.connect()
+            spoken = cast("ssl.SSLSocket", connection.sock).version()
         self.reachable = True
-        return ok("TLS", f"{spoken}, and the certificate is trusted ({_elapsed(began)})")
+        return f"{spoken}, and the certificate is trusted"
 
     def date(self) -> str | None:
         """What time the server says that it is, as its `Date` header; None where it doesn't say.
@@ -128,7 +121,3 @@ def _host_and_port(url: URL) -> tuple[str, int]:
 
 def _place(url: URL) -> str:
     return f"{url.host_subcomponent}:{url.port}"
-
-
-def _elapsed(began: float) -> str:
-    return f"{(time.perf_counter() - began) * 1000:.0f} ms"
