@@ -6,39 +6,31 @@ import sys
 from pathlib import Path
 from typing import Any, cast
 
+from horay_async.cli import options
 from horay_async.cli.inputs import Content, parse_path, read_content
-from horay_async.cli.options import (
-    ChatModel,
-    Output,
-    Sampling,
-    ServerOptions,
-    Text,
-    expand_groups,
-    option,
-)
 from horay_async.cli.responses import print_response
 from horay_async.cli.session import open_client
 
 
-@expand_groups
+@options.expand_groups
 def chat(
-    message: Text = None,
+    message: options.Text = None,
     *,
-    files: list[Path] | None = option(
+    files: list[Path] | None = options.option(
         "Text or an image to send with the message; may be repeated.",
         "-f",
         "--file",
         metavar="FILE",
         parser=parse_path,
     ),
-    model: ChatModel = None,
-    system: str | None = option("What the model is told first.", "-s", "--system"),
-    sampling: Sampling,
-    markdown: bool = option(
+    model: options.ChatModel = None,
+    system: str | None = options.option("What the model is told first.", "-s", "--system"),
+    sampling: options.Sampling,
+    markdown: bool = options.option(
         "Lay out Markdown on a terminal. A pipe gets it as it is.", default=True
     ),
-    output: Output,
-    server: ServerOptions,
+    output: options.Output,
+    server: options.ServerOptions,
 ) -> None:
     """Talk with a model.
 

@@ -2,37 +2,30 @@
 
 from __future__ import annotations
 
+from horay_async.cli import options
 from horay_async.cli.inputs import read_content
-from horay_async.cli.options import (
-    ChatModel,
-    Output,
-    Sampling,
-    ServerOptions,
-    Text,
-    expand_groups,
-    option,
-)
 from horay_async.cli.responses import print_response
 from horay_async.cli.session import open_client
 
 
-@expand_groups
+@options.expand_groups
 def complete(
-    prompt: Text = None,
+    prompt: options.Text = None,
     *,
-    model: ChatModel = None,
-    sampling: Sampling,
-    n: int | None = option("Continuations to generate; a line --- separates them.", "--choices"),
-    output: Output,
-    server: ServerOptions,
+    model: options.ChatModel = None,
+    sampling: options.Sampling,
+    n: int | None = options.option(
+        "Continuations to generate; a line --- separates them.", "--choices"
+    ),
+    output: options.Output,
+    server: options.ServerOptions,
 ) -> None:
     """Continue a text."""
     params = {
         "model": server.model_or_default(model),
         "prompt": read_content(prompt).text(),
         **sampling.params(),
+        **options.given(n=n),
     }
-    if n is not None:
-        params["n"] = n
     with open_client(server) as client:
         print_response(client.completions, params, output)

@@ -14,19 +14,10 @@ from urllib.parse import urlsplit
 
 import horay_async
 from horay_async._files import is_regular
+from horay_async.cli import options
 from horay_async.cli.exit_codes import CommandError, ExitCode
 from horay_async.cli.inputs import read_content
 from horay_async.cli.model_names import complete_models
-from horay_async.cli.options import (
-    AsJson,
-    ServerOptions,
-    Text,
-    expand_groups,
-    file_option,
-    given,
-    literal_option,
-    option,
-)
 from horay_async.cli.output import check_writable, new_file, note, spinner, write_json
 from horay_async.cli.preview import show
 from horay_async.cli.session import open_client
@@ -45,28 +36,30 @@ MAX_NAME_LENGTH: Final = 40
 class ImageOptions:
     """Which picture is drawn, and where it goes."""
 
-    output: Path | None = file_option(
+    output: Path | None = options.file_option(
         "Where to save it; - is standard output. By default a name made of the text."
     )
-    model: str = option(
+    model: str = options.option(
         "The model's name.",
         "-m",
         "--model",
         default=DEFAULT_MODEL,
         autocompletion=complete_models("image"),
     )
-    size: str = literal_option(
+    size: str = options.literal_option(
         lambda: horay_async.ImageSize,
         "Width by height: one of 1024x1024, 1536x1536, 768x512, 768x1024, 1024x576, 576x1024.",
         "1024x1024",
     )
-    seed: int | None = option("The same seed gives the same picture; above 0.")
-    preview: bool = option("Show the picture, where the terminal can.", default=True)
-    as_json: AsJson = False
+    seed: int | None = options.option("The same seed gives the same picture; above 0.")
+    preview: bool = options.option("Show the picture, where the terminal can.", default=True)
+    as_json: options.AsJson = False
 
 
-@expand_groups
-def image(prompt: Text = None, *, asked: ImageOptions, server: ServerOptions) -> None:
+@options.expand_groups
+def image(
+    prompt: options.Text = None, *, asked: ImageOptions, server: options.ServerOptions
+) -> None:
     """Draw a picture, save it, and print the file's name."""
     described = read_content(prompt).text()
     output, to_stdout = asked.output, asked.output == STDOUT
@@ -78,7 +71,9 @@ def image(prompt: Text = None, *, asked: ImageOptions, server: ServerOptions) ->
     check_writable(output or Path("image"))
     if output and not to_stdout and not is_regular(output):
         raise CommandError(f"{output} isn't a regular file: -o - writes the picture into a pipe")
-    params = given(model=asked.model, prompt=described, image_size=asked.size, seed=asked.seed)
+    params = options.given(
+        model=asked.model, prompt=described, image_size=asked.size, seed=asked.seed
+    )
     with open_client(server) as client:
         with spinner("drawing"):
             response = client.images.generate(**params)

@@ -45,12 +45,10 @@ class ResponseBuilder(ABC):
         if usage:
             self.usage["prompt_tokens"] = usage["prompt_tokens"]  # shared by all choices
             self.usage["completion_tokens"] += usage["completion_tokens"]
-            counted = self.usage["prompt_tokens"] + self.usage["completion_tokens"]
-            self.usage["total_tokens"] = counted
+            self.usage["total_tokens"] = usage["prompt_tokens"] + self.usage["completion_tokens"]
         if "prompt_progress" in event:
             return []
-        translated = [self._choice(index, choice) for choice in event.get("choices", ())]
-        found = [choice for choice in translated if choice is not None]
+        found = [part for one in event.get("choices", ()) if (part := self._choice(index, one))]
         if found and index not in self._started:
             self._started.add(index)
             found[:0] = self._opening(index)
