@@ -43,9 +43,19 @@ class ExitCode(IntEnum):
 class CommandError(Exception):
     """What the command itself has to complain of: a sentence, and the exit status that goes with it."""
 
-    def __init__(self, sentence: str, status: ExitCode = ExitCode.FAILED) -> None:
-        super().__init__(sentence)
-        self.status = status
+    status = ExitCode.FAILED
+
+
+class WrongUsage(CommandError):
+    """Of the command line, or of what it names."""
+
+    status = ExitCode.USAGE
+
+
+class BrokenResponse(CommandError):
+    """Of a response that lacks what it is there for."""
+
+    status = ExitCode.BROKEN
 
 
 def exit_code_of(error: Exception) -> ExitCode | None:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import horay_async
 from horay_async._files import is_regular
 from horay_async.cli import options
-from horay_async.cli.exit_codes import CommandError, ExitCode
+from horay_async.cli.exit_codes import BrokenResponse, CommandError, WrongUsage
 from horay_async.cli.inputs import read_content
 from horay_async.cli.model_names import complete_models
 from horay_async.cli.output import check_writable, new_file, note, spinner, write_json
@@ -64,9 +64,8 @@ def image(
     described = read_content(prompt).text()
     output, to_stdout = asked.output, asked.output == STDOUT
     if to_stdout and (asked.as_json or sys.stdout.isatty()):
-        raise CommandError(
-            "-o - writes the picture itself: send it to a file or a pipe, without --json",
-            ExitCode.USAGE,
+        raise WrongUsage(
+            "-o - writes the picture itself: send it to a file or a pipe, without --json"
         )
     check_writable(output or Path("image"))
     if output and not to_stdout and not is_regular(output):
@@ -80,7 +79,7 @@ def image(
         if not response.images:
             if asked.as_json:
                 write_json(response)
-            raise CommandError("the response holds no picture", ExitCode.BROKEN)
+            raise BrokenResponse("the response holds no picture")
         failures: list[Exception] = []
         unsaved = list(response.images)
         try:

@@ -15,7 +15,7 @@ import typer
 
 import horay_async
 from horay_async._descriptors import DescriptorReader
-from horay_async.cli.exit_codes import CommandError, ExitCode
+from horay_async.cli.exit_codes import WrongUsage
 from horay_async.cli.output import spinner
 
 STDIN: Final = Path("-")
@@ -28,24 +28,22 @@ MAX_INPUT: Final = 64 * 2**20
 
 
 def decode(data: bytes, source: str) -> str:
-    """UTF-8 text, without a byte-order mark. Raises `CommandError` for anything else.
+    """UTF-8 text, without a byte-order mark. Raises `WrongUsage` for anything else.
 
     Whatever the locale: what a pipe or a file holds doesn't depend on it.
     """
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise CommandError(
-            f"{source} isn't UTF-8 text (byte {error.start})", ExitCode.USAGE
-        ) from error
+        raise WrongUsage(f"{source} isn't UTF-8 text (byte {error.start})") from error
     if "\0" in text:
-        raise CommandError(f"{source} isn't text: it holds NUL bytes", ExitCode.USAGE)
+        raise WrongUsage(f"{source} isn't text: it holds NUL bytes")
     return text
 
 
 def decode_argument(text: str, source: str) -> str:
     """An argument, a variable or a typed line, which Python decodes by the locale. Bytes that the locale
-    lacks come as lone surrogates; they are decoded as UTF-8. Raises `CommandError` where they aren't.
+    lacks come as lone surrogates; they are decoded as UTF-8. Raises `WrongUsage` where they aren't.
     """
     try:
         text.encode()
@@ -62,7 +60,7 @@ class Content:
         self._images: list[horay_async.ImagePart] = []
 
     def add(self, data: bytes, source: str, *, images: bool = True) -> None:
-        """Adds a file by what it holds, not by its name. Raises `CommandError` for what is neither text nor,
+        """Adds a file by what it holds, not by its name. Raises `WrongUsage` for what is neither text nor,
         where `images` are taken, an image.
         """
         if images:
@@ -73,7 +71,7 @@ class Content:
         self._texts.append(decode(data, source).removesuffix("\n").removesuffix("\r"))
 
     def add_files(self, files: Iterable[Path]) -> None:
-        """Adds each file; `-` is standard input. Raises `CommandError` and `OSError`."""
+        """Adds each file; `-` is standard input. Raises `WrongUsage` and `OSError`."""
         for file in files:
             if file == STDIN:
                 self.add(_read_stdin(asked=True), "standard input")
@@ -90,9 +88,9 @@ class Content:
         return not self._images and not any(map(str.strip, self._texts))
 
     def text(self) -> str:
-        """The texts, an empty line between them. Raises `CommandError` where there is none."""
+        """The texts, an empty line between them. Raises `WrongUsage` where there is none."""
         if self.is_empty():
-            raise CommandError("the text is empty", ExitCode.USAGE)
+            raise WrongUsage("the text is empty")
         return "\n\n".join(filter(None, self._texts))
 
     def parts(self) -> str | list[Any]:
@@ -110,13 +108,11 @@ def read_content(
     """What an argument, a pipe and files give together, in this order.
 
     `-` stands for standard input. A pipe joins the argument, so that `cat FILE | horay chat "Summarise:"`
-    does what it says. Raises `CommandError` where there is neither text nor file.
+    does what it says. Raises `WrongUsage` where there is neither text nor file.
     """
     piped = not sys.stdin.isatty()
     if text is None and not piped and not files:
-        raise CommandError(
-            "there is no text: give it as an argument, or - and pipe it in", ExitCode.USAGE
-        )
+        raise WrongUsage("there is no text: give it as an argument, or - and pipe it in")
     content = Content(*([] if text in (None, "-") else [text]))
     if text == "-" or (piped and STDIN not in files):
         content.add(_read_stdin(asked=text == "-"), "standard input", images=images)
@@ -143,7 +139,7 @@ def parse_path(given: str) -> Path:
 
 
 def read_file(file: Path) -> bytes:
-    """A whole file. Raises `CommandError` where that is more than `MAX_INPUT`, and `OSError`."""
+    """A whole file. Raises `WrongUsage` where that is more than `MAX_INPUT`, and `OSError`."""
     with file.open("rb") as opened:
         return _limited([opened.read(MAX_INPUT + 1)], str(file))
 
@@ -174,5 +170,5 @@ def _limited(chunks: Iterable[bytes], source: str) -> bytes:
     for chunk in chunks:
         data += chunk
         if len(data) > MAX_INPUT:
-            raise CommandError(f"{source} is over {MAX_INPUT >> 20} MiB", ExitCode.USAGE)
+            raise WrongUsage(f"{source} is over {MAX_INPUT >> 20} MiB")
     return bytes(data)

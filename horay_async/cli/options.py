@@ -18,7 +18,7 @@ from typing import Annotated, Any, Final, TypeVar, cast, get_args, get_type_hint
 import typer
 
 from horay_async._json import is_array, is_object
-from horay_async.cli.exit_codes import CommandError, ExitCode
+from horay_async.cli.exit_codes import WrongUsage
 from horay_async.cli.inputs import decode_argument, parse_path
 from horay_async.cli.model_names import complete_models
 
@@ -205,7 +205,7 @@ def expand_groups(command: Callable[..., T]) -> Callable[..., T]:
         for name, value in values.items():
             source = f"the {name}" if name in arguments else f"--{name.replace('_', '-')}"
             if isinstance(value, float) and not math.isfinite(value):
-                raise CommandError(f"{source} must be a finite number", ExitCode.USAGE)
+                raise WrongUsage(f"{source} must be a finite number")
             if isinstance(value, str):
                 values[name] = decode_argument(value, source)
             elif is_array(value):

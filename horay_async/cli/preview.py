@@ -26,9 +26,8 @@ def show(data: bytes) -> None:
     """Shows the picture, if the terminal and the picture's format allow it; else does nothing."""
     width = min(WIDEST, columns() - 1)
     protocol, encoded = find_protocol(os.environ), base64.b64encode(data).decode()
-    if protocol == "kitty" and data.startswith(
-        PNG
-    ):  # https://sw.kovidgoyal.net/kitty/graphics-protocol/
+    if protocol == "kitty" and data.startswith(PNG):
+        # https://sw.kovidgoyal.net/kitty/graphics-protocol/
         chunks = [encoded[at : at + KITTY_CHUNK] for at in range(0, len(encoded), KITTY_CHUNK)]
         for number, chunk in enumerate(chunks, 1):
             first = f"a=T,f=100,c={width}," if number == 1 else ""

@@ -13,15 +13,8 @@ import typer
 
 import horay_async
 from horay_async._files import is_regular
-from horay_async._protocol.wire.finish_reasons import (
-    AT_THE_LIMIT,
-    BROKEN_OFF,
-    FILTERED,
-    OF_THE_MODEL,
-    CutReason,
-    cut_of,
-)
-from horay_async.cli.exit_codes import CommandError, ExitCode
+from horay_async._protocol.wire import finish_reasons
+from horay_async.cli.exit_codes import BrokenResponse, ExitCode
 from horay_async.cli.interrupts import signals_held
 from horay_async.cli.options import Output
 from horay_async.cli.output import (
@@ -55,11 +48,13 @@ class Ending(NamedTuple):
     """Whether it is what was asked for."""
 
 
-ENDINGS: dict[CutReason | str | None, Ending] = {
-    AT_THE_LIMIT: Ending("(at the limit of tokens; --max-tokens sets it)", whole=False),
-    OF_THE_MODEL: Ending("(at the limit of tokens)", whole=False),
-    FILTERED: Ending("(cut by the content filter)", whole=False),
-    BROKEN_OFF: Ending("(broken off by the server)", whole=False),
+ENDINGS: dict[finish_reasons.CutReason | str | None, Ending] = {
+    finish_reasons.AT_THE_LIMIT: Ending(
+        "(at the limit of tokens; --max-tokens sets it)", whole=False
+    ),
+    finish_reasons.OF_THE_MODEL: Ending("(at the limit of tokens)", whole=False),
+    finish_reasons.FILTERED: Ending("(cut by the content filter)", whole=False),
+    finish_reasons.BROKEN_OFF: Ending("(broken off by the server)", whole=False),
     "tool_calls": Ending("(the model asks for tools; --json shows the calls)", whole=True),
     "function_call": Ending(None, whole=True),
 }
@@ -71,9 +66,9 @@ WITHOUT_TEXT = Ending("(the response is empty)", whole=False)
 
 def ending_of(choice: Choice, limits: Sequence[object] = ()) -> Ending:
     """How a choice ended; `limits` are those of tokens that were asked for."""
-    reason = cut_of(choice.finish_reason) or choice.finish_reason
+    reason = finish_reasons.cut_of(choice.finish_reason) or choice.finish_reason
     ending = ENDINGS.get(reason, WITH_TEXT if _text_of(choice) else WITHOUT_TEXT)
-    if reason is AT_THE_LIMIT and limits:
+    if reason is finish_reasons.AT_THE_LIMIT and limits:
         told = ending.remark if limits[0] is None else f"(at the limit of {limits[0]} tokens)"
         return Ending(told, whole=True)
     return ending
@@ -86,7 +81,7 @@ def print_response(
     the text out where it goes to a terminal. Text is streamed onto a terminal and into a file by default, as long as
     there is one choice.
 
-    Raises `CommandError` for a response without a choice, and once it is written, `typer.Exit` for one that was cut or
+    Raises `BrokenResponse` for a response without a choice, and once it is written, `typer.Exit` for one that was cut or
     is empty. What else is raised may have a response that hasn't been written: that is paid for, and is written, too.
     """
     sent, streamed = params | params.get("extra_body", {}), output.streamed
@@ -149,7 +144,7 @@ def write_stream(
 ) -> Choice:
     """Writes the first choice's text as it comes, and adds it to `said`; ends the line, come what may. Returns the choice.
 
-    On a terminal the reasoning before it is shown as well, dim. Raises `CommandError` where no choice comes.
+    On a terminal the reasoning before it is shown as well, dim. Raises `BrokenResponse` where no choice comes.
     """
     plain, on_terminal = _Plain(), sys.stdout.isatty()
     out: Any = plain  # a MarkdownWriter has the same methods
@@ -224,9 +219,9 @@ def _printed_if_lost(text: io.StringIO) -> Generator[None]:
 
 
 def _checked(choices: Sequence[Choice]) -> Sequence[Choice]:
-    """The choices of a response. Raises `CommandError` where there is none."""
+    """The choices of a response. Raises `BrokenResponse` where there is none."""
     if not choices:
-        raise CommandError("the response holds no choice", ExitCode.BROKEN)
+        raise BrokenResponse("the response holds no choice")
     return choices
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 import horay_async
 from horay_async.cli.errors import in_options
-from horay_async.cli.exit_codes import CommandError, ExitCode
+from horay_async.cli.exit_codes import WrongUsage
 from horay_async.cli.options import ServerOptions, given
 from horay_async.cli.output import clear_line, note, spinner
 
@@ -25,12 +25,12 @@ NO_KEY: Final = "there is no API key: set HORAY_API_KEY, or try --local, which n
 
 @contextmanager
 def open_client(server: ServerOptions, *, waits_told: bool = True) -> Generator[horay_async.Horay]:
-    """A client for the options; with `waits_told` it notes long waits for the next attempt. Raises `CommandError` without a
+    """A client for the options; with `waits_told` it notes long waits for the next attempt. Raises `WrongUsage` without a
     key, and `LocalServerError` where the local model can't be had.
     """
     with open_server(server) as reached:
         if not reached.api_key:
-            raise CommandError(NO_KEY, ExitCode.USAGE)
+            raise WrongUsage(NO_KEY)
         with make_client(reached, _tell_wait if waits_told else None) as client:
             yield client
 

@@ -100,16 +100,12 @@ def _lines(finding: Finding) -> str:
     """A finding as it is shown, wrapped to the terminal."""
     word, colour = SHOWN[finding.state]
     head = f"{word:<9}{finding.name:<12}"
-    width = max(40, min(100, columns()))
+    wrapper = textwrap.TextWrapper(
+        max(40, min(100, columns())) if sys.stdout.isatty() else 10_000,
+        initial_indent=" " * INDENT,
+        subsequent_indent=" " * INDENT,
+        break_on_hyphens=False,  # within the name of an option
+    )
     texts = [finding.found, *([f"→ {finding.todo}"] if finding.todo else [])]
-    wrapped = [
-        textwrap.fill(
-            for_stdout(text),
-            width if sys.stdout.isatty() else 10_000,
-            initial_indent=" " * INDENT,
-            subsequent_indent=" " * INDENT,
-            break_on_hyphens=False,  # within the name of an option
-        )
-        for text in texts
-    ]
-    return styled(head, colour, sys.stdout) + "\n".join(wrapped)[INDENT:]
+    wrapped = "\n".join(wrapper.fill(for_stdout(text)) for text in texts)
+    return styled(head, colour, sys.stdout) + wrapped[INDENT:]

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import horay_async
 from horay_async._protocol.wire.clean import Cleaner, with_texts
-from horay_async.cli.exit_codes import CommandError, ExitCode
+from horay_async.cli.exit_codes import WrongUsage
 from horay_async.cli.image import DEFAULT_MODEL as IMAGE_MODEL
 from horay_async.cli.output import note, spinner, write_stderr
 
@@ -54,7 +54,7 @@ def _operations(client: horay_async.Horay, model: str) -> dict[str, Callable[[],
 def confirm(model: str, base_url: str, *, agreed: bool) -> None:
     """Says what will be sent and what it costs, and asks whether to go on, unless that is `agreed`.
 
-    Raises `CommandError` where the user doesn't want it, or nobody can be asked.
+    Raises `WrongUsage` where the user doesn't want it, or nobody can be asked.
     """
     note(
         f"This sends 5 requests to {base_url}, each once: user info and models, which are free; "
@@ -65,13 +65,12 @@ def confirm(model: str, base_url: str, *, agreed: bool) -> None:
     if agreed:
         return
     if not sys.stdin.isatty():
-        raise CommandError(
-            "--live costs money, and nobody can be asked here: --yes goes on without asking",
-            ExitCode.USAGE,
+        raise WrongUsage(
+            "--live costs money, and nobody can be asked here: --yes goes on without asking"
         )
     write_stderr("Go on? [y/N] ")
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise CommandError("nothing was sent", ExitCode.USAGE)
+        raise WrongUsage("nothing was sent")
 
 
 def run_live(client: horay_async.Horay, model: str) -> dict[str, Any]:
