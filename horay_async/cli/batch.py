@@ -16,7 +16,7 @@ import typer
 import horay_async
 from horay_async.cli.errors import in_options, print_error, report_error
 from horay_async.cli.exit_codes import ExitCode, exit_code_of
-from horay_async.cli.inputs import END_OF_INPUT, STDIN
+from horay_async.cli.inputs import DASH, END_OF_INPUT
 from horay_async.cli.interrupts import report_stopped
 from horay_async.cli.options import ServerOptions, expand_groups, option, path_argument
 from horay_async.cli.output import note, warnings_noted, write_json
@@ -97,7 +97,7 @@ def batch(
 
     In a pipe: cat requests.jsonl | horay batch - results.jsonl
     """
-    if results == STDIN:
+    if results == DASH:
         # What is done is read from there at the next start.
         raise typer.BadParameter("it must be a file, not -", param_hint="OUT")
     _check_apart(results)
@@ -105,14 +105,14 @@ def batch(
     from horay_async.cli.progress import show_progress  # noqa: PLC0415 - loads rich
 
     progress = horay_async.BatchProgress()
-    typed = requests == STDIN and sys.stdin.isatty()
+    typed = requests == DASH and sys.stdin.isatty()
     if typed:
         note(f"type or paste the requests, one a line; {END_OF_INPUT} ends them")
     with open_client(server, waits_told=False) as client:  # of hundreds of requests at once
         try:
             with show_progress(progress, bar=not typed), warnings_noted():
                 client.batch.run_file(
-                    sys.stdin.fileno() if requests == STDIN else requests,
+                    sys.stdin.fileno() if requests == DASH else requests,
                     results,
                     progress=progress,
                     **vars(sending),

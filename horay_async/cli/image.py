@@ -16,7 +16,7 @@ import horay_async
 from horay_async._files import is_regular
 from horay_async.cli import options
 from horay_async.cli.exit_codes import BrokenResponse, CommandError, WrongUsage
-from horay_async.cli.inputs import read_content
+from horay_async.cli.inputs import DASH, read_content
 from horay_async.cli.model_names import complete_models
 from horay_async.cli.output import check_writable, new_file, note, spinner, write_json
 from horay_async.cli.preview import show
@@ -27,7 +27,6 @@ DEFAULT_MODEL: Final = "black-forest-labs/FLUX.1-schnell"
 
 SUFFIXES: Final = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 """Ends of names that are kept, and the formats that they stand for."""
-STDOUT: Final = Path("-")
 MAX_NAME_LENGTH: Final = 40
 """Characters of a prompt that go into a file's name."""
 
@@ -62,7 +61,7 @@ def image(
 ) -> None:
     """Draw a picture, save it, and print the file's name."""
     described = read_content(prompt).text()
-    output, to_stdout = asked.output, asked.output == STDOUT
+    output, to_stdout = asked.output, asked.output == DASH
     if to_stdout and (asked.as_json or sys.stdout.isatty()):
         raise WrongUsage(
             "-o - writes the picture itself: send it to a file or a pipe, without --json"

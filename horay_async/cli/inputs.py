@@ -18,7 +18,8 @@ from horay_async._descriptors import DescriptorReader
 from horay_async.cli.exit_codes import WrongUsage
 from horay_async.cli.output import spinner
 
-STDIN: Final = Path("-")
+DASH: Final = Path("-")
+"""Stands for standard input, or for standard output."""
 
 END_OF_INPUT: Final = "Ctrl-Z and Enter" if sys.platform == "win32" else "Ctrl-D"
 """What is pressed on a terminal, at the start of a line, where no more is to come."""
@@ -73,7 +74,7 @@ class Content:
     def add_files(self, files: Iterable[Path]) -> None:
         """Adds each file; `-` is standard input. Raises `WrongUsage` and `OSError`."""
         for file in files:
-            if file == STDIN:
+            if file == DASH:
                 self.add(_read_stdin(asked=True), "standard input")
             else:
                 self.add(read_file(file), str(file))
@@ -114,7 +115,7 @@ def read_content(
     if text is None and not piped and not files:
         raise WrongUsage("there is no text: give it as an argument, or - and pipe it in")
     content = Content(*([] if text in (None, "-") else [text]))
-    if text == "-" or (piped and STDIN not in files):
+    if text == "-" or (piped and DASH not in files):
         content.add(_read_stdin(asked=text == "-"), "standard input", images=images)
     content.add_files(files)
     if text in (None, "-") and not files and content.is_empty():
@@ -135,7 +136,7 @@ def parse_path(given: str) -> Path:
     if given.endswith("/"):  # which `Path` drops
         raise typer.BadParameter(f"it must name a file; {given} names a folder")
     path = Path(given)
-    return path.absolute() if path == STDIN and given != "-" else path
+    return path.absolute() if path == DASH and given != "-" else path
 
 
 def read_file(file: Path) -> bytes:

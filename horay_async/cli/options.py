@@ -19,7 +19,7 @@ import typer
 
 from horay_async._json import is_array, is_object
 from horay_async.cli.exit_codes import WrongUsage
-from horay_async.cli.inputs import decode_argument, parse_path
+from horay_async.cli.inputs import DASH, decode_argument, parse_path
 from horay_async.cli.model_names import complete_models
 
 T = TypeVar("T")
@@ -146,7 +146,7 @@ class Output:
     as_json: AsJson = False
 
     def __post_init__(self) -> None:
-        if self.file == Path("-"):
+        if self.file == DASH:
             self.file = None
 
 
