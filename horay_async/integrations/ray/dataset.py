@@ -12,7 +12,7 @@ from ray.data import ActorPoolStrategy, Dataset
 from horay_async._keys import KeyFunction
 from horay_async.batch.options import Settings
 from horay_async.errors import ConfigurationError
-from horay_async.integrations.ray.limiter import ClusterLimits
+from horay_async.integrations.ray.limiter import start_limiter
 from horay_async.integrations.ray.options import SealedOptions
 from horay_async.integrations.ray.rows import EmbeddingRows, Rows
 from horay_async.integrations.ray.worker import Worker
@@ -77,15 +77,9 @@ def complete_dataset(
         params={**(params or {}), "model": model},
         prefix=prefix,
     )
-    return _with_results(
-        ds,
-        rows,
-        Settings(concurrency=concurrency, give_up_after=give_up_after, rpm=rpm, tpm=tpm),
-        SealedOptions(api_key, **options),
-        nodes=nodes,
-        batch_size=batch_size,
-        requests=batch_size,
-    )
+    settings = Settings(concurrency=concurrency, give_up_after=give_up_after, rpm=rpm, tpm=tpm)
+    sealed = SealedOptions(api_key, **options)
+    return _with_results(ds, rows, settings, sealed, nodes, batch_size, requests=batch_size)
 
 
 def embed_dataset(
@@ -116,17 +110,11 @@ def embed_dataset(
 
     The other parameters, and what is raised, are those of `complete_dataset`.
     """
-    return _with_results(
-        ds,
-        EmbeddingRows(
-            column=input_column, params={**(params or {}), "model": model}, prefix=prefix
-        ),
-        Settings(concurrency=concurrency, give_up_after=give_up_after, rpm=rpm, tpm=tpm),
-        SealedOptions(api_key, **options),
-        nodes=nodes,
-        batch_size=batch_size,
-        requests=1,
-    )
+    sent = {**(params or {}), "model": model}
+    rows = EmbeddingRows(column=input_column, params=sent, prefix=prefix)
+    settings = Settings(concurrency=concurrency, give_up_after=give_up_after, rpm=rpm, tpm=tpm)
+    sealed = SealedOptions(api_key, **options)
+    return _with_results(ds, rows, settings, sealed, nodes, batch_size, requests=1)
 
 
 def _with_results(
@@ -134,16 +122,16 @@ def _with_results(
     rows: Rows | EmbeddingRows,
     settings: Settings,
     sealed: SealedOptions,
-    *,
     nodes: int | None,
     batch_size: int,
+    *,
     requests: int,
 ) -> Dataset:
     """The dataset with the columns of `rows`; `requests` is how many a batch of rows takes."""
     for name, count in (("nodes", nodes), ("batch_size", batch_size)):
         if count is not None and count < 1:
             raise ConfigurationError(f"{name} must be at least 1; got {count}")
-    concurrency, rpm, tpm = settings.concurrency, settings.rpm, settings.tpm
+    concurrency = settings.concurrency
     batches = BATCHES if concurrency == "auto" else math.ceil(concurrency / requests) + 1
     blocks = cast(Any, ds.repartition(target_num_rows_per_block=batch_size, strict=True))
     completed: Dataset = blocks.map_batches(  # not all of its parameters have types
@@ -152,7 +140,7 @@ def _with_results(
             "options": sealed,
             "rows": rows,
             "settings": settings,
-            "limits": ClusterLimits.start(rpm, tpm),
+            "limiter": start_limiter(),
         },
         batch_size=None,  # a block as it is: the unit that is done again
         batch_format="pyarrow",

@@ -7,7 +7,6 @@ import contextlib
 import time
 from typing import Any
 
-import attrs
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -20,26 +19,18 @@ SAME = 0.5
 """Seconds by which a pause has to end later than the latest to be a new one."""
 
 
-@attrs.frozen(kw_only=True)
-class ClusterLimits:
-    """The rates of the cluster as a whole, each None for no limit, and who hands them out."""
-
-    rpm: float | None
-    tpm: float | None
-    limiter: Any = attrs.field(repr=False)
-    """The handle of the actor; it ends when nobody holds it any more."""
-
-    @classmethod
-    def start(cls, rpm: float | None, tpm: float | None) -> ClusterLimits:
-        """Starts the limiter, on the node where this is called: it lives as long as the dataset's driver."""
-        here = ray.get_runtime_context().get_node_id()
-        limiter = ray.remote(_Limiter).options(
-            num_cpus=0,
-            max_restarts=-1,
-            max_task_retries=-1,
-            scheduling_strategy=NodeAffinitySchedulingStrategy(here, soft=False),
-        )
-        return cls(rpm=rpm, tpm=tpm, limiter=limiter.remote())
+def start_limiter() -> Any:
+    """Starts the limiter, on the node where this is called: it lives as long as the dataset's driver. Returns the handle of the
+    actor, which ends when nobody holds it any more.
+    """
+    here = ray.get_runtime_context().get_node_id()
+    limiter = ray.remote(_Limiter).options(
+        num_cpus=0,
+        max_restarts=-1,
+        max_task_retries=-1,
+        scheduling_strategy=NodeAffinitySchedulingStrategy(here, soft=False),
+    )
+    return limiter.remote()
 
 
 class _Limiter:

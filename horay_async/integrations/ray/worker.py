@@ -13,7 +13,6 @@ from horay_async.batch.batch_limiter import batch_limiter_of
 from horay_async.batch.options import Settings
 from horay_async.batch.runner import BatchRunner
 from horay_async.batch.sender import RequestSender
-from horay_async.integrations.ray.limiter import ClusterLimits
 from horay_async.integrations.ray.options import SealedOptions
 from horay_async.integrations.ray.rows import EmbeddingRows, Rows, Table
 from horay_async.integrations.ray.slices import SlicedRateLimiter
@@ -31,11 +30,12 @@ class Worker:
         options: SealedOptions,
         rows: Rows | EmbeddingRows,
         settings: Settings,
-        limits: ClusterLimits,
+        limiter: Any,
     ) -> None:
+        """`limiter` is the handle of the actor of `start_limiter`."""
         self._rows = rows
         self._settings = settings
-        self._limits = limits
+        self._limiter = limiter
         self._transport = Transport(options.open(), made_at=__name__)
         self._shared: tuple[ConcurrencyLimit, SlicedRateLimiter | None] | None = None
         self._running: dict[BatchRunner, BatchProgress] = {}
@@ -78,13 +78,13 @@ class Worker:
 
     def _share(self) -> tuple[ConcurrencyLimit, SlicedRateLimiter | None]:
         """What the batches of this worker have in common; to be made on the loop that they run on."""
-        batch_limiter, limits = batch_limiter_of(self._transport), self._limits
-        concurrency = batch_limiter.concurrency(self._settings)
+        batch_limiter, settings = batch_limiter_of(self._transport), self._settings
+        concurrency = batch_limiter.concurrency(settings)
         batch_limiter.limiter.on_pause = self._tell
-        if limits.rpm is None and limits.tpm is None:
+        if settings.rpm is None and settings.tpm is None:
             return concurrency, None
         return concurrency, SlicedRateLimiter(
-            limits.rpm, limits.tpm, ask=self._ask, unsent=self._unsent
+            settings.rpm, settings.tpm, ask=self._ask, unsent=self._unsent
         )
 
     def _unsent(self) -> int:
@@ -99,7 +99,7 @@ class Worker:
         self._start(self._get(rate_limiter, seconds))
 
     async def _get(self, rate_limiter: SlicedRateLimiter, seconds: float) -> None:
-        delay = await self._limits.limiter.take.remote(seconds)
+        delay = await self._limiter.take.remote(seconds)
         rate_limiter.add(delay, seconds, asyncio.get_running_loop().time())
         batch_limiter_of(self._transport).limiter.wake()
 
@@ -107,7 +107,7 @@ class Worker:
 
     def _tell(self, seconds: float) -> None:
         """Has the other workers pause too."""
-        self._start(self._limits.limiter.pause.remote(seconds))
+        self._start(self._limiter.pause.remote(seconds))
 
     def _listen(self, concurrency: ConcurrencyLimit) -> None:
         """Pauses when another worker was asked to, as long as something runs."""
@@ -117,7 +117,7 @@ class Worker:
     async def _follow_pauses(self, concurrency: ConcurrencyLimit) -> None:
         limiter = batch_limiter_of(self._transport).limiter
         while True:
-            self._pauses, left = await self._limits.limiter.next_pause.remote(self._pauses)
+            self._pauses, left = await self._limiter.next_pause.remote(self._pauses)
             if left > 0:
                 limiter.overload.pause(left, concurrency, asyncio.get_running_loop().time())
                 limiter.wake()

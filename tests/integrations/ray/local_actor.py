@@ -5,7 +5,6 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 from horay_async.integrations.ray import limiter
-from horay_async.integrations.ray.limiter import ClusterLimits
 
 
 class LocalActor:
@@ -15,8 +14,3 @@ class LocalActor:
         actor = limiter._Limiter()
         for name in ("take", "pause", "next_pause"):
             setattr(self, name, SimpleNamespace(remote=getattr(actor, name)))
-
-
-def unlimited() -> ClusterLimits:
-    """What workers share where there are no rates."""
-    return ClusterLimits(rpm=None, tpm=None, limiter=LocalActor())

@@ -17,7 +17,7 @@ from horay_async.integrations.ray.rows import EmbeddingRows
 from horay_async.integrations.ray.worker import Worker
 from horay_async.testing import FaultServer, Request, ScriptedResponse, embeddings, error
 
-from .local_actor import unlimited
+from .local_actor import LocalActor
 
 pa: Any = import_module("pyarrow")
 
@@ -37,7 +37,7 @@ def response(request: Request) -> ScriptedResponse:
 async def embedded(server: FaultServer, table: Any) -> Any:
     """The table with its new columns."""
     options = SealedOptions(server.api_key, base_url=server.base_url, max_retries=0)
-    worker = Worker(options, ROWS, Settings(concurrency=2), unlimited())
+    worker = Worker(options, ROWS, Settings(concurrency=2), LocalActor())
     try:
         return await worker(table)
     finally:

@@ -14,14 +14,13 @@ import pytest
 pytest.importorskip("ray", reason="horay_async.integrations.ray needs the extra `ray`")
 
 from horay_async.batch.options import Settings
-from horay_async.integrations.ray.limiter import ClusterLimits
 from horay_async.integrations.ray.options import SealedOptions
 from horay_async.integrations.ray.rows import Rows
 from horay_async.integrations.ray.slices import Allotment
 from horay_async.integrations.ray.worker import Worker
 from horay_async.testing import FaultServer, Gate, completion, error, raw
 
-from .local_actor import LocalActor, unlimited
+from .local_actor import LocalActor
 
 pa: Any = import_module("pyarrow")
 
@@ -32,17 +31,17 @@ ROWS = Rows(column="prompt", chat=False, params={"model": "m"})
 
 @asynccontextmanager
 async def working(
-    server: FaultServer, settings: Settings, limits: ClusterLimits | None = None
+    server: FaultServer, settings: Settings, limiter: object = None
 ) -> AsyncGenerator[Worker]:
     """A worker, which Ray would end together with its process."""
     options = SealedOptions(server.api_key, base_url=server.base_url)
-    worker = Worker(options, ROWS, settings, limits or unlimited())
+    worker = Worker(options, ROWS, settings, limiter or LocalActor())
     yield worker
     await worker._transport.close()
 
 
-def limited(take: Callable[[float], float], rpm: float) -> ClusterLimits:
-    """ClusterLimits whose limiter is a function of this process, called as an actor is."""
+def limiter_of(take: Callable[[float], float]) -> SimpleNamespace:
+    """A limiter that is a function of this process, called as an actor is."""
 
     async def remote(seconds: float) -> float:
         return take(seconds)
@@ -54,14 +53,10 @@ def limited(take: Callable[[float], float], rpm: float) -> ClusterLimits:
         await asyncio.Event().wait()
         return 0, 0.0
 
-    return ClusterLimits(
-        rpm=rpm,
-        tpm=None,
-        limiter=SimpleNamespace(
-            take=SimpleNamespace(remote=remote),
-            pause=SimpleNamespace(remote=pause),
-            next_pause=SimpleNamespace(remote=next_pause),
-        ),
+    return SimpleNamespace(
+        take=SimpleNamespace(remote=remote),
+        pause=SimpleNamespace(remote=pause),
+        next_pause=SimpleNamespace(remote=next_pause),
     )
 
 
@@ -88,7 +83,7 @@ async def test_limiter_is_asked_for_what_is_to_be_sent(fault_server: FaultServer
         return allotment.take(seconds, asyncio.get_running_loop().time())
 
     rpm = 60_000
-    async with working(fault_server, Settings(rpm=rpm), limited(take, rpm)) as worker:
+    async with working(fault_server, Settings(rpm=rpm), limiter_of(take)) as worker:
         answered = await worker(table(*map(str, range(100))))
     assert answered.column("error").to_pylist() == [None] * 100
     assert sum(asked) == pytest.approx(100 * 60 / rpm, rel=0.1)
@@ -101,7 +96,7 @@ async def test_lost_limiter_ends_the_batch(fault_server: FaultServer) -> None:
     def take(seconds: float) -> float:
         raise ConnectionError("the limiter has gone")
 
-    async with working(fault_server, Settings(rpm=60), limited(take, 60)) as worker:
+    async with working(fault_server, Settings(rpm=60), limiter_of(take)) as worker:
         with pytest.raises(ConnectionError, match="the limiter has gone"):
             await worker(table("a"))
     assert not fault_server.requests
@@ -112,14 +107,13 @@ async def test_retry_after_pauses_the_cluster(fault_server: FaultServer, rpm: fl
     """Not one node: what a worker was told, the others keep to."""
     gate = Gate()
     fault_server.add(error(429, retry_after=1))
-    actor = LocalActor()
-    limits = ClusterLimits(rpm=rpm, tpm=None, limiter=actor)
+    limiter = LocalActor()
     settings = Settings(rpm=rpm, concurrency=1)
     with FaultServer(api_key=fault_server.api_key) as elsewhere:  # as the other node reaches it
         elsewhere.add(raw(gate, *completion("x").steps))
         async with (
-            working(fault_server, settings, limits) as first,
-            working(elsewhere, settings, limits) as second,
+            working(fault_server, settings, limiter) as first,
+            working(elsewhere, settings, limiter) as second,
         ):
             others = asyncio.ensure_future(second(table("b", "c")))
             while not elsewhere.requests:  # noqa: ASYNC110 - the server is in another thread
