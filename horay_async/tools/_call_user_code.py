@@ -75,13 +75,13 @@ async def _guarded(awaitable: Awaitable[Any]) -> Any:
 
 
 async def _in_thread(function: Callable[[], Any], *, to_its_end: bool) -> Any:
-    outcomes: list[tuple[Any, BaseException | None]] = []
+    outcomes: list[tuple[Any, Exception | None]] = []
     """What the function has returned or raised, from when it has: the loop hears of it later."""
 
     def run() -> None:
         try:
-            outcomes.append((function(), None))
-        except BaseException as error:  # noqa: BLE001 - raised below
+            outcomes.append((contain(function), None))
+        except Exception as error:  # noqa: BLE001 - raised below
             outcomes.append((None, error))
 
     try:
@@ -91,14 +91,11 @@ async def _in_thread(function: Callable[[], Any], *, to_its_end: bool) -> Any:
         if not to_its_end or not outcomes or inspect.isawaitable(outcomes[0][0]):
             raise
     value, error = outcomes.pop()
-    if error is None:
-        return value
     if isinstance(error, StopIteration):  # which a coroutine can't raise
         raise RuntimeError("it raised StopIteration") from error
-    if isinstance(error, Exception):
+    if error is not None:
         raise error
-    # Signals are raised in the main thread: it is the function's own.
-    raise UserCodeEnded(f"it raised {type(error).__name__}") from error
+    return value
 
 
 def message_of(error: BaseException) -> str:

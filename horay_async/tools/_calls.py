@@ -116,7 +116,9 @@ class ToolCaller:
         messages: list[ToolMessage] = []
         for task, call in self.tasks.items():
             if task.done() and not task.cancelled() and task.exception() is None:
-                messages.append(_message(task.result()))
+                result = task.result()
+                content = result.content if result.parts is None else result.parts
+                messages.append(ToolMessage(content, tool_call_id=result.tool_call.id))
             elif stopped and task in self._begun:
                 messages.append(ToolMessage(STOPPED, tool_call_id=call.id))
         return messages
@@ -181,9 +183,8 @@ class ToolCaller:
 
     def _not_run(self, call: ToolCall, error: Exception, began: float) -> ToolResult:
         """What came of a call whose tool or arguments don't fit."""
+        result = _failed(call, error, began, ran=False)
         with self._observed(call) as on_end:
-            result = _failed(call, error, began)
-            result.ran = False
             on_end(result)
         return result
 
@@ -227,25 +228,20 @@ async def _execute(call: ToolCall, tool: Tool[..., Any], arguments: Any) -> Tool
     return ToolResult(call, content, value, parts=parts, seconds=time.perf_counter() - began)
 
 
-def _failed(call: ToolCall, error: Exception, began: float) -> ToolResult:
+def _failed(call: ToolCall, error: Exception, began: float, *, ran: bool = True) -> ToolResult:
     content = message_of(error)
     if isinstance(error, AnswerError):
         found = "; ".join(f"{path}: {message}" for path, message in error.errors)
         content = f"the arguments don't fit: {found}"
     seconds = time.perf_counter() - began
-    return ToolResult(call, well_formed(f"Error: {content}"), error=error, seconds=seconds)
+    told = well_formed(f"Error: {content}")
+    return ToolResult(call, told, error=error, seconds=seconds, ran=ran)
 
 
 STOPPED = (
     "Error: the run was stopped before this call was over; what it has done by then isn't known"
 )
 """What the model is told of a tool that was called, and brought no result."""
-
-
-def _message(result: ToolResult) -> ToolMessage:
-    """The message that tells the model."""
-    content = result.content if result.parts is None else result.parts
-    return ToolMessage(content, tool_call_id=result.tool_call.id)
 
 
 def _parts(value: Any) -> list[TextPart | ImagePart] | None:
