@@ -9,14 +9,13 @@ from typing import Any, Final
 
 from opentelemetry import propagate
 from opentelemetry.context import Context, create_key, get_value, set_value
-from opentelemetry.trace import Status, StatusCode
 
 from horay_async._observers import RunEnded
 from horay_async._protocol.wire.clean import well_formed
 from horay_async.integrations.otel.content import set_content, set_input, set_output, tool_result
 from horay_async.integrations.otel.metrics import RunMetrics, usage_of
 from horay_async.integrations.otel.requests import DescribedRequest
-from horay_async.integrations.otel.spans import OwnSpan, TelemetrySettings, message_of, outcome
+from horay_async.integrations.otel.spans import OwnSpan, TelemetrySettings, message_of
 from horay_async.models.chat import ToolCall
 from horay_async.models.events import ToolResult
 
@@ -60,13 +59,11 @@ class RunSpan(OwnSpan):
         span, metrics = self.span, self._metrics
         with self._contained():
             try:
-                kind = None
+                kind, message = None, None
                 if isinstance(error := ended.error, Exception):
                     kind = type(error).__qualname__
                     message = message_of(error, capture=self._settings.capture)
-                    span.set_status(Status(StatusCode.ERROR, message))
-                ending = outcome(kind, complete=ended.complete)
-                span.set_attributes(ending)
+                ending = self.tell_outcome(kind, message, complete=ended.complete)
                 metrics.run.record(seconds, self._measured | ending, self.context)
                 metrics.inference_calls.record(ended.inference_calls, context=self.context)
                 metrics.tool_calls.record(ended.tool_calls, context=self.context)
@@ -115,12 +112,10 @@ class ToolSpan(OwnSpan):
             if ended is not None and ended.error is not None:
                 # An error can name its type itself, as MCP's does.
                 kind = getattr(ended.error, "telemetry_type", type(ended.error).__qualname__)
-                span.set_status(Status(StatusCode.ERROR))
             elif ended is not None and self.settings.capture:
                 content = ended.content
                 set_content(span, "gen_ai.tool.call.result", lambda: tool_result(content))
-            ending = outcome(kind, complete=ended is not None)
-            span.set_attributes(ending)
+            ending = self.tell_outcome(kind, complete=ended is not None)
             # Names that a model has made up have no measurements: there is no end of them.
             if self.settings.run_metrics is not None and self._known:
                 seconds = time.perf_counter() - self.began

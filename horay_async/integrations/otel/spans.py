@@ -70,6 +70,16 @@ class OwnSpan:
         self.span: Span = tracer.start_span(name, kind=self.kind, attributes=attributes)
         self.context: Context = set_span_in_context(self.span)
 
+    def tell_outcome(
+        self, error_type: str | None, message: str | None = None, *, complete: bool
+    ) -> dict[str, Any]:
+        """Says on the span how it ended; returns the attributes for that, which measurements have as well."""
+        if error_type is not None:
+            self.span.set_status(Status(StatusCode.ERROR, message))
+        ending = outcome(error_type, complete=complete)
+        self.span.set_attributes(ending)
+        return ending
+
     def activate(self) -> AbstractContextManager[object]:
         """Makes the span the current one: logs and the spans of HTTP instrumentations belong to it."""
         return use_span(
@@ -112,9 +122,8 @@ class CallSpan(OwnSpan):
             span.set_attribute("http.request.resend_count", retries)
         if request_id := ended.attempts[-1].request_id:
             span.set_attribute("horay.request_id", well_formed(request_id))
-        if error_type is not None and error is not None:
-            span.set_status(Status(StatusCode.ERROR, message_of(error, capture=capture)))
-        span.set_attributes(outcome(error_type, complete=ended.complete))
+        message = None if error is None else message_of(error, capture=capture)
+        self.tell_outcome(error_type, message, complete=ended.complete)
         span.end()
 
 
