@@ -119,9 +119,8 @@ def read_content(
         content.add(_read_stdin(asked=text == "-"), "standard input", images=images)
     content.add_files(files)
     if text in (None, "-") and not files and content.is_empty():
-        raise CommandError(
-            "there is no text: standard input is empty; give the text as an argument, or pipe it in",
-            ExitCode.USAGE,
+        raise WrongUsage(
+            "there is no text: standard input is empty; give the text as an argument, or pipe it in"
         )
     return content
 

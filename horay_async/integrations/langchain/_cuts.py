@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, cast
 
+import attrs
 from langchain_core.messages import AIMessage, AIMessageChunk, ToolCallChunk
 from langchain_core.output_parsers import BaseLLMOutputParser, JsonOutputParser
 from langchain_core.output_parsers.openai_tools import JsonOutputKeyToolsParser
@@ -44,7 +45,7 @@ class CheckedMessages(RunnableGenerator[AIMessage, AIMessage]):
         required: Sequence[str] = (),
     ) -> None:
         self._whole: Callable[..., _Whole] = partial(
-            _Whole, parser, text_is_json=text_is_json, any_json=any_json, required=required
+            _Whole, parser, text_is_json, any_json, required
         )
         # No functions within this one, which could not be pickled.
         whole = partial(self._whole, streamed=True)
@@ -125,9 +126,9 @@ def _outcomes(
         raw = part["raw"] if raw is None else raw + part["raw"]
         yield AddableDict(part)
     try:
-        outcome = _outcome(parser.invoke(raw, config))
+        outcome = AddableDict(parsed=parser.invoke(raw, config), parsing_error=None)
     except Exception as error:  # noqa: BLE001 - as LangChain's fallbacks do
-        outcome = _outcome(error=error)
+        outcome = AddableDict(parsed=None, parsing_error=error)
     yield outcome
 
 
@@ -139,35 +140,23 @@ async def _aoutcomes(
         raw = part["raw"] if raw is None else raw + part["raw"]
         yield AddableDict(part)
     try:
-        outcome = _outcome(await parser.ainvoke(raw, config))
+        outcome = AddableDict(parsed=await parser.ainvoke(raw, config), parsing_error=None)
     except Exception as error:  # noqa: BLE001 - as LangChain's fallbacks do
-        outcome = _outcome(error=error)
+        outcome = AddableDict(parsed=None, parsing_error=error)
     yield outcome
 
 
-def _outcome(parsed: Any = None, error: Exception | None = None) -> AddableDict:
-    return AddableDict(parsed=parsed, parsing_error=error)
-
-
+@attrs.define
 class _Whole:
     """The message so far."""
 
-    def __init__(
-        self,
-        parser: object,
-        *,
-        text_is_json: bool,
-        any_json: bool,
-        required: Sequence[str],
-        streamed: bool,
-    ) -> None:
-        self._parser = parser
-        self._required = required
-        self._any_json = any_json
-        self._streamed = streamed
-        self._text_is_json = text_is_json
-        self._messages: list[AIMessage] = []
-        self._request_id: str | None = None
+    _parser: Any
+    _text_is_json: bool
+    _any_json: bool
+    _required: Sequence[str]
+    streamed: bool = attrs.field(kw_only=True)
+    _messages: list[AIMessage] = attrs.field(factory=list[AIMessage], init=False)
+    _request_id: str | None = attrs.field(default=None, init=False)
 
     def add(self, message: AIMessage) -> None:
         """Takes in a message or a chunk of it. Raises where it was cut."""
@@ -190,7 +179,7 @@ class _Whole:
             problem = message.invalid_tool_calls[-1]["error"] or "its arguments are no JSON object"
             text = _broken_call(message)
             raise self._error(f"a tool call isn't whole: {problem}", "mismatch", text)
-        parser: Any = self._parser
+        parser = self._parser
         if isinstance(parser, JsonOutputKeyToolsParser):
             called = [call["name"] for call in message.tool_calls]
             if parser.key_name not in called:
@@ -198,8 +187,8 @@ class _Whole:
                 raise self._error(problem, "mismatch", self._text())
             arguments = message.tool_calls[called.index(parser.key_name)]["args"]
             self._check_fields(arguments, json.dumps(arguments))
-        if self._streamed and isinstance(parser, BaseLLMOutputParser):
-            cast("Any", parser).parse_result([ChatGeneration(message=message)])
+        if self.streamed and isinstance(parser, BaseLLMOutputParser):
+            parser.parse_result([ChatGeneration(message=message)])
 
     def _text(self) -> str:
         return "".join(str(message.text) for message in self._messages)

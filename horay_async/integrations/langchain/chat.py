@@ -7,7 +7,6 @@ from functools import partial
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Literal, Unpack, cast, get_origin, get_type_hints
 
-from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import LangSmithParams, LanguageModelInput
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
@@ -51,6 +50,8 @@ KEEP_ARGUMENTS = "keep_arguments"
 """The name of a setting of ours for one call: whether its message keeps the text of the arguments of tool calls."""
 
 Method = Literal["json_schema", "function_calling", "json_mode"]
+Stop = list[str] | None
+"""Texts at which LangChain has a response end."""
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -107,18 +108,16 @@ class ChatHoray(Parameters):
     def _identifying_params(self) -> Mapping[str, Any]:
         return without_secrets({"model": self.model, "base_url": self.base_url, **self._set()})
 
-    def _get_invocation_params(
-        self, stop: list[str] | None = None, **kwargs: Any
-    ) -> dict[str, Any]:
+    def _get_invocation_params(self, stop: Stop = None, **kwargs: Any) -> dict[str, Any]:
         """What tracers get of a call."""
         return without_secrets(super()._get_invocation_params(stop=stop, **kwargs))
 
-    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
+    def _get_ls_params(self, stop: Stop = None, **kwargs: Any) -> LangSmithParams:
         params = super()._get_ls_params(stop=stop, **kwargs)
         params["ls_provider"] = "horay"
         return params
 
-    def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
+    def _get_llm_string(self, stop: Stop = None, **kwargs: Any) -> str:
         """LangChain's key for its cache. The settings, of which it is made, lack the address that a client or the environment
         brings; and secrets, which can say who asks: a digest stands for these.
         """
@@ -132,7 +131,7 @@ class ChatHoray(Parameters):
         return {name: value for name in SETTINGS if (value := getattr(self, name)) is not None}
 
     def _sent(
-        self, messages: list[BaseMessage], stop: list[str] | None, call: Mapping[str, Any]
+        self, messages: list[BaseMessage], stop: Stop, call: Mapping[str, Any]
     ) -> dict[str, Any]:
         """The parameters of one call."""
         sent = {"model": self.model, **self._set(), **call, "messages": sent_messages(messages)}
@@ -145,64 +144,44 @@ class ChatHoray(Parameters):
         return sent
 
     def _streamed(
-        self, messages: list[BaseMessage], stop: list[str] | None, call: Mapping[str, Any]
-    ) -> dict[str, Any]:
+        self, messages: list[BaseMessage], stop: Stop, call: Mapping[str, Any]
+    ) -> tuple[StreamedMessage, dict[str, Any]]:
+        """What reads the stream of one call, and the parameters of the call."""
         sent = self._sent(messages, stop, call)
         if call.get("stream_usage", self.stream_usage):
             sent.setdefault("stream_options", {"include_usage": True})
         if sent.get("n") not in (None, 1):
             raise ValueError("n: LangChain streams one choice; call `generate` for several")
-        return sent
-
-    def _streamed_message(self, call: Mapping[str, Any]) -> StreamedMessage:
-        in_blocks = self.output_version == "v1"
-        return StreamedMessage(keep_arguments=call.get(KEEP_ARGUMENTS, False), in_blocks=in_blocks)
+        keep, in_blocks = call.get(KEEP_ARGUMENTS, False), self.output_version == "v1"
+        return StreamedMessage(keep_arguments=keep, in_blocks=in_blocks), sent
 
     def _generate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
+        self, messages: list[BaseMessage], stop: Stop = None, run_manager: Any = None, **kwargs: Any
     ) -> ChatResult:
         sent = self._sent(messages, stop, kwargs)
         response = self._blocking.chat.completions.create(**sent)
         return result_of(response, keep_arguments=kwargs.get(KEEP_ARGUMENTS, False))
 
     async def _agenerate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
+        self, messages: list[BaseMessage], stop: Stop = None, run_manager: Any = None, **kwargs: Any
     ) -> ChatResult:
         sent = self._sent(messages, stop, kwargs)
         response = await self._awaiting.chat.completions.create(**sent)
         return result_of(response, keep_arguments=kwargs.get(KEEP_ARGUMENTS, False))
 
     def _stream(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
+        self, messages: list[BaseMessage], stop: Stop = None, run_manager: Any = None, **kwargs: Any
     ) -> Iterator[ChatGenerationChunk]:
-        message = self._streamed_message(kwargs)
-        sent = self._streamed(messages, stop, kwargs)
+        message, sent = self._streamed(messages, stop, kwargs)
         with self._blocking.chat.completions.stream(**sent) as events:
             for event in events:
                 yield from message.chunks(event)
             yield message.last(events.final())
 
     async def _astream(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
+        self, messages: list[BaseMessage], stop: Stop = None, run_manager: Any = None, **kwargs: Any
     ) -> AsyncIterator[ChatGenerationChunk]:
-        message = self._streamed_message(kwargs)
-        sent = self._streamed(messages, stop, kwargs)
+        message, sent = self._streamed(messages, stop, kwargs)
         async with self._awaiting.chat.completions.stream(**sent) as events:
             async for event in events:
                 for chunk in message.chunks(event):
