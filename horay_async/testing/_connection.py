@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable
 
 import attrs
 
@@ -57,7 +56,7 @@ class RequestHandler:
         except BadRequest as problem:
             response = error(400, str(problem), headers={"Connection": "close"})
             with contextlib.suppress(ConnectionGone):
-                await _play(self.wire, response, lambda: None)
+                await self.wire.send(response.data)
         finally:
             self.wire.close()
 
@@ -75,7 +74,7 @@ class RequestHandler:
             request.body = bytes(body)
             self.recording.received(request)
         response = request.response = self._response(scripted, request)
-        await _play(self.wire, response, lambda: self.recording.executed(request))
+        await self._play(response, request)
         if request.complete:
             return response.then
         # What wasn't read of a body can't be told from the next request; and closing with it unread would reset
@@ -116,6 +115,36 @@ class RequestHandler:
             self.problems.append(problem)
             return error(500, f"the test's handler raised {problem!r}", name="handler failed")
 
+    async def _play(self, response: ScriptedResponse, request: Request) -> None:
+        """Plays `response`, and notes where the request counts as executed. Raises `ConnectionGone` when the connection ends by it."""
+        wire, executed = self.wire, self.recording.executed
+        for step in response.steps:
+            match step:
+                case Send(data):
+                    # Before the write: a client that has the response can count on the count.
+                    if response.executed and wire.connected:
+                        executed(request)
+                    await wire.send(data)
+                case Repeat(data, gap):
+                    while True:
+                        await wire.send(data)
+                        await wire.sleep(gap)
+                case Pause(seconds):
+                    await wire.sleep(seconds)
+                case Gate():
+                    await wire.wait_for(step.passed())
+                case Stall():
+                    await wire.until_left()
+                    raise ConnectionGone
+                case Fin():
+                    await wire.fin()
+                    raise ConnectionGone
+                case Reset():
+                    wire.reset()
+                    raise ConnectionGone
+                case MarkExecuted():
+                    executed(request)
+
 
 def _path(target: str) -> str:
     """The path in a request's target."""
@@ -123,38 +152,3 @@ def _path(target: str) -> str:
         # A client that takes this for a proxy names the whole URL (RFC 9112, section 3.2.2).
         target = "/" + target.partition("://")[2].partition("/")[2]
     return target.partition("?")[0]
-
-
-async def _play(
-    wire: ServerConnection, response: ScriptedResponse, executed: Callable[[], None]
-) -> None:
-    """Plays `response`; calls `executed` where the request counts as executed, maybe several times.
-
-    Raises `ConnectionGone` when the connection ends by it.
-    """
-    for step in response.steps:
-        match step:
-            case Send(data):
-                # Before the write: a client that has the response can count on the count.
-                if response.executed and wire.connected:
-                    executed()
-                await wire.send(data)
-            case Repeat(data, gap):
-                while True:
-                    await wire.send(data)
-                    await wire.sleep(gap)
-            case Pause(seconds):
-                await wire.sleep(seconds)
-            case Gate():
-                await wire.wait_for(step.passed())
-            case Stall():
-                await wire.until_left()
-                raise ConnectionGone
-            case Fin():
-                await wire.fin()
-                raise ConnectionGone
-            case Reset():
-                wire.reset()
-                raise ConnectionGone
-            case MarkExecuted():
-                executed()

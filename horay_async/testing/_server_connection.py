@@ -25,8 +25,6 @@ HIGH_WATER = 2**16
 LOOK_EVERY = 0.01
 """Seconds between two looks at a connection that isn't being read: the event loop tells nothing of it."""
 
-_CAN_POLL = hasattr(select, "poll")
-
 _NO_LINGER = struct.pack("ii", 1, 0)
 """The value of SO_LINGER that makes closing a socket reset it."""
 
@@ -213,7 +211,7 @@ class ServerConnection(asyncio.Protocol):
             self._opened.resume_reading()
 
     def _is_gone(self) -> bool:
-        if not _CAN_POLL:
+        if not hasattr(select, "poll"):
             return False
         poll = select.poll()
         # Errors are told unasked; that the other side has ended its sending is Linux's to tell.

@@ -76,7 +76,7 @@ def _by(draw: random.Random) -> Ending:
     return draw.choice(("fin", "rst"))
 
 
-def _ended(_good: ScriptedResponse, draw: random.Random, _wait: float) -> ScriptedResponse:
+def _ended(draw: random.Random) -> ScriptedResponse:
     return raw(Reset() if _by(draw) == "rst" else Fin())
 
 
@@ -111,11 +111,8 @@ _DEALERS: Mapping[ChaosKind, tuple[float, Dealer]] = {
     "split": (0.1, lambda good, draw, _: good.with_faults(Split(seed=draw.getrandbits(32), gap=0))),
     "late": (0.05, lambda good, draw, wait: good.with_faults(Delay(draw.uniform(0, wait)))),
     "close_under_next": (0.02, lambda good, draw, _: good.with_faults(CloseUnderNext(_by(draw)))),
-    "ended_unexecuted": (0.02, _ended),
-    "ended_executed": (
-        0.01,
-        lambda good, draw, wait: _ended(good, draw, wait).with_faults(Executed()),
-    ),
+    "ended_unexecuted": (0.02, lambda _, draw, __: _ended(draw)),
+    "ended_executed": (0.01, lambda _, draw, __: _ended(draw).with_faults(Executed())),
     "cut_head": (0.01, lambda good, draw, _: _cut(good, draw, 1, good.head_size)),
     "cut_body": (0.03, lambda good, draw, _: _cut(good, draw, good.head_size, len(good.data))),
     "hung": (0.005, lambda good, draw, _: good.with_faults(Hang(0))),

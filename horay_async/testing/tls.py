@@ -8,6 +8,8 @@ from typing import Literal, get_args
 
 import attrs
 
+from horay_async.testing.responses import check_word
+
 __all__ = ["TLSKind"]
 
 TLSKind = Literal["good", "wrong_name", "expired", "old"]
@@ -29,8 +31,7 @@ def certificates(kind: TLSKind) -> Certificates:
     """A new authority and a certificate of its. Raises `ValueError` for a kind that there isn't, and `ImportError` where
     `trustme` is missing.
     """
-    if kind not in get_args(TLSKind):
-        raise ValueError(f"tls must be one of {', '.join(get_args(TLSKind))}; got {kind!r}")
+    check_word("tls", kind, get_args(TLSKind))
     try:
         import trustme  # noqa: PLC0415 - of the extra, and only needed here
     except ImportError as error:
