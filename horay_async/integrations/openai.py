@@ -210,10 +210,11 @@ class _OnHoray:
 
         Raises `TypeError` for options that contradict the Horay client.
         """
+        beside = {name: options.pop(name, None) for name in ("api_key", "base_url")}
+        beside = {name: each for name, each in beside.items() if _given(each)}
         owned = None
         if not given:
-            own_options = {name: options.pop(name, None) for name in ("api_key", "base_url")}
-            owned = made_of(**{name: each for name, each in own_options.items() if _given(each)})
+            owned, beside = made_of(**beside), {}
         horay: Any = given or owned
         self._horay = horay
         http_client = options.pop("http_client", None)
@@ -224,14 +225,11 @@ class _OnHoray:
         for name, reason in OPTIONS_OF_HORAY.items():
             if _given(options.get(name)):
                 raise TypeError(f"{name} can't be set here: {reason}")
-        api_key, base_url = options.pop("api_key", None), options.pop("base_url", None)
-        if _given(api_key) and api_key != PLACEHOLDER:
+        if beside.get("api_key", PLACEHOLDER) != PLACEHOLDER:
             raise TypeError("api_key can't be set beside horay=, whose key is used")
-        own = httpx2.URL(horay.options.base_url)
-        if _given(base_url) and str(base_url).rstrip("/") not in (
-            str(own).rstrip("/"),
-            horay.options.base_url,
-        ):
+        base_url: str = horay.options.base_url
+        same = (base_url, str(httpx2.URL(base_url)).rstrip("/"))
+        if "base_url" in beside and str(beside["base_url"]).rstrip("/") not in same:
             raise TypeError("base_url can't be set beside horay=, whose base_url is used")
         if not _given(options.get("timeout", openai.NOT_GIVEN), none=True):
             options["timeout"] = OWN_TIMEOUTS
@@ -240,7 +238,7 @@ class _OnHoray:
         return {
             **options,
             "api_key": PLACEHOLDER,
-            "base_url": horay.options.base_url,
+            "base_url": base_url,
             "http_client": http_client,
         }
 
