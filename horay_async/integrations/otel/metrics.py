@@ -71,12 +71,10 @@ class LatestMetrics(_ChunkMetrics):
 
     def __init__(self, meter: Meter) -> None:
         super().__init__(meter, "inference")
+        made, text = self._histogram, "Duration of embeddings."
         self._durations = {
-            kind: self._histogram(f"{kind}.duration", text, *SECONDS)
-            for kind, text in (
-                ("embeddings", "Duration of embeddings."),
-                ("inference", "Duration of generations."),
-            )
+            "embeddings": made("embeddings.duration", text, *SECONDS),
+            "inference": made("inference.duration", "Duration of generations.", *SECONDS),
         }
         self._counters = {
             name: meter.create_counter(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from horay_async._checks import is_number
 from horay_async._json import is_array
 from horay_async._protocol.wire.clean import well_formed
 
@@ -19,12 +20,7 @@ def whole(value: Any) -> int | None:
 
 def real(value: Any) -> float | None:
     """A number as a float; None for anything else."""
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        return None
-    try:
-        return float(value)
-    except OverflowError:  # an integer beyond all floats
-        return None
+    return float(value) if is_number(value) else None
 
 
 def texts(value: Any) -> list[str] | None:
