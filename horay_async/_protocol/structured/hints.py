@@ -47,25 +47,32 @@ def remembered(make: Callable[[Any], T]) -> Callable[[Any], T]:
     """`make`, what it makes of the newest hints remembered; notes in `Annotated` needn't be hashable."""
 
     @lru_cache(MAX_REMEMBERED)
-    def made(hint: Any, _parts: Any) -> T:
+    def made(hint: Any, _: Any) -> T:
         return make(hint)
 
     @wraps(make)
     def get(hint: Any) -> T:
-        parts = _parts(hint)
         try:
-            hash((hint, parts))
-        except TypeError:
+            key = key_of(hint)
+            hash(key)
+        except (
+            TypeError,
+            RecursionError,
+        ):  # without a hash, or nested too deep, which `make` tells
             return make(hint)
-        return made(hint, parts)
+        return made(*key)
 
     return get
 
 
-def _parts(hint: Any) -> Any:
-    """What a hint is made of, in order: `A | B` is equal to `B | A`, but the option that stands first is tried first."""
-    args = get_args(hint)
-    return tuple(map(_parts, args)) if args else hint
+def key_of(hint: Any) -> tuple[Any, Any]:
+    """What stands for `hint` in a dict. Python takes `A | B` and `B | A` for equal, and so what holds them; here their order counts."""
+    return hint, _in_order(hint)
+
+
+def _in_order(hint: Any) -> Any:
+    """The arguments of `hint`, and theirs, in their order."""
+    return tuple(map(_in_order, get_args(hint))) or (type(hint), hint)
 
 
 @remembered
@@ -155,15 +162,16 @@ class _Parser:
         return nodes.FixedArray(hint=hint, items=tuple(items))
 
     def _shape(self, hint: Any, path: str) -> nodes.ClassShape:
-        if hint in self._shapes:
-            return self._shapes[hint]
+        key = key_of(hint)
+        if key in self._shapes:
+            return self._shapes[key]
         cls: type[Any] = get_origin(hint) or hint
         if not cls.__name__.isidentifier():
             raise TypeError(
                 f"{path}: a class needs a name that Python can read, not {cls.__name__!r}"
             )
         docs = parse_docstring(own_docstring(cls))
-        shape = self._shapes[hint] = nodes.ClassShape(hint=hint, cls=cls, text=docs.text)
+        shape = self._shapes[key] = nodes.ClassShape(hint=hint, cls=cls, text=docs.text)
 
         def parse(name: str, of: Any) -> nodes.Node:
             return self.parse(of, f"{path}.{name}", hint)

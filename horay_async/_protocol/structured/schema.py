@@ -20,7 +20,7 @@ import attrs
 from horay_async._json import Json, with_references
 from horay_async._protocol.structured import nodes
 from horay_async._protocol.structured.classes import has_fields
-from horay_async._protocol.structured.hints import narrowed, parse_hint, remembered
+from horay_async._protocol.structured.hints import key_of, narrowed, parse_hint, remembered
 from horay_async._protocol.structured.pydantic_check import DEFS
 from horay_async._protocol.structured.pydantic_classes import foreign_schema
 from horay_async._protocol.structured.values import SCALARS
@@ -104,7 +104,7 @@ class _SchemaWriter:
         """The definitions that others, or they themselves, refer to."""
         self.strict = True
         self._names: dict[Any, str] = {}
-        """The definitions' names, by class, enumeration, or a pydantic class's name and schema."""
+        """The definitions' names, by the key of a class, an enumeration, or a pydantic class's name and schema."""
         self._unions: list[tuple[nodes.Union, list[str]]] = []
 
     def define(self, node: nodes.Node) -> str:
@@ -190,8 +190,9 @@ class _SchemaWriter:
         return name
 
     def _define_class(self, shape: nodes.ClassShape) -> str:
-        if shape.hint not in self._names:
-            name = self._name(shape.hint, _named(shape.hint))
+        key = key_of(shape.hint)
+        if key not in self._names:
+            name = self._name(key, _named(shape.hint))
             properties = {member.name: self._property(member) for member in shape.members}
             self.defs[name] = {
                 **({"description": shape.text} if shape.text else {}),
@@ -200,7 +201,7 @@ class _SchemaWriter:
                 "required": list(properties),
                 "additionalProperties": False,
             }
-        return self._names[shape.hint]
+        return self._names[key]
 
     def _property(self, member: nodes.Member) -> Json:
         return _noted(self.of(narrowed(member.node, member.constraints)), member.description)

@@ -12,7 +12,8 @@ from collections.abc import Mapping, MutableSet, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from enum import Enum, IntEnum
-from typing import Annotated, Any, Generic, Literal, NewType, TypeVar
+from types import GenericAlias
+from typing import Annotated, Any, Generic, Literal, NewType, TypeVar, cast
 from uuid import UUID
 
 import attrs
@@ -403,6 +404,70 @@ def test_no_way(hint: Any) -> None:
     """A type that JSON can't be made into is the caller's mistake."""
     with pytest.raises(TypeError, match="<class 'bytearray'> has no JSON schema"):
         parse_text(hint, "[1]")
+
+
+@dataclasses.dataclass
+class Whole:
+    number: int
+
+
+@dataclasses.dataclass
+class Fraction:
+    number: float
+
+
+@dataclasses.dataclass
+class Holder(Generic[T]):
+    item: T
+
+    def __class_getitem__(cls, item: Any) -> Any:
+        return GenericAlias(cls, item)  # typing's own would take one order for the other
+
+
+@dataclasses.dataclass
+class Orders:
+    first: Holder[Whole | Fraction]
+    second: Holder[Fraction | Whole]
+
+
+def test_order_of_a_union() -> None:
+    """The order that was written decides, whichever was parsed earlier, though Python takes the two for equal."""
+    one, other = Whole | Fraction, Fraction | Whole
+    assert one == other
+    for hint in (one, other, one):
+        first = Whole if hint is one else Fraction
+        assert type(parse_text(cast(Any, hint), '{"number": 1}')) is first
+        many: Any = list[hint]  # type: ignore[valid-type] # made while it runs
+        assert type(parse_text(many, '[{"number": 1}]')[0]) is first
+
+
+def test_two_orders_in_one_class() -> None:
+    """Each field has its own, in the schema and in what is parsed."""
+    parsed = parse_text(
+        Orders, '{"first": {"item": {"number": 1}}, "second": {"item": {"number": 1}}}'
+    )
+    assert (type(parsed.first.item), type(parsed.second.item)) == (Whole, Fraction)
+    properties, defs = (schema(Orders).json[name] for name in ("properties", "$defs"))
+    for name, order in (("first", ["Whole", "Fraction"]), ("second", ["Fraction", "Whole"])):
+        holder = defs[properties[name]["$ref"].removeprefix("#/$defs/")]
+        options = holder["properties"]["item"]["anyOf"]
+        assert [option["$ref"] for option in options] == [f"#/$defs/{each}" for each in order]
+
+
+def test_order_of_equal_values() -> None:
+    """1 and True are equal to Python, but not in JSON: each `Literal` has its own order of them."""
+    for hint, values in ((Literal[1, True], "[1, true]"), (Literal[True, 1], "[true, 1]")):
+        held: Any = Holder[hint]  # type: ignore[valid-type] # made while it runs
+        assert json.dumps(schema(held).json["properties"]["item"]["enum"]) == values
+
+
+def test_hint_of_great_depth() -> None:
+    """It is refused with a sentence, though no key can be made of it."""
+    hint: Any = int
+    for _ in range(3000):
+        hint = list[hint]
+    with pytest.raises(TypeError, match="nested too deep"):
+        parse_text(hint, "[]")
 
 
 @pytest.mark.parametrize("form", ["attrs", "dataclass", "pydantic", "tool"])
