@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from horay_async.cli.exit_codes import ExitCode
-from horay_async.testing import FaultServer, error, json_response
+from horay_async.testing import Cut, FaultServer, error, json_response, respond
 
 from .conftest import Horay, bare_horay
 
@@ -115,6 +115,39 @@ def test_no_secret(horay: Horay, fault_server: FaultServer) -> None:
     told = report(horay)["operations"][1]["headers"]
     assert told["X-RateLimit-Remaining-Requests"] == "7"
     assert told["Set-Cookie"] is None
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        (None, "BadRequestError: status 400"),
+        (20012, "BadRequestError: status 400, code 20012"),
+        ("model_not_found", "BadRequestError: status 400, code model_not_found"),
+        ("ada@hidden.example", "BadRequestError: status 400"),
+        ("org-1hidden", "BadRequestError: status 400"),
+    ],
+)
+def test_errors_without_their_words(
+    code: str | int | None, told: str, horay: Horay, fault_server: FaultServer
+) -> None:
+    """What a server says of an error may be about the account, or quote what was sent: its kind, status and code are told."""
+    refusal = error(400, "hidden", code=code, headers={"X-Request-ID": "hidden"})
+    fault_server.always(refusal)
+    operations = report(horay)["operations"]
+    assert [(each["status"], each["error"]) for each in operations] == [(400, told)] * 5
+    result = horay("doctor", "--live", "--yes")
+    assert result.stdout.count(f"  failed: {told}\n") + result.stdout.endswith(told) == 5
+    assert "hidden" not in result.stdout + result.stderr
+
+
+def test_what_is_no_response_is_told(horay: Horay, fault_server: FaultServer) -> None:
+    """What a response holds instead isn't quoted; why there is none is told."""
+    fault_server.add(respond(b"hidden", content_type="text/html"))
+    fault_server.add(respond().with_faults(Cut(0)))
+    operations = report(horay)["operations"]
+    assert operations[0]["error"] == "APIResponseError: status 200"
+    assert operations[1]["error"].startswith("APIConnectionError: GET /models")
+    assert "hidden" not in json.dumps(operations)
 
 
 def test_base_url_without_a_password(

@@ -33,6 +33,9 @@ HARMLESS: Final = re.compile(
 """Headers whose values are shown. Of any other the report has the name alone: it may hold a session, an
 account or a key."""
 
+PLAIN_CODE: Final = re.compile(r"[A-Za-z_]{1,40}|\d{1,6}", re.ASCII)
+"""Codes of errors that are shown: what looks otherwise may be the id of an account."""
+
 
 def _operations(client: horay_async.Horay, model: str) -> dict[str, Callable[[], Any]]:
     """What calls each operation, by its method and path."""
@@ -97,8 +100,12 @@ def _record(call: Callable[[], Any]) -> dict[str, Any]:
     except horay_async.HorayError as error:
         attempts = error.attempts if isinstance(error, horay_async.APIError) else ()
         status = attempts[-1].status if attempts else None
-        told = f"{type(error).__name__}: {error}"
-        return {"status": status, "error": told, "seconds": {}, "headers": {}}
+        return {
+            "status": status,
+            "error": _without_quotes(error, status),
+            "seconds": {},
+            "headers": {},
+        }
     return {
         "status": meta.status,
         "error": None,
@@ -112,6 +119,19 @@ def _record(call: Callable[[], Any]) -> dict[str, Any]:
             for name, value in meta.headers.items()
         },
     }
+
+
+def _without_quotes(error: horay_async.HorayError, status: int | None) -> str:
+    """What an operation failed with: nothing that the server wrote, which may be about the account, but its status and code."""
+    kind = type(error).__name__
+    if not isinstance(error, horay_async.APIError):
+        return f"{kind}: {error}"
+    if isinstance(error, horay_async.APIConnectionError):
+        return f"{kind}: {error.message}"
+    code = str(getattr(error, "code", None) or "")
+    told = [f"status {status}"] if status is not None else []
+    told += [f"code {code}"] if PLAIN_CODE.fullmatch(code) else []
+    return f"{kind}: {', '.join(told)}" if told else kind
 
 
 def describe_report(report: dict[str, Any]) -> str:
