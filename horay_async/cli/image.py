@@ -8,7 +8,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from tempfile import NamedTemporaryFile, TemporaryDirectory
+from tempfile import TemporaryDirectory
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -17,6 +17,7 @@ from horay_async._files import is_regular
 from horay_async.cli import options
 from horay_async.cli.exit_codes import BrokenResponse, CommandError, WrongUsage
 from horay_async.cli.inputs import DASH, read_content
+from horay_async.cli.kept_output import check_stdout_open, keep
 from horay_async.cli.model_names import complete_models
 from horay_async.cli.output import check_writable, new_file, note, spinner, write_json
 from horay_async.cli.preview import show
@@ -66,6 +67,8 @@ def image(
         raise WrongUsage(
             "-o - writes the picture itself: send it to a file or a pipe, without --json"
         )
+    if to_stdout:
+        check_stdout_open()
     check_writable(output or Path("image"))
     if output and not to_stdout and not is_regular(output):
         raise CommandError(f"{output} isn't a regular file: -o - writes the picture into a pipe")
@@ -157,17 +160,8 @@ def _tell_place(picture: horay_async.GeneratedImage) -> None:
     if picture.url[:4].lower() == "http":
         note(f"the picture is made, and can be had for a while at {picture.url}")
         return
-    if not picture.url:
-        return
-    try:
-        with NamedTemporaryFile(
-            "w", encoding="utf-8", prefix="horay-", suffix=".txt", delete=False
-        ) as kept:
-            kept.write(picture.url)
-    except OSError as error:
-        note(f"the picture is made, and what the server sent can't be kept: {error.strerror}")
-    else:
-        note(f"the picture is made; what the server sent is kept in {kept.name}")
+    if picture.url:
+        keep(picture.url, "the picture is made; what the server sent")
 
 
 def _name(prompt: str, url: str) -> Path:

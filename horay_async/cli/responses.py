@@ -16,6 +16,7 @@ from horay_async._files import is_regular
 from horay_async._protocol.wire import finish_reasons
 from horay_async.cli.exit_codes import BrokenResponse, ExitCode
 from horay_async.cli.interrupts import signals_held
+from horay_async.cli.kept_output import check_stdout_open, kept_where_lost
 from horay_async.cli.options import Output
 from horay_async.cli.output import (
     check_writable,
@@ -90,7 +91,9 @@ def print_response(
         # Into a file, too: what has come when it is stopped is written.
         seen = output.file is not None or sys.stdout.isatty()
         streamed = seen and not output.as_json and not several
-    with _stdout_into(output.file), _partial_written(output) as said:
+    if output.file is None:
+        check_stdout_open()
+    with kept_where_lost(), _stdout_into(output.file), _partial_written(output) as said:
         if streamed and output.as_json:
             with operation.stream(**params) as events:
                 for chunk in events.chunks:

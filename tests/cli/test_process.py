@@ -13,12 +13,14 @@ from pathlib import Path
 import pytest
 
 from horay_async.cli.exit_codes import ExitCode
-from horay_async.testing import FaultServer, Gate, Hang
+from horay_async.testing import FaultServer, Gate, Hang, error
 from tests.processes import run_python
 
 from .process import COMMAND, PATIENCE, Terminal, in_shell, start, surroundings
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="pipes and signals of POSIX")
+
+CANNOT = "standard output can't be written; what had come"
 
 
 def run_script(
@@ -284,13 +286,91 @@ def test_closed_outputs(environment: Mapping[str, str], fault_server: FaultServe
     assert len(fault_server.requests) == 1
 
 
-@pytest.mark.parametrize("command", ["models", "chat hi", "complete x --stream", "--help"])
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device of Linux")
+@pytest.mark.parametrize(
+    ("command", "kept"),
+    [
+        ("chat hi", "Berlin\n"),
+        ("chat hi --json", '"content":"Berlin"'),
+        ("chat hi -o /dev/full", "Berlin\n"),
+        ("complete hi --choices 2", "Berlin\n---\nBerlin\n"),
+        ("chat hi --stream", "half more\n"),
+        ("complete hi --stream", "half more\n"),
+        ("chat hi --stream --json", '"content":" more"'),
+    ],
+)
+def test_full_disk_under_a_response(
+    command: str,
+    kept: str,
+    environment: Mapping[str, str],
+    fault_server: FaultServer,
+    tmp_path: Path,
+) -> None:
+    """What is paid for is read to its end, and kept in a file that is named."""
+    if "--stream" in command:
+        fault_server.stream(["half", " more"])
+    else:
+        fault_server.reply("Berlin")
+    status, told = in_shell(f"{command} >/dev/full", {**environment, "TMPDIR": str(tmp_path)})
+    (file,) = tmp_path.iterdir()
+    assert told.splitlines()[0] == f"{CANNOT} is kept in {file}"
+    assert told.splitlines()[1:] in (
+        ["horay: standard output: No space left on device"],
+        ["horay: No space left on device"],  # of the file
+    )
+    assert status == ExitCode.FAILED
+    assert kept in file.read_text()
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device of Linux")
+def test_full_disk_under_a_cut_response(
+    environment: Mapping[str, str], fault_server: FaultServer, tmp_path: Path
+) -> None:
+    """What had come is kept, and the exit status is that of the cut; nothing is kept where nothing had come."""
+    settings = {**environment, "TMPDIR": str(tmp_path)}
+    fault_server.add(error(400, "no"))
+    assert in_shell("chat hi >/dev/full", settings)[0] == ExitCode.FAILED
+    assert not list(tmp_path.iterdir())
+    fault_server.stream(["half"], done=False, finish_reason=None)
+    status, told = in_shell("chat hi --stream >/dev/full", settings)
+    assert status == ExitCode.BROKEN
+    (file,) = tmp_path.iterdir()
+    assert f"{CANNOT} is kept in {file}" in told
+    assert file.read_text() == "half\n"
+
+
+@pytest.mark.parametrize("command", ["models", "--help"])
 def test_closed_output(command: str, environment: Mapping[str, str]) -> None:
     """What nobody can read is no success, as on a full disk."""
     assert in_shell(f"{command} >&-", environment) == (
         ExitCode.FAILED,
         "horay: Bad file descriptor\n",
     )
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "chat hi >&-",
+        "chat hi --json >&-",
+        "complete x --stream >&-",
+        "image x -o - >&-",
+        "chat hi 1</dev/null",
+    ],
+)
+def test_closed_output_of_what_costs(
+    command: str, environment: Mapping[str, str], fault_server: FaultServer
+) -> None:
+    """It is known before anything is paid for."""
+    told = in_shell(command, environment)
+    assert told == (ExitCode.FAILED, "horay: standard output: Bad file descriptor\n")
+    assert not fault_server.requests
+
+
+def test_closed_output_beside_a_file(environment: Mapping[str, str], tmp_path: Path) -> None:
+    """`-o FILE` needs no standard output."""
+    assert in_shell(f"chat hi -o {tmp_path}/x >&-", environment) == (ExitCode.DONE, "")
+    assert (tmp_path / "x").read_text() == "Hello from the test server.\n"
 
 
 def test_closed_output_of_a_batch(environment: Mapping[str, str], tmp_path: Path) -> None:

@@ -1,0 +1,104 @@
+"""Responses are paid for: one that standard output can't take is kept in a file."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import sys
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, redirect_stdout, suppress
+from importlib import import_module
+from tempfile import NamedTemporaryFile
+from typing import Any, Final
+
+from horay_async.cli.errors import is_broken_pipe
+from horay_async.cli.interrupts import signals_held
+from horay_async.cli.output import note
+
+fcntl: Any = None
+with suppress(ImportError):  # not on Windows
+    fcntl = import_module("fcntl")
+
+NAME: Final = "standard output"
+
+
+def check_stdout_open() -> None:
+    """Raises `OSError` where standard output is closed, or open for reading alone: rather now than when the response is paid for."""
+    if fcntl is None:
+        return
+    with suppress(io.UnsupportedOperation):  # it is no file of the system
+        flags = fcntl.fcntl(sys.stdout.fileno(), fcntl.F_GETFL)
+        if flags & os.O_ACCMODE == os.O_RDONLY:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF), NAME)
+
+
+def keep(text: str, what: str) -> None:
+    """Writes `text` into a new file in the folder for temporary files, and notes that `what` is there."""
+    try:
+        with NamedTemporaryFile(
+            "w", encoding="utf-8", errors="replace", prefix="horay-", suffix=".txt", delete=False
+        ) as kept:
+            kept.write(text)
+    except OSError as error:
+        note(f"{what} can't be kept: {error.strerror}")
+    else:
+        note(f"{what} is kept in {kept.name}")
+
+
+@contextmanager
+def kept_where_lost() -> Generator[None]:
+    """Keeps in a file what the block writes to standard output, if that can't take it: all of it, since the block goes on, and
+    the error is raised at its end. A pipe whose reader has gone ends the block at once, and nothing is kept: whoever
+    reads has seen enough.
+    """
+    if sys.stdout.isatty():  # it is never full, and who closes it ends the command
+        yield
+        return
+    copied = _Copied(sys.stdout)
+    stdout: Any = copied
+    try:
+        with redirect_stdout(stdout):
+            yield
+        copied.flush()
+        if copied.error is not None:
+            raise copied.error
+    except BaseException:
+        with suppress(OSError):
+            copied.flush()  # signals aren't held: a pipe that nobody reads takes nothing, for ever
+        if copied.error is not None and copied.text.getvalue().strip():
+            with signals_held():
+                keep(copied.text.getvalue(), f"{NAME} can't be written; what had come")
+        raise
+
+
+class _Copied:
+    """A stream that text is written to, with a copy of the text."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self.text = io.StringIO()
+        self.error: OSError | None = None
+        """What the stream has failed with; from then on the copy alone is written."""
+
+    def write(self, text: str) -> int:
+        self.text.write(text)
+        self._try(lambda: self._stream.write(text))
+        return len(text)
+
+    def flush(self) -> None:
+        self._try(self._stream.flush)
+
+    def _try(self, call: Callable[[], object]) -> None:
+        if self.error is not None:
+            return
+        try:
+            call()
+        except OSError as error:
+            if is_broken_pipe(error):
+                raise
+            self.error = error
+            error.filename = NAME
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)

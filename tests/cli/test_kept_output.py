@@ -1,0 +1,99 @@
+"""What standard output can't take is kept in a file, whatever ends the command."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from horay_async.cli.exit_codes import CommandError
+from horay_async.cli.kept_output import check_stdout_open, keep, kept_where_lost
+
+
+class Failing(io.StringIO):
+    """A stream that fails from the second text on."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+        self.calls = 0
+
+    def write(self, text: str) -> int:
+        self.calls += 1
+        if self.calls > 1:
+            raise OSError(self.number, os.strerror(self.number))
+        return super().write(text)
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder for temporary files."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    return tmp_path
+
+
+def failing(monkeypatch: pytest.MonkeyPatch, number: int) -> Failing:
+    stream = Failing(number)
+    monkeypatch.setattr(sys, "stdout", stream)
+    return stream
+
+
+@kept_where_lost()
+def write(*texts: str, ending: BaseException | None = None) -> None:
+    for text in texts:
+        sys.stdout.write(text)
+    if ending is not None:
+        raise ending
+
+
+def test_all_is_kept(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The block goes on, and the file has all of it, what was written before included."""
+    stream = failing(monkeypatch, errno.ENOSPC)
+    with pytest.raises(OSError, match="No space left on device: 'standard output'"):
+        write("a", "b\ud83d", "c")
+    assert (stream.getvalue(), stream.calls) == ("a", 2)
+    (file,) = folder.iterdir()
+    assert file.read_text(encoding="utf-8") == "ab?c"
+    assert f"what had come is kept in {file}\n" in capsys.readouterr().err
+    assert sys.stdout is stream
+
+
+@pytest.mark.parametrize("ending", [CommandError("no"), KeyboardInterrupt()])
+def test_what_ends_the_block_is_raised(
+    ending: BaseException, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It tells more than the output's own failure."""
+    failing(monkeypatch, errno.ENOSPC)
+    with pytest.raises(type(ending)):
+        write("a", "b", ending=ending)
+    (file,) = folder.iterdir()
+    assert file.read_text(encoding="utf-8") == "ab"
+
+
+def test_reader_that_has_gone(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ends the block at once; nothing is kept."""
+    failing(monkeypatch, errno.EPIPE)
+    with pytest.raises(BrokenPipeError):
+        write("a", "b", ending=AssertionError("it went on"))
+    assert not list(folder.iterdir())
+
+
+def test_no_room_for_the_file(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is told that nothing is kept."""
+    monkeypatch.setattr("tempfile.tempdir", str(folder / "none"))
+    keep("x", "it")
+    assert capsys.readouterr().err == "it can't be kept: No such file or directory\n"
+
+
+def test_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nobody can tell how standard output is open, it is found out by writing."""
+    monkeypatch.setattr("horay_async.cli.kept_output.fcntl", None)
+    check_stdout_open()
