@@ -192,7 +192,7 @@ class Unpacker:
     def _recognize(self) -> None:
         self._is_known = True
         beginning = bytes(self._packed[:BEGINNING])
-        self._is_text = self._is_done = _is_text(beginning)
+        self._is_text = self._is_done = is_text(beginning)
         first, second = beginning.ljust(2, b"\0")[:2]
         has_header = first & 0x0F == 8 and (first * 256 + second) % 31 == 0  # RFC 1950, section 2.2
         if self._coding == "deflate" and not has_header:  # as many servers send it
@@ -268,7 +268,7 @@ class Unpacker:
             self.unread = bytes((self._taken or b"") + self._packed)
 
 
-def _is_text(beginning: bytes) -> bool:
+def is_text(beginning: bytes) -> bool:
     """Whether the beginning of a body may be that of a text, the last character of which may be cut."""
     try:
         text = codecs.getincrementaldecoder("utf-8")().decode(beginning)

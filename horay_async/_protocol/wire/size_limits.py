@@ -31,8 +31,8 @@ MAX_ERROR_SECONDS = 5.0
 """How long to wait for the body of a failure: the status is known by then, and says enough. Servers send
 both in one go; this is what a slow line may take for the rest."""
 
-MAX_EVENT_BYTES = 4 * 2**20
-"""Of one Server-Sent Event, decompressed: a chunk is some hundred bytes."""
+MAX_EVENT_BYTES = 32 * 2**20
+"""Of one Server-Sent Event, decompressed: a chunk is some hundred bytes, but some servers send a picture in one, or all of a response."""
 
 MAX_IMAGE_BYTES = 64 * 2**20
 """Of a downloaded picture: the largest documented size takes 7 MB without any compression."""

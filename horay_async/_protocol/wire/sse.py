@@ -19,6 +19,9 @@ NEXT_EVENT = re.compile(rb"}[ \t]*\n(?=(?:(?:event|id|retry)?:[^\n]*\n)*data: ?(
 NEAR = 128
 """Bytes before a piece that show together with it where such an event ends: the end of its line, names and ids."""
 
+NEARLY_DATA = re.compile(rb"\A[^{\[\"]*?data[ \t]*:[ \t]*(?=[{\[]|\Z)", re.IGNORECASE)
+"""What stands before JSON on a line that isn't one of data by a trifle: capital letters, blanks, or what should be a line before it."""
+
 _BEGINNINGS = (b":", b"data:", b"event:", b"id:", b"retry:")
 
 
@@ -232,7 +235,7 @@ class SSEDecoder:
             elif field == b"id":
                 if self._keep_ids and b"\0" not in value:
                     self._id = value.decode("utf-8", "replace")
-            elif field:  # a comment has none
+            elif field or NEARLY_DATA.match(line):  # a comment has none
                 unknown.append(line)
                 positions.append(before + len(datas))
         if (found := _json_in(unknown)) is not None:
@@ -255,7 +258,8 @@ def _json_in(lines: list[bytes]) -> tuple[int, bytes] | None:
     for at, line in enumerate(lines):
         if line.startswith(b"error:") and line[6:].lstrip().startswith(b"{"):
             return at, b'{"error":%b}' % line[6:]
-        if line.removeprefix(BOM).lstrip().startswith((b"{", b"[", b"data:")):
+        begun = line.removeprefix(BOM).lstrip()
+        if begun.startswith((b"{", b"[", b"data:")) or NEARLY_DATA.match(begun):
             return at, b"\n".join(lines[at:])
     return None
 

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from typing import Any, Generic, TypeVar
 
 from horay_async._json import is_array, is_object
+from horay_async._protocol.wire.content_coding import BEGINNING, coding_in, is_text
 from horay_async._protocol.wire.decode import (
     ErrorInBody,
     InvalidBody,
@@ -16,8 +17,8 @@ from horay_async._protocol.wire.decode import (
     unwrapped,
 )
 from horay_async._protocol.wire.errors import ErrorContext, bad_response, stream_error
-from horay_async._protocol.wire.size_limits import BOM
-from horay_async._protocol.wire.sse import EventTooLarge, SSEDecoder, begins_events
+from horay_async._protocol.wire.size_limits import BOM, MAX_PIECE_BYTES
+from horay_async._protocol.wire.sse import NEARLY_DATA, EventTooLarge, SSEDecoder, begins_events
 from horay_async.errors import APIError, DriftWarning, StreamTruncatedError
 from horay_async.models.meta import ResponseMeta
 
@@ -74,9 +75,8 @@ class SSEReader(ABC, Generic[T]):
         except EventTooLarge as overrun:
             before = self._read_in_order(overrun.events)
             if not self.done:  # what came before the event may have been the end
-                self._fail(
-                    self._bad(f"has an event of more than {self._max_event_bytes:,} bytes", data)
-                )
+                problem = f"has an event of more than {self._max_event_bytes:,} bytes"
+                self._fail(self._bad(problem, self._sse.held[:MAX_PIECE_BYTES] or data))
             return before
         made: list[T] = []
         if datas:
@@ -205,7 +205,11 @@ class SSEReader(ABC, Generic[T]):
         """Decides what becomes of the stream when its bytes have ended."""
         if self.done:
             return
-        if problem := self._misnamed(self._opening or self.body):
+        opening = self._opening or self.body
+        problem = self._misnamed(opening)
+        if problem is None and self._has_chunk:
+            problem = self._bad("isn't an event stream", opening)
+        if problem is not None:
             self._fail(problem)
         elif complete:
             self.done = True
@@ -260,8 +264,12 @@ class SSEReader(ABC, Generic[T]):
         return is_error_envelope(data)
 
     def _misnamed(self, body: bytes) -> APIError | None:
-        """What a body is that was sent as an event stream and isn't one: JSON, or a page."""
+        """What a body is that was sent as an event stream and isn't one: JSON, a page, or no text."""
         opening = body.removeprefix(BOM).lstrip()
+        if not is_text(opening[:BEGINNING]):
+            coding = coding_in(self._meta.headers)
+            packed = f"has a Content-Encoding that isn't decoded here, {coding!r}"
+            return self._bad(packed if coding else "isn't an event stream", opening)
         if not opening.startswith((b"{", b"[", b"<", b'"')):
             return None
         if is_error_envelope(opening):
@@ -278,7 +286,7 @@ class SSEReader(ABC, Generic[T]):
 
 def _data_of(line: bytes) -> bytes:
     """What a line may have for its event, with or without the field's name."""
-    return line.removeprefix(BOM).lstrip().removeprefix(b"data:").strip()
+    return NEARLY_DATA.sub(b"", line.removeprefix(BOM).lstrip(), count=1).strip()
 
 
 def _is_broken(data: bytes) -> bool:

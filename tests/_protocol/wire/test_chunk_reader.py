@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gzip
 import itertools
 import json
 from collections.abc import Callable
@@ -25,7 +26,7 @@ from horay_async.models._dump import dump
 from horay_async.models.chat import ChatCompletion
 from horay_async.models.chat_chunks import ChatCompletionChunk
 from horay_async.models.completions import Completion, CompletionChunk
-from tests.readers import KEY, OTHER_APIS, reader_of
+from tests.readers import KEY, OTHER_APIS, made_meta, reader_of
 
 CUT = "the response ended without its last event"
 
@@ -838,6 +839,38 @@ def test_what_an_event_that_is_cut_adds(choices: int, cut: bytes, expected: str)
     assert [choice.text for choice in failure.partial.choices] == [expected]
 
 
+@pytest.mark.parametrize("end", [b"", DONE.replace(b"data", b"Data")])
+@pytest.mark.parametrize("field", [b"Data: ", b"data : ", b"DATA:"])
+def test_stream_of_lines_that_are_none_of_data(field: bytes, end: bytes) -> None:
+    """It isn't asked for again as one that was cut: it was sent, and is paid for."""
+    reader = text_reader()
+    reader.feed(piece("a").replace(b"data: ", field) + piece("b").replace(b"data: ", field) + end)
+    ended(reader)
+    failure = reader.take_failure()
+    assert isinstance(failure, APIResponseError)
+    assert "isn't an event stream" in failure.message
+    assert failure.execution == "executed"
+
+
+@pytest.mark.parametrize(
+    ("headers", "told"),
+    [
+        ({}, "isn't an event stream"),
+        ({"Content-Encoding": "x-gzip"}, "isn't decoded here, 'x-gzip'"),
+    ],
+)
+def test_stream_that_is_no_text(headers: dict[str, str], told: str) -> None:
+    """Nor is one that is compressed in a way that isn't known."""
+    reader = reader_of(CompletionChunk, meta=made_meta(headers=headers))
+    packed = gzip.compress(piece("a") + DONE)
+    for start in range(0, len(packed), 7):
+        reader.feed(packed[start : start + 7])
+    reader.end(CUT, keep_truncated=False)
+    failure = reader.take_failure()
+    assert isinstance(failure, APIResponseError)
+    assert told in failure.message
+
+
 A_LINE = st.one_of(
     st.integers(0, 9).map(lambda number: piece(f"<{number}>").strip()),
     st.sampled_from(
@@ -901,8 +934,21 @@ def test_any_cuts(
         b" " + piece("not ")[:-1] + b"\t" + piece("at all "),
         b"note: one\n" + piece("not ")[6:],
         b'{\n  "choices": [\n    {"text": "not "}\n  ]\n}\n\n',
+        b"\0" + piece("not "),
+        b": ping" + piece("not "),
+        b"Data : " + piece("not ")[6:],
     ],
-    ids=["bare", "BOM", "blank", "two", "behind another", "over lines"],
+    ids=[
+        "bare",
+        "BOM",
+        "blank",
+        "two",
+        "behind another",
+        "over lines",
+        "NUL",
+        "comment",
+        "capital",
+    ],
 )
 @pytest.mark.parametrize("end", [b"", DONE])
 @pytest.mark.parametrize("before", [piece("Do "), b": waiting\n\n"])
