@@ -11,7 +11,16 @@ import pytest
 
 from horay_async.models._base import Model
 
-for part in ("models", "chat", "completions", "images", "usage", "user"):
+for part in (
+    "models",
+    "chat",
+    "chat_chunks",
+    "completions",
+    "embeddings",
+    "images",
+    "usage",
+    "user",
+):
     import_module(f"horay_async.models.{part}")
 
 
@@ -59,7 +68,7 @@ def test_what_responses_leave_out_is_prefilled() -> None:
     """A class that explains attributes which it doesn't have has no slot empty that a server mostly leaves empty: that
     would make the explanation for each response.
     """
-    rare = {"ImageResponse"}
+    rare = {"EmbeddingResponse", "ImageResponse"}
     explaining = [cls for cls in below(Model) if "__getattr__" in vars(cls)]
     assert {"ChatCompletion", "ChatChoice", "ChatChunkChoice"} <= {
         cls.__name__ for cls in explaining
