@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from importlib import import_module
 from typing import Any, cast
@@ -22,6 +23,7 @@ for part in (
     "user",
 ):
     import_module(f"horay_async.models.{part}")
+gc.collect()  # attrs makes a class with slots of one without, which is still among the derived
 
 
 def below(cls: type[Model]) -> Iterator[type[Model]]:
@@ -68,7 +70,7 @@ def test_what_responses_leave_out_is_prefilled() -> None:
     """A class that explains attributes which it doesn't have has no slot empty that a server mostly leaves empty: that
     would make the explanation for each response.
     """
-    rare = {"EmbeddingResponse", "ImageResponse"}
+    rare = {"EmbeddingResponse", "ImageResponse", "ModelList", "UserInfo"}
     explaining = [cls for cls in below(Model) if "__getattr__" in vars(cls)]
     assert {"ChatCompletion", "ChatChoice", "ChatChunkChoice"} <= {
         cls.__name__ for cls in explaining
