@@ -378,7 +378,7 @@ class Call:
         """What the response's head says, cleaned: from here on, none of its texts has to be looked at again."""
         headers = raw.headers
         together = " ".join((*headers.keys(), *headers.values()))
-        if clean(together) != together:
+        if clean.may_change(together):
             headers = CIMultiDictProxy(
                 CIMultiDict((clean(name), clean(value)) for name, value in headers.items())
             )

@@ -160,8 +160,13 @@ class ChoiceAccumulator(Accumulator[ChoiceChunkT, ResponseT]):
 
     @property
     def has_one_choice(self) -> bool:
-        """Whether no more than one was asked for, and no more have come."""
-        return self._expected == 1 and len(self._choices) < 2
+        """Whether no more than one was asked for, and none but the first has come."""
+        return self._expected == 1 and self._choices.keys() <= {0}
+
+    def knows_call(self, choice: int, index: int) -> bool:
+        """Whether a tool call of a choice has come with this index."""
+        known = self._choices.get(choice)
+        return known is not None and known.tools is not None and known.tools.knows(index)
 
     @property
     def partly_finished(self) -> bool:

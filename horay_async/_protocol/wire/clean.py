@@ -10,7 +10,7 @@ Not everything that is sent as a key is a secret: `local`, the key of the local 
 damage every text that holds it. So an API key of fewer than `MIN_SECRET_LENGTH` characters isn't masked: no
 service hands out one that can be guessed. People do choose such passwords for proxies: those are masked where no
 letter, digit, `_` or `-` is beside them, as in a URL. Where a text ends within a key, what is there of it is masked from the same
-number of characters on.
+number of characters on; elsewhere from twice as many on.
 """
 
 from __future__ import annotations
@@ -18,10 +18,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache
+from itertools import takewhile
 from typing import Any, cast
 
 from horay_async._json import is_object
 from horay_async._keys import MIN_SECRET_LENGTH
+
+LONG_PART = 2 * MIN_SECRET_LENGTH
+"""Characters of a secret's beginning that are masked wherever they stand: of what services begin their keys with, none is so long."""
 
 MASK = "[API key]"
 """What stands wherever a server echoed a secret."""
@@ -85,18 +89,33 @@ class Cleaner:
         else:
             # Every other spelling of a secret has a backslash or a percent sign in it.
             if not secrets or ("\\" not in text and "%" not in text):
-                return self._mask_end(text)
-        return self._mask_end(_spellings(secrets).sub(MASK, text))
+                return self._mask_parts(text)
+        return self._mask_parts(_spellings(secrets).sub(MASK, text))
 
-    def _mask_end(self, text: str) -> str:
-        """`text` with the beginning of a secret masked that it ends in: a body that broke off, or a message that the server has cut."""
+    def may_change(self, text: str) -> bool:
+        """Whether texts that are joined to this one may have to be cleaned, each by itself."""
+        shown = text.isprintable() and "\\" not in text and "%" not in text
+        return not shown or any(secret[:MIN_SECRET_LENGTH] in text for secret in self.secrets)
+
+    def _mask_parts(self, text: str) -> str:
+        """`text` with the beginnings of secrets masked: one that it ends in, where a body broke off or a message was cut, and longer ones
+        anywhere, where a server has shortened what it shows.
+        """
         for secret in self.secrets:
-            begins = secret[:MIN_SECRET_LENGTH]
-            at = text.find(begins, max(0, len(text) - len(secret) + 1))
-            while at >= 0 and len(begins) == MIN_SECRET_LENGTH:
-                if secret.startswith(text[at:]):
-                    return text[:at] + MASK
-                at = text.find(begins, at + 1)
+            at = text.find(secret[:MIN_SECRET_LENGTH])
+            if at < 0 or len(secret) <= MIN_SECRET_LENGTH:
+                continue
+            shown: list[str] = []
+            done = 0
+            while at >= 0:
+                alike = zip(text[at : at + len(secret)], secret, strict=False)
+                end = at + sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], alike))
+                is_part = end == len(text) or end - at >= LONG_PART
+                if is_part:
+                    shown += (text[done:at], MASK)
+                    done = end
+                at = text.find(secret[:MIN_SECRET_LENGTH], end if is_part else at + 1)
+            text = "".join([*shown, text[done:]])
         return text
 
     def mask_bytes(self, data: bytes) -> bytes:

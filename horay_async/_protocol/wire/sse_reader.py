@@ -165,8 +165,7 @@ class SSEReader(ABC, Generic[T]):
             if self.complete:
                 self.done = True
             else:
-                self._add_cut()
-                self._fail(error)
+                self._fail(self._add_cut() or error)
         return made
 
     def _read_held(self) -> list[T]:
@@ -183,8 +182,11 @@ class SSEReader(ABC, Generic[T]):
             self._events_began(b"")
         return self._read_in_order(rest)
 
-    def _add_cut(self) -> None:
-        """Takes in what can be read of the event in which the bytes have ended: the stream has failed, and this is for its error."""
+    def _add_cut(self) -> APIError | None:
+        """Takes in what can be read of the event in which the bytes have ended: the stream has failed, and this is for its error. Returns
+        the error that the event reports.
+        """
+        return None
 
     @property
     @abstractmethod
@@ -220,8 +222,7 @@ class SSEReader(ABC, Generic[T]):
                 request_id=self._meta.request_id,
             )
             failure.__cause__ = cause
-            self._add_cut()
-            self._fail(failure)
+            self._fail(self._add_cut() or failure)
 
     def _check_stray(self, stray: bytes) -> None:
         """Fails with an error that was sent as JSON between the events, unless one came before it; or with one that says that

@@ -247,6 +247,10 @@ class ToolCalls:
     def __len__(self) -> int:
         return len(self._calls)
 
+    def knows(self, index: int) -> bool:
+        """Whether a call has come with this index."""
+        return index in self._by_index
+
     def in_order(self) -> list[MergedCall]:
         """The calls by their numbers."""
         return [call for _, call in sorted(self._calls.items())]

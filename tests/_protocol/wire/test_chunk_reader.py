@@ -825,7 +825,9 @@ def test_event_that_is_cut(deltas: list[str], in_ascii: bool, cut: int, more: in
         (2, b'{"choices": [{"index": 0, "text": "B', "AB"),
         (1, b'{"choices": [], "usage": {"completion_tokens": 5', "A"),
         (1, b'{"choices": [{"message": {"content": "AB', "A"),  # which may be the whole once more
-        (1, b'{"error": {"message": "B', "A"),
+        (1, b'{"choices": [7, {"text": "B', "A"),
+        (1, b'{"choices": [{"text": "B", "finish_reason": "sto', "AB"),
+        (1, b'{"choices": [{"text": "\\ud83d', "A"),
         (1, b"{{", "A"),
     ],
 )
@@ -837,6 +839,21 @@ def test_what_an_event_that_is_cut_adds(choices: int, cut: bytes, expected: str)
     failure = reader.take_failure()
     assert isinstance(failure, errors.APITimeoutError)
     assert [choice.text for choice in failure.partial.choices] == [expected]
+
+
+def test_error_that_is_cut() -> None:
+    """What had come of it says more than that the stream was cut, or that time was up."""
+    for error in (None, errors.APITimeoutError("late", clock="total")):
+        reader = text_reader()
+        reader.feed(piece("A") + b'data: {"error": {"code": 429, "message": "too mu')
+        if error is None:
+            ended(reader)
+        else:
+            reader.stop(error)
+        failure = reader.take_failure()
+        assert isinstance(failure, errors.RateLimitError)
+        assert failure.message.endswith("too mu")
+        assert failure.partial.choices[0].text == "A"
 
 
 @pytest.mark.parametrize("end", [b"", DONE.replace(b"data", b"Data")])

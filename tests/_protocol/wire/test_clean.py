@@ -79,7 +79,7 @@ def test_key_that_python_spells_otherwise(key: str) -> None:
     assert Cleaner(key)(f"$[{key!r}]")[3:-2] == MASK
 
 
-@pytest.mark.parametrize("kept", [8, 9, len(KEY) - 1])
+@pytest.mark.parametrize("kept", [8, 9, 15, 16, len(KEY) - 1])
 def test_key_that_was_cut(kept: int) -> None:
     """Where a body broke off within it, or the server has cut its message; of less nobody could tell that it is the key."""
     clean = Cleaner("hunter2222", KEY).masking("pw")
@@ -87,7 +87,8 @@ def test_key_that_was_cut(kept: int) -> None:
     assert clean(f"bad key {cut}") == f"bad key {MASK}"
     assert clean(f"{KEY} isn't {cut}") == f"{MASK} isn't {MASK}"
     assert clean(clean(f"bad key {cut}")) == f"bad key {MASK}"
-    assert clean(f"bad key {cut}: 1") == f"bad key {cut}: 1"
+    shown = cut if kept < 16 else MASK
+    assert clean(f"bad key {cut}: {cut}, 1") == f"bad key {shown}: {shown}, 1"
     assert clean(f"bad key {KEY[:7]}") == f"bad key {KEY[:7]}"
     body = json.dumps({"error": {"message": f"bad key {cut}"}}).encode()
     for sent in (body, body[:-3]):
@@ -102,6 +103,13 @@ def test_end_that_begins_like_a_key_twice() -> None:
     assert clean("b" + "a" * 9) == f"b{MASK}"
     assert clean("aaaaaaaaca aaaaaaaa") == f"aaaaaaaaca {MASK}"
     assert clean("aaaaaaaac") == "aaaaaaaac"
+
+
+@pytest.mark.parametrize("text", [f"<{KEY[:9]}>", KEY, "a\x1bb", "a%20b", "a\\nb"])
+def test_whether_texts_may_change(text: str) -> None:
+    """Such as headers, of which each is cleaned by itself where one of them may have to be."""
+    assert Cleaner(KEY).may_change(f"a {text} b")
+    assert not Cleaner(KEY).may_change(f"a {KEY[:7]} b")
 
 
 def test_more_secrets() -> None:

@@ -1,0 +1,67 @@
+"""What is sure of a chunk in which a stream was cut. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from horay_async._json import Json, fields_of, is_array, is_object
+
+TEXTS = frozenset(
+    {
+        "arguments",
+        "content",
+        "data",
+        "reasoning",
+        "reasoning_content",
+        "reasoning_text",
+        "refusal",
+        "text",
+        "thinking",
+        "transcript",
+    }
+)
+"""Fields with a text, of which a part is worth having. Of an id, a name or a finish reason it would be taken for another one."""
+
+
+def keep_sure(chunk: Json, knows_call: Callable[[int, int], bool], *, only_one: bool) -> bool:
+    """Takes out of `chunk`, JSON that was cut and closed, what may be cut or may belong elsewhere; returns whether something of a choice
+    may be left. `knows_call` says whether a call of the choice and the index that are given has come; `only_one` whether a choice without
+    an index is the first.
+
+    - The last string in it was cut, unless it is a text.
+    - A choice without an index is none that is known, and nor is a tool call. Its arguments go on with those that have come where neither an id
+      nor a name comes with them: these may be repeated. Else it has to be new, and have both.
+    - The finish reasons and the counts may be followed by more.
+    """
+    path = _path_of_last(chunk)
+    holder, name = path[-1] if path else (chunk, "")
+    names = [key for _, key in path if isinstance(key, str)]
+    if isinstance(holder[name] if path else None, str) and names[-1] not in TEXTS:
+        del holder[name]
+    chunk.pop("usage", None)
+    choices: Any = chunk.get("choices")
+    for choice in choices if is_array(choices) else ():
+        if not is_object(choice) or not (only_one or "index" in choice):
+            return False
+        choice.pop("finish_reason", None)
+        calls: Any = fields_of(choice.get("delta")).get("tool_calls")
+        if is_array(calls) and calls:
+            last = fields_of(calls[-1])
+            index, function = last.get("index"), fields_of(last.get("function"))
+            named = bool(last.get("id")), bool(function.get("name"))
+            known = isinstance(index, int) and knows_call(choice.get("index", 0), index)
+            sure = isinstance(index, int) and named == (not known, not known)
+            if not (sure and isinstance(function.get("arguments"), str)):
+                calls.pop()
+    return is_array(choices) and bool(choices)
+
+
+def _path_of_last(value: Any) -> list[tuple[Any, Any]]:
+    """The objects and arrays that the last value is in, each with the place of the next one."""
+    path: list[tuple[Any, Any]] = []
+    while (is_object(value) or is_array(value)) and value:
+        place: Any = next(reversed(value)) if is_object(value) else len(value) - 1
+        path.append((value, place))
+        value = value[place]
+    return path

@@ -1,0 +1,72 @@
+"""What is sure of a chunk in which a stream was cut."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from horay_async._protocol.wire.cut_chunk import keep_sure
+from horay_async._protocol.wire.cut_json import closed
+
+CALL = '{"index": 0, "id": "a", "function": {"name": "f", "arguments": "{\\"x\\": 1"}}'
+SORTED = '{"function": {"arguments": "{}", "name": "f"}, "id": "b", "index": 1}'
+
+
+def sure(cut: str, *, known: bool = False) -> Any:
+    """What is left of the first choice."""
+    chunk = json.loads(closed(cut))
+    assert keep_sure(
+        chunk, lambda choice, index: known and (choice, index) == (0, 0), only_one=True
+    )
+    return chunk["choices"][0]
+
+
+@pytest.mark.parametrize(
+    ("cut", "expected"),
+    [
+        ('{"choices": [{"delta": {"content": "a b', {"delta": {"content": "a b"}}),
+        ('{"choices": [{"delta": {"content": [{"type": "text", "text": "a b', {"delta": {"content": [{"type": "text", "text": "a b"}]}}),
+        ('{"choices": [{"delta": {"content": "a", "role": "assist', {"delta": {"content": "a"}}),
+        ('{"choices": [{"delta": {"content": "a"}, "finish_reason": "stop", "index": 0', {"delta": {"content": "a"}}),
+        ('{"choices": [{"delta": {"content": "a"}}], "usage": {"total_tokens": 5, "x": 1', {"delta": {"content": "a"}}),
+        ('{"choices": [{"delta": {"content": "a"}}], "model": "m', {"delta": {"content": "a"}}),
+        ('{"choices": [{"delta": {"content": ["a", "b', {"delta": {"content": ["a", "b"]}}),
+        ('{"choices": [{"delta": {"tags": ["a", "b', {"delta": {"tags": ["a"]}}),
+        ('{"choices": [{"delta": {}', {"delta": {}}),
+    ],
+)  # fmt: skip
+def test_what_may_be_cut(cut: str, expected: Any) -> None:
+    """Texts are kept; what names something isn't, nor what more may follow."""
+    assert sure(cut) == expected
+
+
+@pytest.mark.parametrize(
+    ("calls", "known", "left"),
+    [
+        (CALL[:-2], False, 1),
+        (CALL[:-2], True, 0),
+        ('{"index": 0, "function": {"arguments": "1', True, 1),
+        ('{"index": 0, "function": {"arguments": "1', False, 0),
+        ('{"index": 0, "function": {"arguments": {"x": 1', True, 0),
+        ('{"function": {"arguments": "1', True, 0),
+        ('{"index": 0, "id": "a", "function": {"name": "f', False, 0),
+        ('{"index": 0, "id": "a', True, 0),
+        (f"{CALL}, {SORTED[:-8]}", False, 1),
+        (f"{CALL}, {SORTED[:-1]}, ", False, 2),
+        ("7", True, 0),
+    ],
+)
+def test_calls_that_are_cut(calls: str, known: bool, left: int) -> None:
+    """The last one counts where it is sure which one it is, and those before it as they are."""
+    found = sure(f'{{"choices": [{{"index": 0, "delta": {{"tool_calls": [{calls}', known=known)
+    assert len(found["delta"]["tool_calls"]) == left
+
+
+@pytest.mark.parametrize(
+    "chunk", [{}, {"choices": 7}, {"choices": []}, {"choices": [7]}, {"choices": [{"delta": {}}]}]
+)
+def test_nothing_sure(chunk: Any) -> None:
+    """Of no choice, or where it may be any of several."""
+    assert not keep_sure(chunk, lambda *_: False, only_one=False)
