@@ -33,7 +33,8 @@ class BalanceSearch:
     3. The first one of a model that isn't known to be refused, among those that were put off or the source's next ones. What is
        read for that is put off, within `MAX_READ_AHEAD` and `MAX_BYTES_AHEAD`. Where none is found, the batch ends.
 
-    Those for a model that is refused because of a limit come last: it may take longer than the search.
+    Those for a model that is refused because of a limit come last: it may take longer than the search. While nothing is sent for it, they
+    are waited for, until time is up.
     """
 
     def __init__(self, set_aside: SetAside, put_off: PutOff, clock: Callable[[], float]) -> None:
@@ -55,11 +56,15 @@ class BalanceSearch:
         self._probes = self._read = 0
 
     def next(
-        self, poll: Callable[[], Any], is_full: Callable[[], bool], held: frozenset[bytes]
+        self,
+        poll: Callable[[], Any],
+        is_full: Callable[[], bool],
+        held: frozenset[bytes],
+        paused: frozenset[bytes],
     ) -> Any:
         """The next request to send; an item of the source's that can't be sent; `PENDING` where the source has none yet, or `is_full` of
         results that weren't taken; `ENDED` where the search is over. `poll` gives the source's next item, or `PENDING` or `ENDED`;
-        `held` are models that are refused because of a limit.
+        `held` are models that are refused because of a limit, and `paused` those for which nothing is sent now.
         """
         now = self._clock()
         if self._since is None:
@@ -79,8 +84,7 @@ class BalanceSearch:
                 return PENDING
             item = poll()
             if item is PENDING or item is ENDED:
-                last = self._of_put_off(refused, frozenset())
-                return item if last is None else self._given(last)
+                return self._last(refused, paused, item)
             self._read += 1
             if not isinstance(item, WorkItem):
                 return item
@@ -88,8 +92,14 @@ class BalanceSearch:
                 return self._given(item)
             self._put_off.append(item)
             room -= item.size.length
-        last = self._of_put_off(refused, frozenset())
-        return ENDED if last is None else self._given(last)
+        return self._last(refused, paused, ENDED)
+
+    def _last(self, refused: set[bytes], paused: frozenset[bytes], otherwise: Any) -> Any:
+        """One of those that come last; `otherwise` where there is none."""
+        if (work := self._of_put_off(refused, paused)) is not None:
+            return self._given(work)
+        waits = any(self._is_wanted(model, refused) for model in self._put_off.models & paused)
+        return PENDING if waits else otherwise
 
     def _of_put_off(self, refused: set[bytes], held: frozenset[bytes]) -> WorkItem | None:
         """The first of those that were put off that is wanted, and not for a model that is `held`."""

@@ -202,13 +202,14 @@ class BatchLimiter:
         refused = self.refused_models.get(wait_limit.model)
         return refused is not None and refused.not_before > wait_limit.until
 
-    def resumes_at(self, model: bytes, *, began: float, give_up_after: float) -> float:
+    def resumes_at(self, model: bytes, now: float, *, began: float, give_up_after: float) -> float:
         """When a request may be sent for a model, which is refused alone; at once where no more are to be sent: then it fails, unsent."""
         refused = self.refused_models.get(model)
         if refused is None:
             return -math.inf
         over = refused.latest >= max(refused.since, began) + give_up_after
-        return -math.inf if over or refused.asked >= give_up_after else refused.resumes_at
+        too_long = refused.not_before > now + give_up_after
+        return -math.inf if over or too_long else refused.resumes_at
 
     def refusing_since(self, model: bytes) -> float | None:
         """Since when the server has refused everything for a model, on the loop's clock; None while it responds. Where it refuses

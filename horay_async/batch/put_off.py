@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 
 from horay_async.batch.work_item import WorkItem
 
@@ -26,7 +27,7 @@ class PutOff:
         return (work for queue in self._by_model.values() for work in queue)
 
     @property
-    def models(self) -> Collection[bytes]:
+    def models(self) -> AbstractSet[bytes]:
         """Those that they are for."""
         return self._by_model.keys()
 

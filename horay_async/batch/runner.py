@@ -189,7 +189,8 @@ class BatchRunner:
                 if self._sending or self._source_waits:
                     return ENDED
                 is_full = partial(self._buffer.ready_for, limit)
-                return self._search.next(self._poll, is_full, sender.held_models())
+                held, paused = sender.held_models(), sender.paused_models()
+                return self._search.next(self._poll, is_full, held, paused)
         self._search.stop()
         # 2. Nothing, where enough are under way, some of which wait to be retried, or wait because they were asked to.
         if len(self._sending) - sender.waiting >= MAX_UNFINISHED * limit:
@@ -223,7 +224,8 @@ class BatchRunner:
                 return new
             put_off.append(new)
         # 3. One that was put off, unless nothing is sent for its model.
-        model = next((each for each in put_off.models if not sender.seconds_paused(each)), None)
+        paused = sender.paused_models()
+        model = next((each for each in put_off.models if each not in paused), None)
         return PENDING if model is None else put_off.pop(model)
 
     def _poll(self) -> Any:

@@ -144,10 +144,15 @@ class RequestSender:
 
     def seconds_paused(self, model: bytes) -> float:
         """Seconds until a request may be sent for a model, where that is refused alone."""
+        now = self._clock()
         resumes_at = self._batch_limiter.resumes_at(
-            model, began=self._began, give_up_after=self.settings.give_up_after
+            model, now, began=self._began, give_up_after=self.settings.give_up_after
         )
-        return max(0.0, resumes_at - self._clock())
+        return max(0.0, resumes_at - now)
+
+    def paused_models(self) -> frozenset[bytes]:
+        """Models of requests that were put off for which nothing is sent now."""
+        return frozenset(filter(self.seconds_paused, self.put_off.models))
 
     def seconds_until_sent(self) -> float | None:
         """Seconds until a request may be sent that was put off, where all are for models that are refused alone; None where there is none."""

@@ -24,13 +24,16 @@ NAME: Final = "standard output"
 
 
 def check_stdout_open() -> None:
-    """Raises `OSError` where standard output is closed, or open for reading alone: rather now than when the response is paid for."""
+    """Raises `OSError` where standard output is closed, or open for reading alone: rather now than when the response is paid for. Whoever
+    else has it open may have made it non-blocking; then Python would drop what it doesn't take at once.
+    """
     if fcntl is None:
         return
     with suppress(io.UnsupportedOperation):  # it is no file of the system
         flags = fcntl.fcntl(sys.stdout.fileno(), fcntl.F_GETFL)
         if flags & os.O_ACCMODE == os.O_RDONLY:
             raise OSError(errno.EBADF, os.strerror(errno.EBADF), NAME)
+        os.set_blocking(sys.stdout.fileno(), True)
 
 
 def keep(text: str, what: str) -> None:
@@ -64,11 +67,14 @@ def kept_where_lost() -> Generator[None]:
         if copied.error is not None:
             raise copied.error
     except BaseException:
-        with suppress(OSError):
-            copied.flush()  # signals aren't held: a pipe that nobody reads takes nothing, for ever
-        if copied.error is not None and copied.text.getvalue().strip():
+        if not copied.cut_off:
+            with suppress(OSError):
+                copied.flush()  # signals aren't held: a pipe that nobody reads takes nothing, for ever
+        failed = copied.error is not None
+        if (failed or copied.cut_off) and copied.text.getvalue().strip():
+            problem = "can't be written" if failed else "didn't take all"
             with signals_held():
-                keep(copied.text.getvalue(), f"{NAME} can't be written; what had come")
+                keep(copied.text.getvalue(), f"{NAME} {problem}; what had come")
         raise
 
 
@@ -80,6 +86,8 @@ class _Copied:
         self.text = io.StringIO()
         self.error: OSError | None = None
         """What the stream has failed with; from then on the copy alone is written."""
+        self.cut_off = False
+        """Whether writing was interrupted."""
 
     def write(self, text: str) -> int:
         self.text.write(text)
@@ -99,6 +107,9 @@ class _Copied:
                 raise
             self.error = error
             error.filename = NAME
+        except BaseException:
+            self.cut_off = True
+            raise
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)

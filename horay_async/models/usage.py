@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from typing import ClassVar, TypeVar
 
 import attrs
@@ -70,10 +71,26 @@ UsageT = TypeVar("UsageT", bound=Usage)
 
 
 def tokens_in(usage: Usage) -> int:
-    """The tokens of prompt and response together: where the server doesn't tell their total, the sum of its counts. 0 where it
+    """The tokens of prompt and response together: the sum of these counts, where the server tells no total, or less than that. 0 where it
     tells nothing.
     """
-    return usage.total_tokens or usage.prompt_tokens + usage.completion_tokens
+    return max(usage.total_tokens, usage.prompt_tokens + usage.completion_tokens)
+
+
+def updated(usage: UsageT, newer: UsageT) -> UsageT:
+    """`newer`, with what it doesn't tell as `usage` has it: some servers tell the prompt's tokens at a stream's beginning, and the others at
+    its end.
+    """
+    if newer.prompt_tokens and newer.completion_tokens:
+        return newer
+    made = copy(newer)
+    made.prompt_tokens = newer.prompt_tokens or usage.prompt_tokens
+    made.completion_tokens = newer.completion_tokens or usage.completion_tokens
+    made.total_tokens = tokens_in(made)
+    made.prompt_tokens_details = newer.prompt_tokens_details or usage.prompt_tokens_details
+    details = newer.completion_tokens_details
+    made.completion_tokens_details = details or usage.completion_tokens_details
+    return made
 
 
 def total_of(usages: Sequence[UsageT | None]) -> UsageT | None:

@@ -47,7 +47,7 @@ from horay_async.models.events import (
     ToolCallDone,
     UsageReported,
 )
-from horay_async.models.usage import Usage
+from horay_async.models.usage import Usage, updated
 
 ResponseT = TypeVar("ResponseT", bound=Response)
 ChunkT = TypeVar("ChunkT", bound=Response)
@@ -201,9 +201,10 @@ class ChoiceAccumulator(Accumulator[ChoiceChunkT, ResponseT]):
                 self._add_logprobs(choice, chunk_choice.logprobs)
         # Behind counts, an empty object, or one of zeros, is as good as none.
         if chunk.usage is not None and (self._usage is None or chunk.usage != NO_TOKENS):
-            self._usage = chunk.usage
+            told = chunk.usage
+            self._usage = told if self._usage is None else updated(self._usage, told)
             if events is not None:
-                events.append(UsageReported(chunk.usage))
+                events.append(UsageReported(self._usage))
         if chunk.system_fingerprint is not None:
             self._fingerprint = chunk.system_fingerprint
         self._add_rest(chunk)

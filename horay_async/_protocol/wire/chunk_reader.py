@@ -158,12 +158,14 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
 
     def _add_cut(self) -> APIError | None:
         text = self._cut_data.decode("utf-8-sig", "ignore")
+        whole = closed(text)
+        in_string = not text.startswith(whole.rstrip("]}"))
         try:
-            sent = fields_of(parsed(self._split.join(closed(text).encode())))
+            sent = fields_of(parsed(self._split.join(whole.encode())))
             if error_in(sent) is not None:
                 return stream_error(msgspec.json.encode(sent), context=self._context)
-            only_one = self.merged.has_one_choice
-            if not keep_sure(sent, self.merged.knows_call, only_one=only_one):
+            only_one, knows_call = self.merged.has_one_choice, self.merged.knows_call
+            if not keep_sure(sent, knows_call, in_string=in_string, only_one=only_one):
                 return None
             data = msgspec.json.encode(sent)
             chunk = self._decoder.decode(data, max_objects=self._max_objects)
@@ -173,6 +175,8 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
         if holds_content(chunk) and (self.merged.empty or not from_messages(sent)):
             cast("Any", chunk).meta = self._meta
             self.merged.add(chunk)
+            if drift_of(chunk):
+                self.merged.add_unknown(chunk)
         return None
 
     # Nearly all chunks are the one before with another piece of text, which a `ChunkTemplate` sees in their bytes. What is known of

@@ -24,20 +24,22 @@ TEXTS = frozenset(
 """Fields with a text, of which a part is worth having. Of an id, a name or a finish reason it would be taken for another one."""
 
 
-def keep_sure(chunk: Json, knows_call: Callable[[int, int], bool], *, only_one: bool) -> bool:
-    """Takes out of `chunk`, JSON that was cut and closed, what may be cut or may belong elsewhere; returns whether something of a choice
-    may be left. `knows_call` says whether a call of the choice and the index that are given has come; `only_one` whether a choice without
-    an index is the first.
+def keep_sure(
+    chunk: Json, knows_call: Callable[[int, int], bool], *, in_string: bool, only_one: bool
+) -> bool:
+    """Takes out of `chunk`, JSON that was cut and closed, what is cut or may belong elsewhere; returns whether something of a choice
+    may be left. `knows_call` says whether a call of the choice and the index that are given has come, `in_string` whether it was cut within
+    a string, and `only_one` whether a choice without an index is the first.
 
-    - The last string in it was cut, unless it is a text.
-    - A choice without an index is none that is known, and nor is a tool call. Its arguments go on with those that have come where neither an id
+    - The last string in it is no use where it was cut, unless it is a text.
+    - A choice without an index is none that is known, and nor is a tool call, or a `function_call` with a name, which may repeat one. Its arguments go on with those that have come where neither an id
       nor a name comes with them: these may be repeated. Else it has to be new, and have both.
     - The finish reasons and the counts may be followed by more.
     """
     path = _path_of_last(chunk)
     holder, name = path[-1] if path else (chunk, "")
     names = [key for _, key in path if isinstance(key, str)]
-    if isinstance(holder[name] if path else None, str) and names[-1] not in TEXTS:
+    if in_string and path and names[-1] not in TEXTS:
         del holder[name]
     chunk.pop("usage", None)
     choices: Any = chunk.get("choices")
@@ -45,7 +47,10 @@ def keep_sure(chunk: Json, knows_call: Callable[[int, int], bool], *, only_one: 
         if not is_object(choice) or not (only_one or "index" in choice):
             return False
         choice.pop("finish_reason", None)
-        calls: Any = fields_of(choice.get("delta")).get("tool_calls")
+        delta = fields_of(choice.get("delta"))
+        if fields_of(delta.get("function_call")).get("name"):
+            del delta["function_call"]
+        calls: Any = delta.get("tool_calls")
         if is_array(calls) and calls:
             last = fields_of(calls[-1])
             index, function = last.get("index"), fields_of(last.get("function"))

@@ -67,6 +67,9 @@ PLACES = frozenset({"delta", "message"})
 AROUND_IMAGES = WITHOUT_CONTENT | {"created", "images", "revised_prompt", "timings"}
 """The same around images."""
 
+CACHED = ("cache_read_input_tokens", "cache_creation_input_tokens")
+"""Tokens of the prompt beside its `input_tokens`."""
+
 
 class Changes:
     """Whether anything was put anywhere."""
@@ -382,8 +385,12 @@ def _find_usage(sent: Json, choices: list[Json], changes: Changes) -> None:
         return
     counted = {**usage}
     for name, other in USAGE.items():
-        if not counted.get(name) and counted.get(other):
+        if not counted.get(name) and counted.get(other) is not None:
             counted[name] = counted[other]
+            if name == "prompt_tokens" and isinstance(counted[name], int):
+                # As Anthropic has them, these aren't counted there.
+                cached = (counted.get(part) for part in CACHED)
+                counted[name] += sum(part for part in cached if isinstance(part, int))
     prompt, completion = counted.get("prompt_tokens"), counted.get("completion_tokens")
     if not counted.get("total_tokens") and isinstance(prompt, int) and isinstance(completion, int):
         counted["total_tokens"] = prompt + completion

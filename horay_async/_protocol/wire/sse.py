@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from itertools import groupby
+from operator import itemgetter
 from typing import Self
 
 from horay_async._protocol.wire.size_limits import BOM
@@ -213,8 +215,7 @@ class SSEDecoder:
         """The event of the lines between two empty ones, or several that have one line end each. `before` are the events before them."""
         datas: list[list[bytes]] = []  # the lines of data of each event
         names: list[str] = []
-        unknown: list[bytes] = []
-        positions: list[int] = []  # how many events stand before each of these
+        unknown: list[tuple[int, bytes]] = []  # with how many of these events stand before them
         name = ""  # of the next event
         for line in lines:
             field, _, value = line.partition(b":")
@@ -236,11 +237,10 @@ class SSEDecoder:
                 if self._keep_ids and b"\0" not in value:
                     self._id = value.decode("utf-8", "replace")
             elif field or NEARLY_DATA.match(line):  # a comment has none
-                unknown.append(line)
-                positions.append(before + len(datas))
-        if (found := _json_in(unknown)) is not None:
-            first, stray = found
-            self.strays.append((positions[first], stray))
+                unknown.append((len(datas), line))
+        for position, group in groupby(unknown, key=itemgetter(0)):
+            if stray := _json_in([line for _, line in group]):
+                self.strays.append((before + position, stray))
         if name == ERROR and not datas:
             datas.append([])
             names.append(name)
@@ -253,15 +253,15 @@ class SSEDecoder:
         return events
 
 
-def _json_in(lines: list[bytes]) -> tuple[int, bytes] | None:
-    """What stands as JSON, or as another event, in lines that are no field of an event, and in which of them it begins."""
+def _json_in(lines: list[bytes]) -> bytes:
+    """What stands as JSON, or as another event, in lines that are no field of an event; empty where nothing does."""
     for at, line in enumerate(lines):
         if line.startswith(b"error:") and line[6:].lstrip().startswith(b"{"):
-            return at, b'{"error":%b}' % line[6:]
+            return b'{"error":%b}' % line[6:]
         begun = line.removeprefix(BOM).lstrip()
         if begun.startswith((b"{", b"[", b"data:")) or NEARLY_DATA.match(begun):
-            return at, b"\n".join(lines[at:])
-    return None
+            return b"\n".join(lines[at:])
+    return b""
 
 
 def _are_apart(line: bytes, following: bytes) -> bool:

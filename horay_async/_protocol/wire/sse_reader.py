@@ -170,9 +170,10 @@ class SSEReader(ABC, Generic[T]):
 
     def _read_held(self) -> list[T]:
         """What is made of events that lack the blank line behind them, as far as they are whole."""
-        held = self._sse.held
-        self.body = self.body or self._unread()
+        held, unread = self._sse.held, self._unread()
         rest = self._sse.flush()
+        if not rest or self._opening is not None:
+            self.body = self.body or unread
         is_cut = bool(rest) and not self._is_whole(rest[-1], ended=held.endswith(b"\n"))
         if is_cut or (not rest and _has_field(held)):
             self._cut = held

@@ -50,6 +50,9 @@ BEFORE_OBJECT = ("", "[", ":", ",")
 """What an object within another can follow; "" where a piece of spaces doesn't tell."""
 
 
+PLACEHOLDER = "{}"
+"""What some servers begin the arguments of a call with."""
+
 MAX_TIMES_LONGER = 16
 """How many times longer arguments may be than the same ones written more closely, to be compared: an indented object is about
 twice as long, and a character that ASCII spells as two escapes twelve times.
@@ -78,14 +81,13 @@ class Arguments:
         "_opened",
         "_read",
         "_skips",
-        "are_placeholder",
+        "_start",
         "pieces",
     )
 
     def __init__(self) -> None:
         self.pieces: list[str] = []
-        self.are_placeholder = False
-        """Whether they are an empty object so far: some servers begin with that, whatever follows."""
+        self._start = ""  # of the text, without blanks; not much longer than a placeholder
         self._length = 0
         self._read = 0  # of the pieces, by `whole`
         self._depth = 0  # of objects and lists that are open
@@ -94,12 +96,15 @@ class Arguments:
         self._skips = False  # the next character: a backslash ended the last piece
 
     def add(self, piece: str) -> None:
-        if not self.pieces:
-            self.are_placeholder = piece.strip() == "{}"
-        elif piece.strip():
-            self.are_placeholder = False
+        if len(self._start) <= len(PLACEHOLDER):
+            self._start += "".join(piece.split())
         self.pieces.append(piece)
         self._length += len(piece)
+
+    @property
+    def are_placeholder(self) -> bool:
+        """Whether they are an empty object so far: some servers begin with that, whatever follows."""
+        return self._start == PLACEHOLDER
 
     def are(self, text: str) -> bool:
         """Whether the pieces are whole, and the JSON that `text` is, however it is written. Takes no longer than
@@ -219,7 +224,9 @@ class Piece:
                 return bool(self.name)
             same_name = not self.name or call.is_named(self.name)
             if call.arguments.are_placeholder and call.id and same_name:
-                return follows and bool(self.name) and self.arguments.strip() == "{}"  # alike
+                return (
+                    follows and bool(self.name) and "".join(self.arguments.split()) == PLACEHOLDER
+                )  # alike
             return bool(self.name and self.arguments.strip()) and call.arguments.whole
         if not self.name:
             return not indexed and (not self.arguments or call.arguments.whole)

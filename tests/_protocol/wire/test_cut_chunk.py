@@ -16,10 +16,13 @@ SORTED = '{"function": {"arguments": "{}", "name": "f"}, "id": "b", "index": 1}'
 
 def sure(cut: str, *, known: bool = False) -> Any:
     """What is left of the first choice."""
-    chunk = json.loads(closed(cut))
-    assert keep_sure(
-        chunk, lambda choice, index: known and (choice, index) == (0, 0), only_one=True
-    )
+    whole = closed(cut)
+    chunk, in_string = json.loads(whole), not cut.startswith(whole.rstrip("]}"))
+
+    def knows(choice: int, index: int) -> bool:
+        return known and (choice, index) == (0, 0)
+
+    assert keep_sure(chunk, knows, in_string=in_string, only_one=True)
     return chunk["choices"][0]
 
 
@@ -29,12 +32,15 @@ def sure(cut: str, *, known: bool = False) -> Any:
         ('{"choices": [{"delta": {"content": "a b', {"delta": {"content": "a b"}}),
         ('{"choices": [{"delta": {"content": [{"type": "text", "text": "a b', {"delta": {"content": [{"type": "text", "text": "a b"}]}}),
         ('{"choices": [{"delta": {"content": "a", "role": "assist', {"delta": {"content": "a"}}),
+        ('{"choices": [{"delta": {"content": "a", "role": "user"', {"delta": {"content": "a", "role": "user"}}),
         ('{"choices": [{"delta": {"content": "a"}, "finish_reason": "stop", "index": 0', {"delta": {"content": "a"}}),
         ('{"choices": [{"delta": {"content": "a"}}], "usage": {"total_tokens": 5, "x": 1', {"delta": {"content": "a"}}),
         ('{"choices": [{"delta": {"content": "a"}}], "model": "m', {"delta": {"content": "a"}}),
         ('{"choices": [{"delta": {"content": ["a", "b', {"delta": {"content": ["a", "b"]}}),
         ('{"choices": [{"delta": {"tags": ["a", "b', {"delta": {"tags": ["a"]}}),
         ('{"choices": [{"delta": {}', {"delta": {}}),
+        ('{"choices": [{"delta": {"function_call": {"arguments": "1', {"delta": {"function_call": {"arguments": "1"}}}),
+        ('{"choices": [{"delta": {"function_call": {"name": "f", "arguments": "1', {"delta": {}}),
     ],
 )  # fmt: skip
 def test_what_may_be_cut(cut: str, expected: Any) -> None:
@@ -69,4 +75,4 @@ def test_calls_that_are_cut(calls: str, known: bool, left: int) -> None:
 )
 def test_nothing_sure(chunk: Any) -> None:
     """Of no choice, or where it may be any of several."""
-    assert not keep_sure(chunk, lambda *_: False, only_one=False)
+    assert not keep_sure(chunk, lambda *_: False, in_string=False, only_one=False)

@@ -388,7 +388,7 @@ def test_merge() -> None:
         EmbeddingDecoder(2).decode(body([number], [number + 1], usage=usage))
         for number, usage in (
             (0, {"prompt_tokens": 1, "total_tokens": 2}),
-            (2, {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 5}),
+            (2, {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 8}),
         )
     )
     meta: Any = Meta()
@@ -398,7 +398,7 @@ def test_merge() -> None:
     assert [(item.index, item.embedding) for item in merged] == [
         (number, [float(number)]) for number in range(4)
     ]
-    assert merged.usage == EmbeddingUsage(prompt_tokens=4, completion_tokens=4, total_tokens=7)
+    assert merged.usage == EmbeddingUsage(prompt_tokens=4, completion_tokens=4, total_tokens=10)
     assert merged.meta is meta
     assert merged.to_dict()["data"][3] == {"object": "embedding", "index": 3, "embedding": [3.0]}
     assert isinstance(merged, EmbeddingResponse)
