@@ -43,10 +43,14 @@ def keep_sure(
         del holder[name]
     chunk.pop("usage", None)
     choices: Any = chunk.get("choices")
-    for choice in choices if is_array(choices) else ():
-        if not is_object(choice) or not (only_one or "index" in choice):
-            return False
+    if not is_array(choices) or not choices:
+        return False
+    if not (only_one or "index" in fields_of(choices[-1])):
+        choices.pop()
+    for choice in filter(is_object, choices):
         choice.pop("finish_reason", None)
+        if "logprobs" in names and choice is choices[-1]:
+            del choice["logprobs"]
         delta = fields_of(choice.get("delta"))
         if fields_of(delta.get("function_call")).get("name"):
             del delta["function_call"]
@@ -59,7 +63,7 @@ def keep_sure(
             sure = isinstance(index, int) and named == (not known, not known)
             if not (sure and isinstance(function.get("arguments"), str)):
                 calls.pop()
-    return is_array(choices) and bool(choices)
+    return bool(choices)
 
 
 def _path_of_last(value: Any) -> list[tuple[Any, Any]]:

@@ -39,6 +39,7 @@ def sure(cut: str, *, known: bool = False) -> Any:
         ('{"choices": [{"delta": {"content": ["a", "b', {"delta": {"content": ["a", "b"]}}),
         ('{"choices": [{"delta": {"tags": ["a", "b', {"delta": {"tags": ["a"]}}),
         ('{"choices": [{"delta": {}', {"delta": {}}),
+        ('{"choices": [{"delta": {"content": "a"}, "logprobs": {"content": [{"token": "a', {"delta": {"content": "a"}}),
         ('{"choices": [{"delta": {"function_call": {"arguments": "1', {"delta": {"function_call": {"arguments": "1"}}}),
         ('{"choices": [{"delta": {"function_call": {"name": "f", "arguments": "1', {"delta": {}}),
     ],
@@ -68,6 +69,13 @@ def test_calls_that_are_cut(calls: str, known: bool, left: int) -> None:
     """The last one counts where it is sure which one it is, and those before it as they are."""
     found = sure(f'{{"choices": [{{"index": 0, "delta": {{"tool_calls": [{calls}', known=known)
     assert len(found["delta"]["tool_calls"]) == left
+
+
+def test_choice_behind_a_whole_one() -> None:
+    """The whole one stays where it isn't told which one the other is."""
+    chunk = json.loads('{"choices": [{"index": 0, "delta": {"content": "a"}}, {"delta": {}}]}')
+    assert keep_sure(chunk, lambda *_: False, in_string=False, only_one=False)
+    assert chunk["choices"] == [{"index": 0, "delta": {"content": "a"}}]
 
 
 @pytest.mark.parametrize(
