@@ -751,7 +751,7 @@ def unknown_option(
     options = ", ".join(sorted(known))
     close = did_you_mean(name, known)
     if not close and (meant := _closest(name, habits, GUESS)):
-        return TypeError(f"unknown {what} {name!r}: did you mean {meant!r}? {habits[meant]}")
+        return TypeError(f"unknown {what} {name!r}: if {meant!r} is meant, {habits[meant]}")
     return TypeError(
         f"unknown {what} {name!r}{f': {close}T' if close else '; t'}he options are {options}"
     )

@@ -606,7 +606,7 @@ def test_id_of_a_request_of_a_batch(name: str) -> None:
 def test_nearly_an_option_that_is_set_elsewhere() -> None:
     """It is taken for that one, not for what is here."""
     given: Any = {"max_retry": 3}
-    with pytest.raises(TypeError, match=r"did you mean 'max_retries'\? it is set on the client"):
+    with pytest.raises(TypeError, match=r"if 'max_retries' is meant, it is set on the client"):
         Horay("key").batch.run([], **given)
 
 
