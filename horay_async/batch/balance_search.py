@@ -33,8 +33,8 @@ class BalanceSearch:
     3. The first one of a model that isn't known to be refused, among those that were put off or the source's next ones. What is
        read for that is put off, within `MAX_READ_AHEAD` and `MAX_BYTES_AHEAD`. Where none is found, the batch ends.
 
-    Those for a model that is refused because of a limit come last: it may take longer than the search. While nothing is sent for it, they
-    are waited for, until time is up.
+    Those for a model that is refused because of a limit come last: it may take longer than the search. None is sent while nothing is for
+    its model.
     """
 
     def __init__(self, set_aside: SetAside, put_off: PutOff, clock: Callable[[], float]) -> None:
@@ -96,10 +96,8 @@ class BalanceSearch:
 
     def _last(self, refused: set[bytes], paused: frozenset[bytes], otherwise: Any) -> Any:
         """One of those that come last; `otherwise` where there is none."""
-        if (work := self._of_put_off(refused, paused)) is not None:
-            return self._given(work)
-        waits = any(self._is_wanted(model, refused) for model in self._put_off.models & paused)
-        return PENDING if waits else otherwise
+        work = self._of_put_off(refused, paused)
+        return otherwise if work is None else self._given(work)
 
     def _of_put_off(self, refused: set[bytes], held: frozenset[bytes]) -> WorkItem | None:
         """The first of those that were put off that is wanted, and not for a model that is `held`."""

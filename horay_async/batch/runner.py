@@ -244,8 +244,8 @@ class BatchRunner:
         for the results of those that were set aside, whose errors then become their results: an iterable may ask for its last
         result before it gives more, and in order nothing comes before the first one.
         """
-        stands_still = MAX_SET_ASIDE_SECONDS if self._stands_still() else None
-        seconds = self._sender.seconds_until_sent() or stands_still
+        standing = MAX_SET_ASIDE_SECONDS if self._stands_still() else None
+        seconds = min(filter(None, (self._sender.seconds_until_sent(), standing)), default=None)
         try:
             async with asyncio.timeout(seconds):
                 self._changed.clear()

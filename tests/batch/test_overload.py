@@ -291,6 +291,49 @@ async def test_long_wait_of_all_models(monkeypatch: pytest.MonkeyPatch, concurre
     assert len(server.sent) == 3 if concurrency == 1 else len(server.sent) <= 16
 
 
+@pytest.mark.parametrize("retry_after", [9.0, 10.0, 10.1, 12.0])
+@pytest.mark.parametrize("concurrency", [8, "auto"])
+@skipping_time
+async def test_wait_of_one_model_about_as_long_as_the_batch_waits(
+    monkeypatch: pytest.MonkeyPatch, concurrency: Any, retry_after: float
+) -> None:
+    """Hardly any is sent for it before that is over, whichever of the two is longer."""
+    server = Limited(lambda model: model == "a", retry_after)
+    monkeypatch.setattr(sender, "fetch", server.fetch)
+    asked = [BatchRequest.completion(model="ab"[at % 2], prompt=str(at)) for at in range(2000)]
+    async with AsyncHoray("a-key-for-nothing") as client:
+        run = client.batch.run(asked, concurrency=concurrency, give_up_after=10)
+        refused = {result.index async for result in run if result.error is not None}
+    assert refused == set(range(1, 2000, 2))
+    assert len(server.sent) < 1000 + 40
+
+
+@skipping_time
+async def test_balance_beside_a_model_that_is_refused_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """That one isn't tried over and over once the balance is exhausted."""
+    server = Limited(lambda model: model == "a", 1.0)
+
+    async def fetch(transport: Any, request: Any, *more: Any) -> Any:
+        """After a while, nothing is paid for."""
+        if b'"a"' in request.body and len(server.sent) > 1500:
+            attempts = (Attempt(started=0.0, status=402),)
+            raise InsufficientBalanceError("too little", status_code=402, attempts=attempts)
+        return await server.fetch(transport, request, *more)
+
+    monkeypatch.setattr(sender, "fetch", fetch)
+    asked = [
+        BatchRequest.completion(model="b" if at % 20 == 0 else "a", prompt=str(at))
+        for at in range(4000)
+    ]
+    async with AsyncHoray("a-key-for-nothing") as client:
+        run = client.batch.run(asked, concurrency=8)
+        with pytest.raises(InsufficientBalanceError):
+            [result async for result in run]
+    assert len(server.sent) < 1600
+
+
 @skipping_time
 async def test_model_that_is_taken_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """One that was refused alone is asked for now and then, and sent like others once it is let through; by a later batch, too."""

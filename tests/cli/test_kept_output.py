@@ -97,3 +97,32 @@ def test_windows(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where nobody can tell how standard output is open, it is found out by writing."""
     monkeypatch.setattr("horay_async.cli.kept_output.fcntl", None)
     check_stdout_open()
+
+
+def test_interrupted_writing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What a pipe that is read late hasn't taken when a signal comes is kept, too."""
+
+    class Interrupted(io.StringIO):
+        def write(self, text: str) -> int:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys, "stdout", Interrupted())
+    with pytest.raises(KeyboardInterrupt):
+        write("all of it")
+    (kept,) = folder.iterdir()
+    assert kept.read_text() == "all of it"
+    assert f"didn't take all; what had come is kept in {kept}" in capsys.readouterr().err
+
+
+@pytest.mark.posix
+def test_output_that_blocks_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python would drop what it doesn't take at once, without an error."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with open(reading, "rb"), open(writing, "w", encoding="utf-8") as stdout:
+        monkeypatch.setattr(sys, "stdout", stdout)
+        check_stdout_open()
+        assert os.get_blocking(writing)
+        monkeypatch.undo()

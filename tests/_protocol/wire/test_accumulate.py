@@ -32,6 +32,7 @@ from horay_async.models.events import (
     ToolCallStarted,
     UsageReported,
 )
+from tests.readers import reader_of
 
 JSON = dict[str, Any]
 
@@ -532,6 +533,27 @@ def test_usage_of_each_chunk() -> None:
         usage = merged.result().usage
         assert usage is not None
         assert usage.total_tokens == 2
+
+
+@pytest.mark.parametrize(
+    "names", [("prompt_tokens", "completion_tokens"), ("input_tokens", "output_tokens")]
+)
+def test_usage_in_two_parts(names: tuple[str, str]) -> None:
+    """Some servers tell the prompt's tokens first and the others at the end; zeros say nothing."""
+    prompt, completion = names
+    usages: list[JSON] = [
+        {prompt: 30, completion: 0},
+        {completion: 10, "prompt_tokens_details": {"cached_tokens": 4}},
+        {prompt: 0, completion: 0, "completion_tokens_details": {"reasoning_tokens": 1}},
+    ]
+    reader = reader_of()
+    for told in usages:
+        data = json.dumps({"choices": [], "usage": told})
+        reader.feed(f"data: {data}\n\n".encode())
+    usage = reader.result().usage
+    assert (usage.prompt_tokens, usage.completion_tokens, usage.total_tokens) == (30, 10, 40)
+    assert usage.prompt_tokens_details.cached_tokens == 4
+    assert usage.completion_tokens_details.reasoning_tokens == 1
 
 
 def test_usage_event_of_a_completion() -> None:
