@@ -292,11 +292,13 @@ def _described(schema: dict[str, Any] | type, strict: bool | None) -> dict[str, 
 
 
 def _required(schema: dict[str, Any] | type) -> Sequence[str]:
-    """The fields that a typed dictionary or a JSON schema asks for; what is sent as strict asks for all. Classes check their own."""
-    if not (is_object(schema) or hasattr(schema, "__required_keys__")):  # of a typed dictionary
+    """The fields that a typed dictionary or a JSON schema asks for; what is sent asks for all of the first. Classes check their own."""
+    keys: Any = getattr(schema, "__required_keys__", None)  # of a typed dictionary
+    if keys is None and not is_object(schema):
         return ()
     found: Any = _described(schema, None)["parameters"].get("required")
-    return [name for name in found if isinstance(name, str)] if is_array(found) else ()
+    named = [name for name in found if isinstance(name, str)] if is_array(found) else []
+    return [name for name in named if keys is None or name in keys]
 
 
 def _check_schema(schema: object, method: Method) -> None:

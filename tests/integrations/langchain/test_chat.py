@@ -485,7 +485,13 @@ async def test_decimals_are_exact(
     await model.aclose()
 
 
-class Drink(TypedDict):
+class Sweetened(TypedDict, total=False):
+    """What may be left out."""
+
+    sugar: int
+
+
+class Drink(Sweetened):
     """A drink."""
 
     name: str
