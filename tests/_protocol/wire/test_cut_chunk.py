@@ -14,6 +14,11 @@ CALL = '{"index": 0, "id": "a", "function": {"name": "f", "arguments": "{\\"x\\"
 SORTED = '{"function": {"arguments": "{}", "name": "f"}, "id": "b", "index": 1}'
 
 
+def knows_none(_choice: int, _index: int) -> bool:
+    """No call has come."""
+    return False
+
+
 def sure(cut: str, *, known: bool = False) -> Any:
     """What is left of the first choice."""
     whole = closed(cut)
@@ -74,7 +79,7 @@ def test_calls_that_are_cut(calls: str, known: bool, left: int) -> None:
 def test_choice_behind_a_whole_one() -> None:
     """The whole one stays where it isn't told which one the other is."""
     chunk = json.loads('{"choices": [{"index": 0, "delta": {"content": "a"}}, {"delta": {}}]}')
-    assert keep_sure(chunk, lambda *_: False, in_string=False, only_one=False)
+    assert keep_sure(chunk, knows_none, in_string=False, only_one=False)
     assert chunk["choices"] == [{"index": 0, "delta": {"content": "a"}}]
 
 
@@ -83,4 +88,4 @@ def test_choice_behind_a_whole_one() -> None:
 )
 def test_nothing_sure(chunk: Any) -> None:
     """Of no choice, or where it may be any of several."""
-    assert not keep_sure(chunk, lambda *_: False, in_string=False, only_one=False)
+    assert not keep_sure(chunk, knows_none, in_string=False, only_one=False)
