@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any
 
 from horay_async.batch.put_off import PutOff
@@ -59,8 +59,8 @@ class BalanceSearch:
         self,
         poll: Callable[[], Any],
         is_full: Callable[[], bool],
-        held: frozenset[bytes],
-        paused: frozenset[bytes],
+        held: Container[bytes],
+        paused: Container[bytes],
     ) -> Any:
         """The next request to send; an item of the source's that can't be sent; `PENDING` where the source has none yet, or `is_full` of
         results that weren't taken; `ENDED` where the search is over. `poll` gives the source's next item, or `PENDING` or `ENDED`;
@@ -94,12 +94,12 @@ class BalanceSearch:
             room -= item.size.length
         return self._last(refused, paused, ENDED)
 
-    def _last(self, refused: set[bytes], paused: frozenset[bytes], otherwise: Any) -> Any:
+    def _last(self, refused: set[bytes], paused: Container[bytes], otherwise: Any) -> Any:
         """One of those that come last; `otherwise` where there is none."""
         work = self._of_put_off(refused, paused)
         return otherwise if work is None else self._given(work)
 
-    def _of_put_off(self, refused: set[bytes], held: frozenset[bytes]) -> WorkItem | None:
+    def _of_put_off(self, refused: set[bytes], held: Container[bytes]) -> WorkItem | None:
         """The first of those that were put off that is wanted, and not for a model that is `held`."""
         wanted = (model for model in self._put_off.models if model not in held)
         model = next((each for each in wanted if self._is_wanted(each, refused)), None)

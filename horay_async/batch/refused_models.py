@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection, Container
 
 import attrs
 
@@ -62,11 +63,24 @@ class RefusedModel:
         return max(self.latest + max(self.asked, self.backoff), self.probed + self.backoff)
 
 
+@attrs.frozen
+class AllBut:
+    """All models but these."""
+
+    others: Collection[bytes]
+
+    def __contains__(self, model: object) -> bool:
+        return model not in self.others
+
+
 class RefusedModels:
     """Those of all batches of a client. A model is as it is written in requests, in JSON."""
 
     def __init__(self) -> None:
         self._models: dict[bytes, RefusedModel] = {}
+        self._taken = dict[
+            bytes, None
+        ]()  # those let through since they were refused, if ever; the newest last
 
     def get(self, model: bytes) -> RefusedModel | None:
         """What there is to know of a model; None where it isn't refused."""
@@ -76,6 +90,7 @@ class RefusedModels:
         self, model: bytes, error: APIError, now: float, *, asked: float, sent: float
     ) -> RefusedModel:
         """A request for it that was `sent` then was refused, and the server has asked to wait for so many seconds."""
+        self._taken.pop(model, None)
         found = self._models.get(model)
         if found is None:
             for other in self._models.values():
@@ -95,6 +110,10 @@ class RefusedModels:
     def let_through(self, model: bytes, now: float, *, sent: float) -> None:
         """One was let through that was `sent` then."""
         self._models.pop(model, None)
+        if model not in self._taken:
+            if len(self._taken) >= MOST:
+                del self._taken[next(iter(self._taken))]
+            self._taken[model] = None
         for other in self._models.values():
             other.others_let_through += sent >= other.since
             if other.others_since is None and sent >= other.latest:
@@ -111,6 +130,8 @@ class RefusedModels:
         if found is not None and found.alone:
             found.probed, found.backoff = now, min(SharedPause.MAX, 2 * found.backoff)
 
-    def held(self, now: float) -> frozenset[bytes]:
-        """Those that others go before."""
+    def held(self, now: float, *, refusing: bool) -> Container[bytes]:
+        """Those that others go before: while the server refuses everything (`refusing`), all but those that it has taken before."""
+        if refusing and self._taken:
+            return AllBut(self._taken)
         return frozenset(name for name, model in self._models.items() if model.is_held(now))

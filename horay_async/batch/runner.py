@@ -76,6 +76,8 @@ class BatchRunner:
         """What is sent once the balance seems to be exhausted, and nothing is under way."""
         self._source_waits = False
         """Whether the source had nothing to give for a while when it was read ahead: it may wait for results."""
+        self._resumes_at: float | None = None
+        """When one may be sent for a model that is refused alone, where all that can be sent is for such models; on the loop's clock."""
         self._failure: BaseException | None = None
         """What ended the run early: raised to the consumer, once the results are taken."""
         changed, prepare = self._changed.set, sender.preparer.prepare_next
@@ -182,6 +184,7 @@ class BatchRunner:
         none yet, `ENDED` where no more will be sent but those that are put off meanwhile.
         """
         sender, limit = self._sender, self._sender.concurrency.limit
+        self._resumes_at = None
         # 1. Those that were set aside: sent again where others got past their error, or they stop the sending.
         if sender.set_aside.unfinished:
             sender.requeue_passed()
@@ -226,7 +229,11 @@ class BatchRunner:
         # 3. One that was put off, unless nothing is sent for its model.
         paused = sender.paused_models()
         model = next((each for each in put_off.models if each not in paused), None)
-        return PENDING if model is None else put_off.pop(model)
+        if model is not None:
+            return put_off.pop(model)
+        if (seconds := sender.seconds_until_sent()) is not None:
+            self._resumes_at = self._loop.time() + seconds
+        return PENDING
 
     def _poll(self) -> Any:
         """The source's next item, `PENDING` or `ENDED`."""
@@ -244,18 +251,21 @@ class BatchRunner:
         for the results of those that were set aside, whose errors then become their results: an iterable may ask for its last
         result before it gives more, and in order nothing comes before the first one.
         """
-        standing = MAX_SET_ASIDE_SECONDS if self._stands_still() else None
-        seconds = min(filter(None, (self._sender.seconds_until_sent(), standing)), default=None)
+        standing = self._loop.time() + MAX_SET_ASIDE_SECONDS if self._stands_still() else None
+        resumed = self._resumes_at
+        at = min((each for each in (resumed, standing) if each is not None), default=None)
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout_at(at):
                 self._changed.clear()
                 await self._changed.wait()
         except TimeoutError:
-            if self._stands_still() and self._sender.set_aside.stops_sending:
+            if at == resumed or not self._stands_still():
+                return
+            if self._sender.set_aside.stops_sending:
                 self._source_waits = True
-            elif self._stands_still():
-                for work, error, _ in self._sender.set_aside.pop_all():
-                    self._finish(work.result(self._loop.time(), error=error))
+                return
+            for work, error, _ in self._sender.set_aside.pop_all():
+                self._finish(work.result(self._loop.time(), error=error))
 
     def _stands_still(self) -> bool:
         """Whether some are set aside, nothing is under way, and there is no result to be taken."""
@@ -263,13 +273,14 @@ class BatchRunner:
 
     async def _send(self, work: WorkItem) -> None:
         """Waits until a request is admitted, and starts its task."""
-        held = self._sender.held_models()
+        was_held = work.model in self._sender.held_models()
         attempt_limiter = await self._sender.admit(work)
         if attempt_limiter is None:
             self._finish(self._sender.unsent(work))
             return
         # Others go first where its model was refused while it waited.
-        if len(self._models) > 1 and work.model in self._sender.held_models() - held:
+        several = len(self._models) > 1
+        if several and not was_held and work.model in self._sender.held_models():
             self._sender.withdraw(work, attempt_limiter)
             return
         work = self._sender.longest_waiting(work, attempt_limiter)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
@@ -138,9 +138,11 @@ class RequestSender:
         self.progress.in_flight -= 1
         self.put_off.prepend([work])
 
-    def held_models(self) -> frozenset[bytes]:
-        """Models that were refused lately: requests for others go first."""
-        return self._batch_limiter.refused_models.held(self._clock())
+    def held_models(self) -> Container[bytes]:
+        """Models that were refused lately, or may be: requests for others go first."""
+        limiter = self._batch_limiter
+        refusing = limiter.overload.refusing_since is not None
+        return limiter.refused_models.held(self._clock(), refusing=refusing)
 
     def seconds_paused(self, model: bytes) -> float:
         """Seconds until a request may be sent for a model, where that is refused alone."""
@@ -264,6 +266,10 @@ class RequestSender:
             if (accepted := accepts_key(error)) is not None:
                 self._responded(accepted=accepted)
             if attempt_limiter.gave_up:
+                # What is unknown of the attempts before this one stays so.
+                for attempt in work.attempts:
+                    if attempt.execution not in (None, "not_sent"):
+                        error.execution = attempt.execution
                 return self.unsent(work)
         reached = self._batch_limiter.reached
         may_be_all = self.set_aside.takes(work, error, now, reached=reached)
