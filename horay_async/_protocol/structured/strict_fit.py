@@ -27,7 +27,7 @@ Fit = Callable[[Any], bool]
 
 Tried = dict[tuple[Callable[[Any], Any], int], Any]
 TRIED_BEFORE: ContextVar[Tried] = ContextVar("TRIED_BEFORE")
-"""What became of a value in an option, and whether it fits it, by the function and the value's identity, while one document is
+"""What became of an array or object in an option, and whether a value fits it, by the function and the value's identity, while one document is
 structured: unions within unions would otherwise try the innermost values twice as often at each level."""
 
 

@@ -83,7 +83,8 @@ class _Failed:
 
 def _first(pool: list[Option], value: Any, expected: str) -> Any:
     """What the first option that takes `value` makes of it, those first that it fits as the schema says."""
-    tried = TRIED_BEFORE.get()
+    # Of single values Python may have one object for all that are equal: what is made of each must not be one instance.
+    tried = TRIED_BEFORE.get() if isinstance(value, list | dict) else {}
     fitting = [option for option in pool if option[2](value)]
     for option in (*fitting, *(each for each in pool if each not in fitting)):
         hook = option[1]

@@ -424,3 +424,19 @@ def test_order_of_options(hints: tuple[Any, Any]) -> None:
     for hint in hints:
         assert type(parse_text(hint, '{"v": 1}')) is hint.__args__[0]
         assert type(parse_text(LIST[hint], '[{"v": 1}]')[0]) is hint.__args__[0]
+
+
+class Count(pydantic.RootModel[int]):
+    """A class of a single value."""
+
+
+class Word(pydantic.RootModel[str]):
+    """Another one."""
+
+
+@pytest.mark.parametrize("text", ["[1, 1]", '["a", "a"]', '["", ""]'])
+def test_an_instance_for_each_value(text: str) -> None:
+    """Equal values in one document become instances of their own."""
+    first, other = parse_text(LIST[Count | Word], text)
+    assert first == other
+    assert first is not other
