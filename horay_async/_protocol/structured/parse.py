@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
-from itertools import chain
+from collections.abc import Mapping
 from typing import Any, TypeVar, cast
 
 import attrs
-import msgspec
 
-from horay_async._json import decimal, is_same
+from horay_async._protocol.structured.find_json import Ambiguous, json_in
 from horay_async._protocol.structured.mismatch import Mismatches, named
 from horay_async._protocol.structured.structuring import structure_strictly
 from horay_async._protocol.wire.clean import Cleaner
@@ -31,14 +28,10 @@ T = TypeVar("T")
 M = TypeVar("M", bound=Extensible)
 
 NO_SECRETS = Cleaner()
-DECODE = msgspec.json.Decoder(float_hook=decimal).decode
-FENCE = "```"
-FENCE_OPENING = re.compile(r"```[\w-]*[ \t]*\n")
-"""The first line of a Markdown code block: what models put JSON into that aren't held to a schema."""
 
 
 def parse_text(into: type[T], text: str) -> T:
-    """`text`, JSON or a Markdown block of it, as an instance of `into`; raises `AnswerError`."""
+    """`text`, JSON or a Markdown block of it, behind a draft perhaps, as an instance of `into`; raises `AnswerError`."""
     try:
         value = _decoded(text)
     except ValueError as error:
@@ -62,50 +55,18 @@ SHOWN = 60
 
 def _decoded(text: str) -> Any:
     """The JSON in `text`; raises `ValueError` that completes "$: ..."."""
-    problem: ValueError | None = None
     try:
-        for block, rest in chain([(text, "")], _blocks(text)):
-            try:
-                found = DECODE(block)
-            except ValueError as error:
-                problem = error.with_traceback(None)  # which knows this frame
-            else:
-                _check_rest(found, rest)
-                return found
+        return json_in(text)
+    except Ambiguous:
+        raise
     except RecursionError as error:
         raise ValueError("is nested too deep") from error
-    told = str(problem).removeprefix("JSON is malformed: ")
-    if not text.strip():
-        raise ValueError("is empty") from problem
-    shown = repr(text if len(text) <= SHOWN else f"{text[:SHOWN]}...")
-    raise ValueError(f"is no JSON: {told}, in {shown}") from problem
-
-
-def _check_rest(found: Any, rest: str) -> None:
-    """Raises `ValueError` where a code block behind the first one is JSON too, and says something else."""
-    at = 0
-    while (opening := FENCE_OPENING.search(rest, at)) is not None:
-        end = rest.find(FENCE, opening.end())
-        end = len(rest) if end < 0 else end
-        at = end + len(FENCE)
-        try:
-            other = DECODE(rest[opening.end() : end])
-        except (ValueError, RecursionError):
-            continue
-        if not is_same(found, other):
-            raise ValueError("holds several code blocks of JSON that differ")
-
-
-def _blocks(text: str) -> Iterator[tuple[str, str]]:
-    """What the first Markdown code block of `text` may be, and what is behind it: up to the next fence, or to the last
-    one, where a string of the JSON has fences of its own.
-    """
-    opening = FENCE_OPENING.search(text)
-    if opening is not None:
-        start = opening.end()
-        for end in sorted({text.find(FENCE, start), text.rfind(FENCE)}):
-            if end >= start:
-                yield text[start:end], text[end + len(FENCE) :]
+    except ValueError as error:
+        if not text.strip():
+            raise ValueError("is empty") from error
+        told = str(error).removeprefix("JSON is malformed: ")
+        shown = repr(text if len(text) <= SHOWN else f"{text[:SHOWN]}...")
+        raise ValueError(f"is no JSON: {told}, in {shown}") from error
 
 
 def _mismatch(into: Any, text: str, mismatches: list[tuple[str, str]]) -> AnswerError:

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import msgspec
 
-from horay_async._protocol.structured.parse import FENCE_OPENING
+from horay_async._protocol.structured.find_json import BOM, DRAFT_END, DRAFT_OPENING, FENCE_OPENING
 
 DECODE = msgspec.json.Decoder().decode
 
@@ -21,6 +21,7 @@ PLAIN = re.compile(r'[^"\\]*')
 TOKEN = re.compile(r"[^\s,\]}]*")
 """The run of a number, `true`, `false` or `null` up to what can follow it."""
 SPACE = re.compile(r"\s*")
+LONGEST_TAG = len("</reasoning>")
 HALF = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}$")
 """The first half of a surrogate pair, at the end of what has come."""
 
@@ -30,7 +31,7 @@ State = Callable[["PartialJSON", str, int], int]
 
 class PartialJSON:
     """An object or array, fed piece by piece: the text, or where that begins as none, its first Markdown code block, as the
-    whole text is read in the end.
+    whole text is read in the end. What turns out to be a draft is given up for what is behind it.
     """
 
     def __init__(self) -> None:
@@ -48,6 +49,10 @@ class PartialJSON:
         """What of the value's string that is open is decoded."""
         self._tail: int = 0
         """Characters at the string's end that belong to an escape which isn't whole."""
+        self._is_draft: bool | None = None
+        """Whether the prose began with the tag of a draft; None until its first line is there."""
+        self._seen = ""
+        """The end of what was passed over, which may hold the begin of the tag that ends a draft."""
         self._changes = 0
         """How often `value` has grown."""
 
@@ -72,22 +77,44 @@ class PartialJSON:
         return self._changes > before
 
     def _before(self, text: str, at: int) -> int:
+        if text[at] == BOM:
+            return at + 1
         self._read = PartialJSON._value if text[at] in "{[" else self._otherwise
         return at
 
     def _prose(self, text: str, at: int) -> int:
         """Reads on to the end of a line, which may be the first one of a code block."""
         end = text.find("\n", at) + 1 or len(text)
+        if (behind := self._behind_draft(text, at, end)) is not None:
+            return behind
         self._raw.append(text[at:end])
         if text.endswith("\n", at, end):
             line, self._raw = "".join(self._raw), []
-            if FENCE_OPENING.search(line):
+            if self._is_draft is None:
+                self._is_draft = DRAFT_OPENING.match(line) is not None
+            if not self._is_draft and FENCE_OPENING.search(line):
                 self._read, self._otherwise = PartialJSON._before, PartialJSON._over
         return end
 
     def _over(self, text: str, at: int) -> int:
-        """After the end, or after something that isn't JSON: the rest says nothing."""
-        return len(text)
+        """After the end, or after something that isn't JSON: the rest says nothing, unless it says that this was a draft."""
+        behind = self._behind_draft(text, at, len(text))
+        return len(text) if behind is None else behind
+
+    def _behind_draft(self, text: str, at: int, end: int) -> int | None:
+        """Looks for the tag that ends a draft, whatever pieces it comes in; where it is there, begins anew behind it. What was
+        read stays to be seen until there is more.
+        """
+        seen = self._seen + text[at:end]
+        found = DRAFT_END.search(seen)
+        if found is None:
+            self._seen = seen[1 - LONGEST_TAG :]
+            return None
+        behind = at + found.end() - len(self._seen)
+        self._stack, self._keys, self._raw = [], [], []
+        self._is_draft, self._seen = False, ""
+        self._read, self._otherwise = PartialJSON._before, PartialJSON._prose
+        return behind
 
     def _value(self, text: str, at: int) -> int:
         if text[at] in "{[":

@@ -55,11 +55,16 @@ def work(text):
         '("```" + chr(10)) * n',
         '("```" + chr(10) + "[1]" + chr(10) + "```" + chr(10)) * n',
         '"```" + chr(10) + (" " * 9 + chr(10)) * n + "x"',
+        '"[" * n',
+        '"[" * n + "]" * n',
+        '"{[" * n + "</think>" * n',
+        "('[\"' + chr(92)) * n",
+        "('``` ' + chr(10) + '\"') * n",
     ],
 )
 def test_code_blocks(text: str) -> None:
     """However a text that looks like a code block goes on."""
-    assert_linear(BLOCK.format(text=text), 100_000)
+    assert_linear(BLOCK.format(text=text), 20_000)
 
 
 def test_string_that_is_looked_at() -> None:

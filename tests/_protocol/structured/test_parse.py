@@ -687,6 +687,135 @@ def test_blocks_that_differ() -> None:
     assert parse_text(list[int], f"{first}In Python:\n```python\n[1,\n```\n```\n[ 1 ]\n```") == [1]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<think>\nMaybe\n```json\n[0]\n```\nNo.\n</think>\n[1]",
+        "<think>[0]</think>[1]",
+        "Maybe [0].</think>\n```json\n[1]\n```",
+        "<THINKING>[0]</THINKING> So: ```\n[1]\n```",
+        "```\n[0]\n```\n</reasoning>[9]</reasoning>\n[1]",
+        "<think>['</think>\n[1]",
+    ],
+)
+def test_drafts(text: str) -> None:
+    """What a model thinks before it answers isn't its answer."""
+    assert parse_text(list[int], text) == [1]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<think>\n```json\n[1]\n```\n</think>",
+        "<think>\n```json\n[1]\n```\n</think>\nI can't tell.",
+        "\n<think>\n```json\n[1]\n```",
+        "[1]</think> \n",
+    ],
+)
+def test_drafts_without_an_answer(text: str) -> None:
+    """A draft is none, not even where nothing is behind it."""
+    with pytest.raises(AnswerError, match=r"\$: is no JSON: ") as caught:
+        parse_text(list[int], text)
+    assert caught.value.text == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '["</think>", "```", "~~~json\\n[]\\n~~~"]',
+        'Here: \n```json\n["</think>", "```", "~~~json\\n[]\\n~~~"]\n```\nDone.',
+        '<think>\n["</think>"]\n</think>\n["</think>", "```", "~~~json\\n[]\\n~~~"]',
+        '```json\n["</think>", "```", "~~~json\\n[]\\n~~~"]```',
+    ],
+)
+def test_strings_with_fences_and_tags(text: str) -> None:
+    """What a string of the JSON says ends neither a draft nor a block."""
+    assert parse_text(list[str], text) == ["</think>", "```", "~~~json\n[]\n~~~"]
+
+
+def test_string_with_fences() -> None:
+    """The same for a block of nothing but a string."""
+    assert parse_text(str, '```json\n"a ``` b ~~~ \\" ```"\n```') == 'a ``` b ~~~ " ```'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "```json\r\n[1]\r\n```",
+        "\ufeff[1]",
+        "\ufeff```json\n[1]\n```",
+        "~~~json\n[1]\n~~~",
+        "``` json\n[1]\n```",
+        '```json title="b"\n[1]\n```',
+        "```json [1]```",
+        "Here: ```[1]``` it is.",
+        "```json [\n1]\n```",
+        "````JSON\n[1]\n````",
+        "  ```json\n  [1]\n  ```",
+        "```python\nx = [2]\n```\nthen ```json\n[1]\n```",
+        "```json\n[1]\n```\nas in ```",
+        "```json\n[1]",
+        "~~~\n[1]\n```\n~~~\n```\n[1]\n```",
+        "```\nx\n```json\n[1]\n```",
+        'As {"x": 1} says: \n```json\n[1]\n```\nas [1] [is], [x: [1]], [2}, [2 ```[1]``` [',
+    ],
+)
+def test_forms_of_blocks(text: str) -> None:
+    """However a model writes a code block, its JSON is found."""
+    assert parse_text(list[int], text) == [1]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "~~~json\n[2]\n~~~",
+        "```json\r\n[2]\r\n```",
+        "``` json\n[2]\n```",
+        "```json title=b\n[2]\n```",
+        "```json [2]```",
+        "````json\n[2]\n````",
+        "```json\n[2]",
+        "[2]",
+        "So it is [ 2 ], as asked.",
+        "```\nOr [2]\n```",
+        "```\n1, 2,\n[2]\n```",
+    ],
+)
+def test_json_beside_a_block(other: str) -> None:
+    """Which of two values is meant nobody knows, however and wherever the second one is written."""
+    with pytest.raises(AnswerError, match=r"\$: holds "):
+        parse_text(list[int], f"```json\n[1]\n```\n{other}")
+
+
+@pytest.mark.parametrize("other", ["Draft: [2]. Final:", "~~~\n[2]\n~~~", "```[2]```"])
+def test_json_before_a_block(other: str) -> None:
+    """The same before the block."""
+    with pytest.raises(AnswerError, match=r"\$: holds "):
+        parse_text(list[int], f"{other}\n```json\n[1]\n```")
+
+
+def test_block_that_says_it_is_json() -> None:
+    """One that isn't may be what is meant."""
+    with pytest.raises(AnswerError, match=r"\$: is no JSON: "):
+        parse_text(list[int], "```json\n[1]\n```\nNo:\n```json\n[1, 2,]\n```")
+
+
+@pytest.mark.usefixtures("no_collection")
+def test_deep_brackets_beside_a_block() -> None:
+    """What is nested too deep to be read is no other answer."""
+    deep = "[" * 100_000 + "]" * 100_000
+    assert parse_text(list[int], f"```json\n[1]\n```\n{deep}") == [1]
+
+
+def test_objects_beside_a_block() -> None:
+    """An object is as ambiguous; an array isn't, nor is anything beside a single value."""
+    block = '```json\n{"name": "a"}\n```\n'
+    with pytest.raises(AnswerError, match="JSON beside a code block that differs"):
+        parse_text(Named, block + 'Sorry, it is {"name": "b"}.')
+    assert parse_text(Named, block + 'As in [1]: {"name": "a"}').name == "a"
+    assert parse_text(int, "```\n3\n``` [1] {}") == 3
+
+
 def test_secrets_in_what_an_error_says() -> None:
     """A key that the model wrote is masked in what the error says, and in no traceback; the text is as it came."""
     key = "sk-0123456789abcdef"

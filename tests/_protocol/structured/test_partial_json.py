@@ -83,6 +83,34 @@ def test_around_the_json() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        ('<think>\n```json\n{"a": 1}\n```\nNo.</think>\n{"a": 2}', [{}, {"a": 2}]),
+        ('<think>No.</think>{"a": 2}', [{}, {"a": 2}]),
+        ('<Think>\nNo.\n</Think>```json\n{"a": 2}\n```', [{}, {"a": 2}]),
+        ('```json\n{"a": 1}\n```\nNo.</thinking>\n{"a": 2}', [{}, {"a": 1}, {}, {"a": 2}]),
+        ("[1] No.</reasoning>[2]</reasoning>[3]", [[], [1], [], [2], [], [3]]),
+        ('["</think>"]', [[], *(["</think>"[:n]] for n in range(9))]),
+        ('\ufeff{"a": 1}', [{}, {"a": 1}]),
+        ('~~~ json title\r\n{"a": 1}\r\n~~~', [{}, {"a": 1}]),
+    ],
+)
+def test_drafts(text: str, seen: list[object]) -> None:
+    """What is before a tag that ends a draft is given up, once that tag is there."""
+    assert steps(text) == seen
+
+
+def test_draft_that_is_given_up() -> None:
+    """There is nothing more to see until the answer begins, which is another object."""
+    reading = PartialJSON()
+    assert reading.feed('```\n{"a": 1}\n```\n')
+    assert not reading.feed("</think>\n")
+    draft = reading.value
+    assert reading.feed('{"a": 2}')
+    assert (draft, reading.value) == ({"a": 1}, {"a": 2})
+
+
+@pytest.mark.parametrize(
     ("text", "last"),
     [
         ('{"a": 1,, "b": 2}', {"a": 1}),
