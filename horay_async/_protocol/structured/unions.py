@@ -16,7 +16,7 @@ from uuid import UUID
 
 import attrs
 
-from horay_async._json import is_object
+from horay_async._json import is_array, is_object
 from horay_async._protocol.structured import nodes
 from horay_async._protocol.structured.mismatch import (
     InvalidValue,
@@ -84,7 +84,7 @@ class _Failed:
 def _first(pool: list[Option], value: Any, expected: str) -> Any:
     """What the first option that takes `value` makes of it, those first that it fits as the schema says."""
     # Of single values Python may have one object for all that are equal: what is made of each must not be one instance.
-    tried = TRIED_BEFORE.get() if isinstance(value, list | dict) else {}
+    tried = TRIED_BEFORE.get() if is_array(value) or is_object(value) else {}
     fitting = [option for option in pool if option[2](value)]
     for option in (*fitting, *(each for each in pool if each not in fitting)):
         hook = option[1]
