@@ -24,7 +24,9 @@ MAX_EXPONENT = 400
 
 
 def _multiple(value: Any, bound: Any) -> bool:
-    if isinstance(value, Decimal) and abs(value.adjusted()) > MAX_EXPONENT:
+    if isinstance(value, Decimal) and (
+        not value.is_finite() or abs(value.adjusted()) > MAX_EXPONENT
+    ):
         return False
     return Fraction(str(value)) % Fraction(str(bound)) == 0
 

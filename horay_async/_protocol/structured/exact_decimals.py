@@ -23,7 +23,7 @@ from horay_async._protocol.structured.pydantic_check import (
     item_schema,
     property_schema,
 )
-from horay_async._protocol.structured.values import is_short
+from horay_async._protocol.structured.values import is_integer, is_short, same
 
 
 class ExactDecimals:
@@ -49,8 +49,8 @@ class ExactDecimals:
         if isinstance(value, Decimal):
             if DECIMAL in schema:
                 return str(value)
-            is_integer = schema.get("type") == "integer" and is_short(value)
-            return int(value) if is_integer else value
+            whole = schema.get("type") == "integer" or _is_integer_of_few(schema, value)
+            return int(value) if whole and is_short(value) else value
         if is_object(value):
             return {
                 name: self.of(property_schema(schema, name), entry, f"{path}{step(name)}")
@@ -70,9 +70,18 @@ class ExactDecimals:
             self.of(option, value, path) for option, fit in zip(options, fits, strict=True) if fit
         ]
         if not forms or any(form != forms[0] for form in forms):
-            return value
+            few = any(_is_integer_of_few(option, value) for option in options)
+            return int(value) if few else value
+        if is_integer(forms[0]):  # which pydantic takes for what is one
+            return forms[0]
         then = SchemaCheck(self._form, loosely=True, decimals_as_text=True)
         for option, fit in zip(options, fits, strict=True):
-            if not fit and next(then.of(option, forms[0], path), None) is None:
+            if not fit and then.fits_once(option, forms[0], path):
                 return value
         return forms[0]
+
+
+def _is_integer_of_few(schema: Json, value: Any) -> bool:
+    """Whether a number is one of a few choices that are integers: pydantic would look for 1.0 among the other ones, and find `true`."""
+    choices = schema.get("enum", [schema.get("const")])
+    return any(type(choice) is int and same(choice, value) for choice in choices)

@@ -30,6 +30,11 @@ class Mistaken(Mismatch):
     """What fits, but which pydantic would take for something else."""
 
 
+@attrs.frozen
+class OutOfBounds(Mismatch):
+    """What has the right type, but not the bounds."""
+
+
 class Mismatches(Exception):
     """The value doesn't fit the class; `found` says where, at least once."""
 

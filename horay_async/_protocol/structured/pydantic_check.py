@@ -1,4 +1,4 @@
-"""Holds values against the types and properties of pydantic's schemas. Pure."""
+"""Holds values against the types and properties of pydantic's schemas, and those in unions against the bounds, too. Pure."""
 
 from __future__ import annotations
 
@@ -6,13 +6,22 @@ import operator
 import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from decimal import Decimal
 from typing import Any
 
 import attrs
 import msgspec
 
 from horay_async._json import Json, is_array, is_object
-from horay_async._protocol.structured.mismatch import InvalidValue, Mismatch, Mistaken, step
+from horay_async._protocol.structured import constraints
+from horay_async._protocol.structured.constraints import Constraint
+from horay_async._protocol.structured.mismatch import (
+    InvalidValue,
+    Mismatch,
+    Mistaken,
+    OutOfBounds,
+    step,
+)
 from horay_async._protocol.structured.values import (
     A_FLOAT,
     WRITTEN,
@@ -130,6 +139,32 @@ def item_schema(schema: Json, place: int) -> Any:
     return first[place] if place < len(first) else schema.get("items")
 
 
+BOUNDED: dict[type[Any], Callable[[Any], bool]] = {
+    Decimal: is_number,
+    str: lambda value: isinstance(value, str),
+    list: is_array,
+    dict: is_object,
+}
+"""What has bounds, by the type that `KINDS` of constraints have them by."""
+KEYWORDS: dict[type[Any], dict[str, str]] = {
+    kind: {
+        each.keywords[kind]: name
+        for name, each in constraints.KINDS.items()
+        if kind in each.keywords
+    }
+    for kind in BOUNDED
+}
+"""The names of constraints, by the keywords that pydantic tells them with."""
+
+
+def _holds(bound: Constraint, value: Any) -> bool:
+    """Whether a bound holds; that of a pattern which Python can't read is pydantic's to judge."""
+    try:
+        return bound.holds(value)
+    except re.error:
+        return True
+
+
 class SchemaCheck:
     """Holds one value against the types and properties of a schema."""
 
@@ -139,16 +174,21 @@ class SchemaCheck:
         *,
         loosely: bool = False,
         decimals_as_text: bool = False,
+        by_value: bool = False,
         wholly: bool = False,
     ) -> None:
         """`loosely`: asks what pydantic takes in its strict mode, which is digits for a date and time, and 1 for a `Literal` of `true`;
-        `decimals_as_text`: of a value whose decimals are strings; `wholly`: asks for all properties, by the names that the schema tells,
-        as the schema that is sent does.
+        `by_value`: and what it may take, which is 1 for a member of an enumeration that is `true`; `decimals_as_text`: of a value whose
+        decimals are strings; `wholly`: asks for all properties, by the names that the schema tells, and for bounds, as the schema that is
+        sent does.
         """
         self._form = form
         self._loosely = loosely
         self._decimals_as_text = decimals_as_text
+        self._by_value = by_value
         self._wholly = wholly
+        self._asks_all = wholly
+        """Whether bounds and missing properties count, too: without a union, those are pydantic's to judge."""
         self._whole: SchemaCheck = self if wholly else SchemaCheck(form, wholly=True)
         self._defs = form.checked_defs
         self._seen: dict[tuple[int, str], list[Mismatch]] = {}
@@ -165,7 +205,8 @@ class SchemaCheck:
         kind = schema.get("type")
         choices = schema.get("enum", [schema["const"]] if "const" in schema else None)
         written = self._decimals_as_text and DECIMAL in schema and isinstance(value, str)
-        loosely = self._loosely and choices is not None and "title" not in schema  # a Literal
+        is_literal = self._by_value or "title" not in schema
+        loosely = self._loosely and choices is not None and is_literal
         if kind is not None and not KINDS[kind][1](value) and not written and not loosely:
             yield Mismatch(path, str(InvalidValue(KINDS[kind][0], value)))
             return
@@ -179,6 +220,8 @@ class SchemaCheck:
         if choices is not None and not any(is_choice(choice, value) for choice in choices):
             allowed = msgspec.json.encode(choices).decode()
             yield Mismatch(path, str(InvalidValue(f"one of {allowed[1:-1]}", value)))
+        if self._asks_all and RAW not in schema:
+            yield from self._bounds(schema, value, path)
         if is_object(value):
             yield from self._object(schema, value, path)
         if is_array(value):
@@ -189,7 +232,12 @@ class SchemaCheck:
         """The same for an option of a union: found once for each place."""
         key = (id(option), path)
         if key not in self._seen:
-            self._seen[key] = list(self.of(option, value, path))
+            # If an option doesn't take a value for its bounds, pydantic may take it for another one that the schema forbids.
+            before, self._asks_all = self._asks_all, True
+            try:
+                self._seen[key] = list(self.of(option, value, path))
+            finally:
+                self._asks_all = before
         return self._seen[key]
 
     def fits_once(self, option: Json, value: Any, path: str) -> bool:
@@ -202,6 +250,21 @@ class SchemaCheck:
         if name not in FORMATS or FORMATS[name][0].fullmatch(text):
             return True
         return self._loosely and name == "date-time" and SECONDS.fullmatch(text) is not None
+
+    def _bounds(self, schema: Json, value: Any, path: str) -> Iterator[Mismatch]:
+        """The bounds that don't hold, and the properties that are missing."""
+        for kind, applies in BOUNDED.items():
+            if not applies(value):
+                continue
+            for keyword, name in KEYWORDS[kind].items():
+                bound = Constraint(name, schema[keyword]) if keyword in schema else None
+                if bound is not None and not _holds(bound, value):
+                    yield OutOfBounds(path, str(InvalidValue(str(bound), value)))
+        # What has other names for its fields may have them under those.
+        if is_object(value) and not self._wholly and ALSO not in schema:
+            for name in schema.get("required", ()):
+                if name not in value:
+                    yield Mismatch(f"{path}{step(name)}", "is missing")
 
     def _object(self, schema: Json, value: Json, path: str) -> Iterator[Mismatch]:
         for name, entry in value.items():
@@ -230,7 +293,9 @@ class SchemaCheck:
                 )
                 return
             found.append(mismatches)
-        likely = [each for each in found if each[0].path != path]
+        likely = [
+            each for each in found if each[0].path != path or isinstance(each[0], OutOfBounds)
+        ]
         if len(likely) == 1 or len(found) == 1:  # of the right type, at least
             yield from (likely or found)[0]
         else:
@@ -257,12 +322,12 @@ class SchemaCheck:
 
     def _mistaken_form(self, options: list[Json], value: Any, path: str) -> Iterator[Mistaken]:
         """What pydantic would take for an option that has to be filled up with defaults, or read leniently, where it fits one without."""
-        if self._loosely or self._wholly or not isinstance(value, str | list | dict):
+        if self._loosely or self._wholly or value is None:
             return
         if not self._form.attempts[0]:  # the class has a parser of its own
             return
         fitting = [each for each in options if self._whole.fits_once(each, value, path)]
-        loose = SchemaCheck(self._form, loosely=True, decimals_as_text=True)
+        loose = SchemaCheck(self._form, loosely=True, decimals_as_text=True, by_value=True)
         others = (each for each in options if each not in fitting)
         if not fitting or not any(loose.fits_once(each, value, path) for each in others):
             return

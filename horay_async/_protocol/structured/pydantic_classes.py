@@ -152,8 +152,13 @@ def _is_lax(schema: Json) -> bool:
 
 
 def _is_exact(form: Json) -> bool:
-    """Whether it is a `Decimal` or an integer."""
-    return DECIMAL in form or form.get("type") == "integer"
+    """Whether it is a `Decimal`, an integer, or choices of which one is."""
+    choices = form.get("enum", [form.get("const")])
+    return (
+        DECIMAL in form
+        or form.get("type") == "integer"
+        or any(type(choice) is int for choice in choices)
+    )
 
 
 def _has(wanted: Callable[[Json], bool], form: Any) -> bool:

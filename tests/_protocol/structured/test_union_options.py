@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import enum
 import json
 from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import partial
 from itertools import product
 from typing import Annotated, Any, Literal, NamedTuple, Union, cast
+from uuid import UUID
 
 import annotated_types as at
 import attrs
@@ -440,3 +443,139 @@ def test_an_instance_for_each_value(text: str) -> None:
     first, other = parse_text(LIST[Count | Word], text)
     assert first == other
     assert first is not other
+
+
+class Off(enum.Enum):
+    """A choice of one."""
+
+    OFF = False
+
+
+class One(enum.IntEnum):
+    """Another one."""
+
+    ONE = 1
+
+
+class Truth(enum.Enum):
+    """Choices of several types."""
+
+    YES = True
+    NAME = "a"
+
+
+class Pair(pydantic.BaseModel):
+    """A class with two fields."""
+
+    x: int
+    y: int
+
+
+class Renamed(pydantic.BaseModel):
+    """The same with another name for one of them."""
+
+    model_config = pydantic.ConfigDict(populate_by_name=True)
+    x: int = pydantic.Field(alias="other")
+
+
+class True1(pydantic.BaseModel):
+    """A class of a single choice."""
+
+    x: Literal[True]
+
+
+class Prepared(pydantic.BaseModel):
+    """A class that fills in what is missing."""
+
+    x: int
+    y: Annotated[int, at.Ge(1)]
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def fill(cls, value: Any) -> Any:
+        """Adds a field."""
+        return {"y": 1, **value}
+
+
+def raised(value: Any) -> Any:
+    """More than was sent."""
+    return value + 9
+
+
+RAISED: Any = Annotated[int, pydantic.BeforeValidator(raised), at.Ge(2)]
+NAMED_GROUP: Any = Annotated[str, pydantic.Field(pattern="^(?<name>a)$")]
+"""A pattern in Rust's form, which Python has another one for."""
+
+
+def boxed(hint: Any) -> Any:
+    """A class of pydantic with one field."""
+    return pydantic.create_model("Boxed", value=(hint, ...))
+
+
+@pytest.mark.parametrize(
+    ("hint", "text"),
+    [
+        (pydantic.PositiveInt | Literal[False], "0"),
+        (pydantic.PositiveInt | Off, "0"),
+        (Annotated[int, at.Ge(2)] | Literal[True], "1"),
+        (Annotated[int, at.Ge(2)] | Literal[True], "1.0"),
+        (Annotated[int, at.Ge(2)] | Truth, "1"),
+        (Annotated[int, at.MultipleOf(2)] | Literal[True], "1"),
+        (Annotated[float, at.Lt(1)] | Literal[True], "1"),
+        (Annotated[str, at.MaxLen(3)] | datetime, '"1234"'),
+        (Annotated[str, pydantic.Field(pattern="^a$")] | datetime, '"1234"'),
+        (Annotated[LIST[int], at.MinLen(2)] | LIST[Literal[True]], "[1]"),
+        (Annotated[DICT[str, int], at.MinLen(2)] | DICT[str, Literal[True]], '{"a": 1}'),
+        (Pair | True1, '{"x": 1}'),
+        (Annotated[Decimal, at.MultipleOf(2)] | Literal["x"], "1e999999999999999999999"),
+    ],
+)
+def test_bounds_of_options(hint: Any, text: str) -> None:
+    """What no option allows isn't taken for another one that it equals, or that is read in another way."""
+    with pytest.raises(AnswerError, match=r"\$\.value"):
+        parse_text(boxed(hint), f'{{"value": {text}}}')
+
+
+def test_bound_that_is_told() -> None:
+    """The message says which bound doesn't hold."""
+    with pytest.raises(AnswerError, match=r"\$\.value: expected more than 0, got 0"):
+        parse_text(boxed(pydantic.PositiveInt | Literal[False]), '{"value": 0}')
+
+
+@pytest.mark.parametrize(
+    ("hint", "text", "expected"),
+    [
+        (pydantic.PositiveInt | Literal[False], "1", 1),
+        (pydantic.PositiveInt | Literal[False], "false", False),
+        (
+            Annotated[str, at.MaxLen(3)] | datetime,
+            '"2025-12-31T00:00:00Z"',
+            datetime(2025, 12, 31, tzinfo=UTC),
+        ),
+        (int | Annotated[int, at.MultipleOf(3)], "2.0", 2),
+        (int | Literal[True], "1.0", 1),
+        (Literal[1, "x", True], "1.0", 1),
+        (Literal[1, "x", True], "true", True),
+        (Decimal | Literal[1, "x", True], "1.0", 1),
+        (Renamed | None, '{"x": 1}', Renamed(other=1)),
+        (Prepared | None, '{"x": 1}', Prepared(x=1, y=1)),
+        (RAISED | None, "1", 10),
+        (NAMED_GROUP | None, '"a"', "a"),
+    ],
+)
+def test_options_within_bounds(hint: Any, text: str, expected: object) -> None:
+    """What an option allows is taken, bounds or not."""
+    value = parse_text(boxed(hint), f'{{"value": {text}}}').value
+    assert value == expected
+    assert isinstance(value, bool) == isinstance(expected, bool)
+
+
+def test_choices_that_are_equal() -> None:
+    """Where pydantic takes a truth value for a number's choice, or the other way round, it isn't taken silently."""
+    for hint, text in (
+        (One | Truth | date, "true"),
+        (Truth | UUID | One, "1"),
+        (LIST[One | str] | TUPLE[One, bool], "[1, true]"),
+    ):
+        with pytest.raises(AnswerError, match="pydantic would make"):
+            parse_text(boxed(hint), f'{{"value": {text}}}')
