@@ -6,7 +6,7 @@ import dataclasses
 import enum
 import json
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from itertools import product
@@ -579,3 +579,34 @@ def test_choices_that_are_equal() -> None:
     ):
         with pytest.raises(AnswerError, match="pydantic would make"):
             parse_text(boxed(hint), f'{{"value": {text}}}')
+
+
+class Level(pydantic.BaseModel):
+    """A class of a choice of numbers."""
+
+    x: Literal[1, 2]
+
+
+class Flag(pydantic.BaseModel):
+    """A class of a truth value."""
+
+    x: bool
+
+
+@pytest.mark.parametrize(
+    ("hint", "text"),
+    [
+        (Level | Flag, '{"x": true}'),
+        (True1 | Level, '{"x": 1}'),
+        (Level | DICT[str, bool], '{"x": true}'),
+        (date | str, '"0"'),
+        (date | None | str, '"86400"'),
+        (UUID | str, '"12345678123412341234123456789abc"'),
+        (timedelta | str, '"12:30"'),
+        (datetime | str, '"2025-01-01_00:00:00"'),
+    ],
+)
+def test_other_readings_of_pydantic(hint: Any, text: str) -> None:
+    """What fits one option alone isn't silently another one, which pydantic reads more from than the schema says."""
+    with pytest.raises(AnswerError, match=MISTAKEN):
+        parse_text(boxed(hint), f'{{"value": {text}}}')
