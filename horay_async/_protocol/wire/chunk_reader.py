@@ -175,8 +175,7 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
         if holds_content(chunk) and (self.merged.empty or not from_messages(sent)):
             cast("Any", chunk).meta = self._meta
             self.merged.add(chunk)
-            if drift_of(chunk):
-                self.merged.add_unknown(chunk)
+            self.merged.add_unknown(chunk)
         return None
 
     # Nearly all chunks are the one before with another piece of text, which a `ChunkTemplate` sees in their bytes. What is known of

@@ -825,7 +825,6 @@ def test_event_that_is_cut(deltas: list[str], in_ascii: bool, cut: int, more: in
         (2, b'{"choices": [{"index": 0, "text": "B', "AB"),
         (1, b'{"choices": [], "usage": {"completion_tokens": 5', "A"),
         (1, b'{"choices": [{"message": {"content": "AB', "A"),  # which may be the whole once more
-        (1, b'{"choices": [7, {"text": "B', "A"),
         (1, b'{"choices": [{"text": "B", "finish_reason": "sto', "AB"),
         (1, b'{"choices": [{"text": "\\ud83d', "A"),
         (1, b"{{", "A"),
@@ -839,6 +838,63 @@ def test_what_an_event_that_is_cut_adds(choices: int, cut: bytes, expected: str)
     failure = reader.take_failure()
     assert isinstance(failure, errors.APITimeoutError)
     assert [choice.text for choice in failure.partial.choices] == [expected]
+
+
+@pytest.mark.parametrize(
+    ("calls", "arguments"),
+    [
+        ('{"index": 0, "function": {"arguments": "1', ['{"x":1']),
+        ('{"index": 0, "id": "b", "function": {"name": "g", "arguments": "1', ['{"x":']),
+        ('{"index": 1, "id": "b", "function": {"name": "g", "arguments": "1', ['{"x":', "1"]),
+    ],
+)
+def test_call_that_is_cut(calls: str, arguments: list[str]) -> None:
+    """It goes on with one that has come, or is a new one, where that is sure; the voice beside it is kept."""
+    reader = reader_of(label="POST /chat/completions")
+    call = {"index": 0, "id": "a", "function": {"name": "f", "arguments": '{"x":'}}
+    reader.feed(event({"choices": [{"index": 0, "delta": {"tool_calls": [call]}}]}))
+    audio = '"audio": {"id": "v", "transcript": "Hi"}'
+    reader.feed(
+        f'data: {{"choices": [{{"index": 0, "delta": {{{audio}, "tool_calls": [{calls}'.encode()
+    )
+    reader.end(CUT, keep_truncated=False)
+    failure = reader.take_failure()
+    assert isinstance(failure, StreamTruncatedError)
+    message = failure.partial.choices[0].message
+    assert [call.function.arguments for call in message.tool_calls] == arguments
+    assert failure.partial.to_dict()["choices"][0]["message"]["audio"]["transcript"] == "Hi"
+
+
+def test_chunk_before_the_first_event() -> None:
+    """Then it is no event stream, whatever follows."""
+    reader = text_reader()
+    reader.feed(piece("a")[6:])
+    reader.feed(piece("b"))
+    failure = reader.take_failure()
+    assert isinstance(failure, APIResponseError)
+    assert "isn't an event stream" in failure.message
+    assert b'"a"' in reader.body
+
+
+@pytest.mark.parametrize("line", ['{"error": {"message": "too mu', '{"choices": [{"text": "b'])
+def test_line_of_no_event_that_is_cut(line: str) -> None:
+    """What it says is in the body."""
+    reader = text_reader()
+    reader.feed(piece("a") + line.encode())
+    ended(reader)
+    failure = reader.take_failure()
+    assert isinstance(failure, APIResponseError)
+    assert "has a line that is no event's, and no JSON" in failure.message
+    assert line in failure.body
+
+
+def test_timeout_behind_the_last_event() -> None:
+    """All had come: some servers don't say so."""
+    reader = text_reader()
+    reader.feed(piece("a", "stop"))
+    reader.stop(errors.APITimeoutError("late", clock="idle"))
+    assert is_done(reader)
+    assert reader.take_failure() is None
 
 
 def test_error_that_is_cut() -> None:
