@@ -68,16 +68,19 @@ def json_in(text: str) -> Any:
     try:
         return DECODE(text)
     except ValueError as error:
-        problem = error.with_traceback(None)  # which knows this frame
-    behind = _behind_draft(text)
-    if behind != text:
-        if not behind.strip():
-            raise ValueError("nothing is behind the draft") from problem
-        try:
-            return DECODE(behind)
-        except ValueError as error:
-            problem = error.with_traceback(None)
-    return _in_blocks(behind, problem)
+        problem = error.with_traceback(None)
+    try:
+        behind = _behind_draft(text)
+        if behind != text:
+            if not behind.strip():
+                raise ValueError("nothing is behind the draft") from problem
+            try:
+                return DECODE(behind)
+            except ValueError as error:
+                problem = error.with_traceback(None)
+        return _in_blocks(behind, problem)
+    finally:
+        del problem  # it knows this frame where it is raised
 
 
 def _behind_draft(text: str) -> str:
@@ -106,7 +109,10 @@ def _in_blocks(text: str, problem: ValueError) -> Any:
                 continue  # it may hold JSON beside other text
         known.append(block.span)
     if not values:
-        raise problem
+        try:
+            raise problem
+        finally:
+            del problem  # it knows this frame
     first, *others = values
     if not all(is_same(first, other) for other in others):
         raise Ambiguous("holds several code blocks of JSON that differ")
