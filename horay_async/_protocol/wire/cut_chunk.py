@@ -50,7 +50,7 @@ def keep_sure(
     for choice in filter(is_object, choices):
         choice.pop("finish_reason", None)
         if "logprobs" in names and choice is choices[-1]:
-            del choice["logprobs"]
+            choice.pop("logprobs", None)  # it may be of the one that was left out
         delta = fields_of(choice.get("delta"))
         if fields_of(delta.get("function_call")).get("name"):
             del delta["function_call"]
