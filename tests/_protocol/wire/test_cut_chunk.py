@@ -79,7 +79,9 @@ def test_calls_that_are_cut(calls: str, known: bool, left: int) -> None:
 @pytest.mark.parametrize("other", ['{"delta": {}', '{"logprobs": {"content": [{"token": "b"'])
 def test_choice_behind_a_whole_one(other: str) -> None:
     """The whole one stays where it isn't told which one the other is."""
-    chunk = json.loads(closed(f'{{"choices": [{{"index": 0, "delta": {{"content": "a"}}}}, {other}'))
+    chunk = json.loads(
+        closed(f'{{"choices": [{{"index": 0, "delta": {{"content": "a"}}}}, {other}')
+    )
     assert keep_sure(chunk, knows_none, in_string=False, only_one=False)
     assert chunk["choices"] == [{"index": 0, "delta": {"content": "a"}}]
 
