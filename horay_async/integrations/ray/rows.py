@@ -206,8 +206,10 @@ def _generated_text(response: Response) -> str | None:
 
 def _counts(usage: Usage) -> dict[str, int] | None:
     """The counts; None for those that can't be true, which need not even fit the column."""
-    counts = {name: getattr(usage, name) for name in COUNTS} | {"total_tokens": tokens_in(usage)}
-    return counts if are_believable(*counts.values()) else None
+    counts: dict[str, int] = {name: getattr(usage, name) for name in COUNTS}
+    if not are_believable(*counts.values()):
+        return None
+    return counts | {"total_tokens": tokens_in(usage)}
 
 
 def failure(error: HorayError | None) -> dict[str, object]:
