@@ -1,4 +1,4 @@
-"""The dates in HTTP's headers."""
+"""The moments in HTTP's headers."""
 
 from __future__ import annotations
 
@@ -6,6 +6,20 @@ import re
 
 _DATE = r"[A-Za-z0-9 ,:+-]+"
 """What dates are made of. The parser of dates would read other scripts' digits, and digits with `_` between."""
+
+EPOCH = 10**9
+"""A number of seconds of at least so much is a moment in Unix time, not a duration: it was passed in 2001, and is
+31 years as a duration."""
+
+MILLISECONDS = 10**11
+"""A moment of at least so much is in milliseconds: in seconds it is the year 5138."""
+
+
+def moment_in(number: float) -> float | None:
+    """The moment in Unix time that a header's number means; None where it is a duration in seconds."""
+    if number < EPOCH:
+        return None
+    return number / 1000 if number >= MILLISECONDS else number
 
 
 def unix_time(date: str) -> float | None:

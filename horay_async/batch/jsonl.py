@@ -7,6 +7,7 @@ recursion, so that the line is still known by its id.
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import json
 import re
@@ -19,6 +20,11 @@ BUFFER = 2**20
 
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What the decoding of a line can raise."""
+
+
+def without_mark(line: bytes, number: int) -> bytes:
+    """A line of a file, by its number from 1, without the byte-order mark that some editors put before the first."""
+    return line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
 
 
 def reason(error: Exception) -> str:

@@ -25,7 +25,7 @@ from horay_async._protocol.wire.errors import (
 from horay_async._protocol.wire.sse import begins_events
 from horay_async._transport.log import LOG
 from horay_async.batch.errors import BatchFileError, InvalidRequestError
-from horay_async.batch.jsonl import BUFFER, UNREADABLE, fields_of, text_of
+from horay_async.batch.jsonl import BUFFER, UNREADABLE, fields_of, text_of, without_mark
 from horay_async.batch.result_lines import KEPT, RequestLineError, read_result_line
 from horay_async.batch.results import BatchResult
 from horay_async.errors import (
@@ -128,7 +128,8 @@ def _results(
     path: str, response_type: type[Response], parse: Callable[[Any], Response] | None
 ) -> Iterator[BatchResult[Any]]:
     with open(path, "rb", BUFFER) as lines:
-        for index, raw in enumerate(lines):
+        for index, line in enumerate(lines):
+            raw = without_mark(line, index + 1)
             if not raw.strip(b"\0 \t\r\n"):
                 continue
             try:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal, Protocol, cast
 from horay_async._transport.log import LOG
 from horay_async.batch.errors import BatchFileError, InvalidRequestError
 from horay_async.batch.ids import LISTED, IdTable
-from horay_async.batch.jsonl import BUFFER, StoppedError
+from horay_async.batch.jsonl import BUFFER, StoppedError, without_mark
 from horay_async.batch.misspelt import SHOWN, doubts
 from horay_async.batch.preparer import check_line
 from horay_async.batch.request_lines import (
@@ -174,7 +174,7 @@ class RequestFile:
             for number, raw in enumerate(file, 1):
                 if self._stopped:
                     raise StoppedError
-                text = raw.removeprefix(codecs.BOM_UTF8) if number == 1 else raw
+                text = without_mark(raw, number)
                 if text.isspace():
                     continue
                 if not raw.endswith(b"\n") and is_unfinished(text):

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from horay_async._transport.log import LOG
 from horay_async.batch.errors import BatchFileError
 from horay_async.batch.ids import FAILED, LISTED, SUCCEEDED, IdTable
-from horay_async.batch.jsonl import BUFFER, StoppedError
+from horay_async.batch.jsonl import BUFFER, StoppedError, without_mark
 from horay_async.batch.locks import FileLock
 from horay_async.batch.request_lines import is_unfinished
 from horay_async.batch.result_lines import (
@@ -187,7 +187,8 @@ class ResultFile:
         ours = found = False  # whether a line was written here, and whether one is a result
         not_a_result: BatchFileError | None = None
         raw = b"\n"
-        for number, raw in enumerate(self._lines(), 1):
+        for number, line in enumerate(self._lines(), 1):
+            raw = without_mark(line, number)
             begins_as_ours = raw.startswith(HEAD)
             ours |= begins_as_ours
             outcome = None
@@ -208,7 +209,7 @@ class ResultFile:
                 self.unreadable.append(number)
             if outcome is None and not raw.strip(b"\0"):
                 break
-            size += len(raw)
+            size += len(line)
             if outcome is None:
                 continue
             # 6. A response counts, wherever it stands; a failure, as long as there is none.
@@ -317,7 +318,7 @@ class ResultFile:
         if name is None:
             return False
         try:
-            outcome = _result_line(raw)
+            outcome = _result_line(without_mark(raw, place))
         except ValueError:
             return False
         return outcome is not None and outcome.failed and outcome.custom_id == name

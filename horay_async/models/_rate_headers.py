@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from horay_async._http_date import seconds_until
+from horay_async._http_date import moment_in, seconds_until
 from horay_async.models.rate_limits import RateLimit, RateLimits
 
 MARK = "ratelimit"
@@ -19,13 +19,6 @@ MAX_COUNT = 2**53
 
 MAX_RESET = 31 * 86_400.0
 """Seconds: the longest window that plans of this family have is a month."""
-
-EPOCH = 10**9
-"""A reset of at least so much is a moment in Unix time, not a number of seconds: it was passed in 2001, and is
-31 years as a duration."""
-
-MILLISECONDS = 10**11
-"""A moment of at least so much is in milliseconds: in seconds it is the year 5138."""
 
 _NUMBER = re.compile(r"[0-9]{1,32}(?:\.[0-9]{0,32})?")
 _DURATION = re.compile(r"(?:[0-9]{1,32}(?:\.[0-9]{0,32})?(?:ms|us|µs|ns|[dhms]))+")
@@ -97,9 +90,9 @@ def _reset(text: str | None, date: str | None, now: float) -> float | None:
     value = text.strip()
     if _NUMBER.fullmatch(value):
         number = float(value)
-        if number < EPOCH:
+        if (found := moment_in(number)) is None:
             return min(MAX_RESET, number)
-        moment = number / 1000 if number >= MILLISECONDS else number
+        moment = found
     elif _DURATION.fullmatch(value):
         seconds = sum(float(count) * _UNITS[unit] for count, unit in _PART.findall(value))
         return min(MAX_RESET, seconds)

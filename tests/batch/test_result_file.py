@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import errno
 import json
 import os
@@ -15,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from horay_async import APIConnectionError, RateLimitError
+from horay_async import APIConnectionError, RateLimitError, read_results
 from horay_async._protocol.wire.decode import decoder
 from horay_async.batch import BatchFileError, BatchResult
 from horay_async.batch.ids import LISTED, IdTable
@@ -121,6 +122,21 @@ def test_existing_file_is_gone_on_with(path: Path) -> None:
     result_file.append([result("b")])
     assert names_in(path) == ["a", "other", "c", "b"]
     result_file.close()
+
+
+@pytest.mark.parametrize("failing", [(), ("a",)])
+def test_byte_order_mark(path: Path, failing: tuple[str, ...]) -> None:
+    """An editor that puts one before the first line costs no result, and keeps no failure from being replaced."""
+    path.write_bytes(codecs.BOM_UTF8 + written("a", "b", failing=failing))
+    assert [found.custom_id for found in read_results(path)] == ["a", "b"]
+    result_file, finished, names = opened(path, "a", "b")
+    assert (finished, names, result_file.unreadable) == (2, ["a", "b"], [])
+    result_file.close()
+    retried(path, "a", "b", again=failing).close()
+    left = path.read_bytes().removeprefix(codecs.BOM_UTF8)
+    assert [json.loads(raw)["custom_id"] for raw in left.splitlines()] == (
+        ["b", "a"] if failing else ["a", "b"]
+    )
 
 
 def test_failures_are_replaced(path: Path) -> None:

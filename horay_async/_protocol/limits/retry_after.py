@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Mapping
 
-from horay_async._http_date import seconds_until, unix_time
+from horay_async._http_date import moment_in, seconds_until, unix_time
 
 _NUMBER = r"[ \t]*(-?[0-9]+(?:\.[0-9]+)?)[ \t]*"
 """RFC 9110 has whole seconds; servers send fractions and negative numbers too. `float` would read far more."""
@@ -21,7 +21,8 @@ def parse_retry_after(headers: Mapping[str, str], *, now: float) -> float | None
 
     Of several values the longest wait counts: a proxy may have added one to the server's. `now` is Unix time in seconds, which a
     date is compared with where the response has no usable `Date`: the clock of this machine may be another one than the
-    server's. None where neither header holds anything usable; a negative number and a date in the past are 0.
+    server's. None where neither header holds anything usable; a negative number and a date in the past are 0. Some servers write
+    the moment in Unix time.
     """
     milliseconds = [_number(value) for value in _values(headers, "retry-after-ms")]
     longest = max((wait for wait in milliseconds if wait is not None), default=None)
@@ -42,10 +43,8 @@ def _values(headers: Mapping[str, str], name: str) -> list[str]:
 def _seconds(value: str, date: str | None, now: float) -> float | None:
     """Seconds to wait, by one value of `Retry-After`."""
     seconds = _number(value)
-    if seconds is not None:
-        return seconds
-    moment = unix_time(value)
-    return None if moment is None else seconds_until(moment, date=date, now=now)
+    moment = unix_time(value) if seconds is None else moment_in(seconds)
+    return seconds if moment is None else seconds_until(moment, date=date, now=now)
 
 
 def _number(text: str) -> float | None:

@@ -26,7 +26,12 @@ NOW = 784_111_777.0
         ({"Retry-After": "1.5"}, 1.5),
         ({"Retry-After": "-5"}, 0.0),
         ({"Retry-After": "-0.0"}, 0.0),
-        ({"Retry-After": "99999999999999"}, 99999999999999.0),
+        ({"Retry-After": "999999999"}, 999999999.0),
+        # The moment in Unix time, in seconds and in milliseconds.
+        ({"Retry-After": "1000000007"}, 1_000_000_007 - NOW),
+        ({"Retry-After": "1000000000", "Date": "Sun, 09 Sep 2001 01:46:33 GMT"}, 7.0),
+        ({"Retry-After": "1000000000", "Date": "Sun, 09 Sep 2001 01:46:47 GMT"}, 0.0),
+        ({"Retry-After": "1000000000500", "Date": "Sun, 09 Sep 2001 01:46:33 GMT"}, 7.5),
         ({"Retry-After": "1e400"}, None),
         ({"Retry-After": "nan"}, None),
         ({"Retry-After": "-inf"}, None),
