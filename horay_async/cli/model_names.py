@@ -28,6 +28,9 @@ TIMEOUT: Final = 2.0
 name server that is silent holds the shell up.
 """
 
+COMPLETION: Final = ("COMP_", "_HORAY_COMPLETE", "_TYPER_COMPLETE")
+"""How variables begin by which a shell says what is to be completed."""
+
 
 def complete_models(kind: str) -> Callable[[typer.Context, str], list[str]]:
     """A completion of the names of models of a kind, such as `text`."""
@@ -76,7 +79,8 @@ def _plain(names: str) -> list[str]:
 
 def _ask(kind: str, given: dict[str, object]) -> list[str] | None:
     """What `horay models` prints with the options that were typed; None where it fails."""
-    environment = {key: text for key, text in os.environ.items() if "COMP" not in key}
+    # Without what the shell says of the completion: the command would complete, too.
+    environment = {key: text for key, text in os.environ.items() if not key.startswith(COMPLETION)}
     if given.get("api_key"):  # not as an argument: other users see those
         environment["HORAY_API_KEY"] = str(given["api_key"])
     command = [sys.executable, "-m", "horay_async.cli", "models", "--type", kind, "--retries", "0"]

@@ -17,6 +17,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
+from operator import itemgetter
 from typing import Any, Final, TypeGuard, cast
 from urllib.parse import unquote
 
@@ -230,10 +231,12 @@ class _Translation:
         for low, high in _LIMITS:
             if low in out and high in out and out[low] > out[high]:
                 raise self._refuse(place, f"has {low} {out[low]} over {high} {out[high]}")
-        lows = [(out[key], key) for key in ("minimum", "exclusiveMinimum") if key in out]
-        highs = [(out[key], key) for key in ("maximum", "exclusiveMaximum") if key in out]
+        # Of two that are equal the exclusive one counts, which comes first.
+        lows = [(out[key], key) for key in ("exclusiveMinimum", "minimum") if key in out]
+        highs = [(out[key], key) for key in ("exclusiveMaximum", "maximum") if key in out]
         if lows and highs:
-            (low, low_key), (high, high_key) = max(lows), min(highs)
+            low, low_key = max(lows, key=itemgetter(0))
+            high, high_key = min(highs, key=itemgetter(0))
             if out.get("type") == "integer":
                 lowest = math.floor(low) + 1 if "exclusive" in low_key else math.ceil(low)
                 highest = math.ceil(high) - 1 if "exclusive" in high_key else math.floor(high)

@@ -156,7 +156,7 @@ class ToolCaller:
                 call.function = approved
                 try:
                     tool, arguments = self._parsed(call)
-                except (AnswerError, LookupError) as error:
+                except Exception as error:  # noqa: BLE001 - as above
                     return self._not_run(call, error, began)
         self._begun.add(asyncio.current_task())
         with self._observed(call) as on_end:

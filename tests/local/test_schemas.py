@@ -130,6 +130,14 @@ REFUSED: list[tuple[Any, str]] = [
     ({"pattern": "a{5,2}"}, "at least 5 and at most 2"),
     ({"minimum": 2, "maximum": 1}, "minimum 2 and maximum 1"),
     ({"exclusiveMinimum": 1, "maximum": 1}, "exclusiveMinimum 1 and maximum 1"),
+    (
+        {"minimum": 1, "exclusiveMinimum": 1, "maximum": 1},
+        "exclusiveMinimum 1 and maximum 1",
+    ),
+    (
+        {"minimum": 1, "exclusiveMaximum": 1, "maximum": 1},
+        "minimum 1 and exclusiveMaximum 1",
+    ),
     ({"type": "integer", "minimum": 1.2, "maximum": 1.8}, "minimum 1.2 and maximum 1.8"),
     (
         {"type": "integer", "exclusiveMinimum": 1, "exclusiveMaximum": 2},

@@ -591,6 +591,48 @@ async def test_approve_changes_the_call(
     assert call.id == answer.tool_call_id == "id0"
 
 
+@attrs.define
+class OpenCity:
+    """One whose class refuses another in a way of its own."""
+
+    name: str
+
+    def __attrs_post_init__(self) -> None:
+        if self.name == "Atlantis":
+            raise RuntimeError("it is flooded")
+
+
+async def test_approve_returns_what_a_class_refuses(
+    fault_server: FaultServer, connect: Connect
+) -> None:
+    """The model is told, as of its own arguments, whatever the class raises; the other calls go on."""
+
+    @tool
+    def visit(city: OpenCity) -> str:
+        """Goes there."""
+        return f"nice in {city.name}"
+
+    fault_server.add(
+        calling(
+            ("visit", {"city": {"name": "Rome"}}),
+            ("visit", {"city": {"name": "Oslo"}}),
+            ("visit", {"city": {"name": "Atlantis"}}),
+        ),
+        saying("Fine."),
+    )
+    returned = iter([{"city": {"name": "Atlantis"}}, True])
+    async with connect() as client:
+        run = client.chat.completions.run_tools(
+            model="m", messages=QUESTION, tools=[visit], approve=lambda _: next(returned)
+        )
+        results = [event.content async for event in run if isinstance(event, ToolResult)]
+    refused, other = [told for told in results if "nice" not in told]
+    assert refused == other
+    assert refused.startswith("Error: ")
+    assert "it is flooded" in refused
+    assert "nice in Oslo" in results
+
+
 async def test_approve_changes_the_call_and_returns_arguments(
     fault_server: FaultServer, connect: Connect
 ) -> None:
