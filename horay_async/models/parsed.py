@@ -47,8 +47,8 @@ class ParsedMessage(ChatMessage, Generic[T]):
     """The model's message. It can be put into the next request's `messages` as it is."""
 
     parsed: T | None = attrs.field(default=None, metadata=NOT_SENT)
-    """The text as an instance of the class; None where the model called tools instead, and in a
-    snapshot where the text isn't whole yet."""
+    """The text as an instance of the class; None where the model called tools instead, whatever it
+    says beside them that is no instance, and in a snapshot where the text isn't whole yet."""
     tool_calls: list[ParsedToolCall] | None = None  # type: ignore[assignment] # narrowed, see above
 
 

@@ -134,7 +134,12 @@ def parse_choice(
     if cut := cut_of(choice.finish_reason):
         raise AnswerError(cut.problem, reason=cut.reason, text=text)
     calls = [_parse_call(call, tools) for call in message.tool_calls or ()]
-    parsed = None if into is None or (calls and not text) else parse_text(into, text)
+    try:
+        parsed = None if into is None else parse_text(into, text)
+    except AnswerError:
+        if not calls:
+            raise
+        parsed = None  # what is said beside the calls, before there is an answer
     return _choice(choice, parsed, calls)
 
 

@@ -583,6 +583,25 @@ def test_text_beside_tool_calls() -> None:
 
 
 @pytest.mark.parametrize(
+    "text", ["\n\n", "Let me look that up.", "<think>I need f.</think>\n\n", '{"number": "x"}']
+)
+def test_text_before_there_is_an_answer(text: str) -> None:
+    """What is said beside calls isn't the answer yet: it stays text, and the calls are parsed."""
+    response = completion(content=text, tool_calls=[call('{"number": 3}')])
+    message = parse_completion(response, Numbered, {"look": Numbered}).choices[0].message
+    assert (message.content, message.parsed) == (text, None)
+    assert message.tool_calls is not None
+    assert message.tool_calls[0].function.parsed_arguments == Numbered(3)
+
+
+def test_answer_beside_tool_calls() -> None:
+    """One that fits is parsed, too."""
+    response = completion(content='{"number": 4}', tool_calls=[call('{"number": 3}')])
+    message = parse_completion(response, Numbered, {"look": Numbered}).choices[0].message
+    assert message.parsed == Numbered(4)
+
+
+@pytest.mark.parametrize(
     ("message", "reason", "text", "said"),
     [
         ({"content": "{"}, "mismatch", "{", r"doesn't fit Invoice: \$: is no JSON"),
