@@ -41,6 +41,8 @@ TRIED: dict[type[Any], tuple[Any, ...]] = {
     dict: (),
 }
 """Single values that a JSON value of a kind can become: what takes the fewest comes first."""
+CLASSES = (nodes.ClassNode, nodes.Pydantic)
+"""Nodes that an object becomes before all others."""
 NESTED: dict[type[Any], tuple[type[nodes.Node], ...]] = {
     list: (nodes.Array, nodes.FixedArray),
     dict: (nodes.ClassNode, nodes.Map),
@@ -118,12 +120,14 @@ def _tried(kind: type[Any], options: list[Option]) -> list[Option]:
     """The options that a value of a kind is tried as, in order."""
 
     def rank(node: nodes.Node) -> int | None:
+        if kind is dict and isinstance(node, CLASSES):
+            return 0
         if isinstance(node, nodes.Enumeration):
             return -1
         if isinstance(node, nodes.Scalar):
             return TRIED[kind].index(node.hint) if node.hint in TRIED[kind] else None
         if isinstance(node, NESTED.get(kind, ())):
-            return 0 if isinstance(node, nodes.ClassNode) else 1
+            return 1
         if isinstance(node, nodes.Anything):
             return len(TRIED[kind]) + 2
         nested = isinstance(node, (*NESTED[list], *NESTED[dict]))

@@ -421,12 +421,40 @@ class Part:
     v: float
 
 
-@pytest.mark.parametrize("hints", [(Whole | Part, Part | Whole), (Part | Whole, Whole | Part)])
+class PartModel(pydantic.BaseModel):
+    """A number, of pydantic."""
+
+    v: float
+
+
+@pydantic_dataclass
+class PartOfPydantic:
+    """Another one."""
+
+    v: float
+
+
+@pytest.mark.parametrize(
+    "hints",
+    [
+        (Whole | Part, Part | Whole),
+        (Part | Whole, Whole | Part),
+        (Whole | PartModel, PartModel | Whole),
+        (PartOfPydantic | Whole, Whole | PartOfPydantic),
+    ],
+)
 def test_order_of_options(hints: tuple[Any, Any]) -> None:
     """Of options that fit alike it is the first, whatever was parsed before: Python says that the two unions are equal."""
     for hint in hints:
         assert type(parse_text(hint, '{"v": 1}')) is hint.__args__[0]
         assert type(parse_text(LIST[hint], '[{"v": 1}]')[0]) is hint.__args__[0]
+
+
+@pytest.mark.parametrize("cls", [Whole, PartModel, PartOfPydantic])
+def test_class_before_dictionary(cls: Any) -> None:
+    """A dictionary, which takes more, comes after the classes, wherever it stands."""
+    for hint in (cls | DICT[str, float], DICT[str, float] | cls):
+        assert type(parse_text(hint, '{"v": 1}')) is cls
 
 
 class Count(pydantic.RootModel[int]):
