@@ -17,7 +17,7 @@ from typing import Any, get_args, get_origin
 
 import attrs
 
-from horay_async._json import Json, with_references
+from horay_async._json import Json, fields_of, is_array, is_object, with_references
 from horay_async._protocol.structured import nodes
 from horay_async._protocol.structured.classes import has_fields
 from horay_async._protocol.structured.hints import key_of, narrowed, parse_hint, remembered
@@ -122,16 +122,30 @@ class _SchemaWriter:
         return _noted(form, node.description)
 
     def check_unions(self) -> None:
-        """Raises `TypeError` for a union of definitions of which two are the same."""
+        """Raises `TypeError` for a union of definitions of which two look the same."""
+        looks = self._looks() if self._unions else {}
         for node, names in self._unions:
-            shapes: dict[str, str] = {}
+            first: dict[int, str] = {}
             for name in names:
-                shape = str({**self.defs[name], "description": ""})
-                if shapes.setdefault(shape, name) != name:
+                other = first.setdefault(looks[name], name)
+                if other != name:
                     raise TypeError(
-                        f"{node.path}: {shapes[shape]} and {name} look the same in JSON; give each a "
+                        f"{node.path}: {other} and {name} look the same in JSON; give each a "
                         'field of its own, such as `kind: Literal["..."]`'
                     )
+
+    def _looks(self) -> dict[str, int]:
+        """A number for each definition, the one of all that look the same in JSON. Those that they refer to may have other names: at first
+        all are taken to look the same, and then told apart as long as that tells others apart.
+        """
+        looks = dict.fromkeys(self.defs, 0)
+        while True:
+            shapes = {name: _shape(form, looks) for name, form in self.defs.items()}
+            numbers = {shape: at for at, shape in enumerate(dict.fromkeys(shapes.values()))}
+            known = len(set(looks.values()))
+            looks = {name: numbers[shape] for name, shape in shapes.items()}
+            if len(numbers) == known:
+                return looks
 
     def _form(self, node: nodes.Node) -> Json:
         match node:
@@ -174,7 +188,10 @@ class _SchemaWriter:
 
     def _union(self, node: nodes.Union) -> Json:
         branches = [self.of(option) for option in node.options]
-        names = [branch["$ref"].removeprefix(DEFS) for branch in branches if "$ref" in branch]
+        bare = [
+            branch.get("anyOf", [branch])[0] for branch in branches
+        ]  # of those with a description, too
+        names = [each["$ref"].removeprefix(DEFS) for each in bare if "$ref" in each]
         self._unions.append((node, names))  # checked when all definitions are there
         return {"anyOf": branches}
 
@@ -230,6 +247,29 @@ class _SchemaWriter:
         else:
             self.defs[self._name(hint, _named(hint))] = root
         return self._names[hint]
+
+
+def _shape(form: Any, looks: Mapping[str, int]) -> Any:
+    """What is the same for schemas that look the same in JSON: all but their descriptions, whatever the order. `looks` tells what stands
+    for a definition.
+    """
+    if is_array(form):
+        return frozenset(_shape(each, looks) for each in form)
+    if not is_object(form):
+        return isinstance(form, bool), form
+    if isinstance(reference := form.get("$ref"), str):
+        return looks.get(reference.removeprefix(DEFS), reference)
+    kept = {name: value for name, value in form.items() if name != "description"}
+    options = kept.get("anyOf")
+    if is_array(options) and len(options) == len(kept) == 1:  # a reference that has a description
+        return _shape(options[0], looks)
+    if "const" in kept:
+        kept["enum"] = [kept.pop("const")]
+    for name in ("properties", "patternProperties", "prefixItems"):  # by name, or in order
+        if entries := kept.get(name):
+            pairs = enumerate(entries) if is_array(entries) else fields_of(entries).items()
+            kept[name] = [[*pair] for pair in pairs]
+    return frozenset((name, _shape(value, looks)) for name, value in kept.items())
 
 
 def _noted(form: Json, description: str | None) -> Json:

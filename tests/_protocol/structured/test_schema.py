@@ -11,6 +11,7 @@ from enum import Enum, IntEnum
 from typing import Annotated, Any, Generic, Literal, NewType, TypedDict, TypeVar
 from uuid import UUID
 
+import annotated_types as at
 import attrs
 import jsonschema  # type: ignore[import-untyped] # its types are a package of their own
 import msgspec
@@ -289,6 +290,73 @@ def test_refusals(cls: Any, message: str) -> None:
     """What has no schema is refused by name and path, before anything is sent."""
     with pytest.raises(TypeError, match=message):
         schema(cls)
+
+
+def attrs_class(name: str, doc: str = "", **fields: Any) -> Any:
+    """A class with a docstring, whose fields have no defaults."""
+    made: Any = attrs.make_class(name, {n: attrs.field(type=hint) for n, hint in fields.items()})
+    made.__doc__ = doc
+    return made
+
+
+def model(name: str, doc: str = "", **fields: Any) -> Any:
+    """The same of pydantic."""
+    given: Any = {field: (hint, ...) for field, hint in fields.items()}
+    return pydantic.create_model(name, __doc__=doc, **given)
+
+
+TOLD = "It has one.\n\nAttributes:\n    x: What it is.\n"
+Shade = Enum("Shade", {"DARK": "red", "LIGHT": "blue"})
+PAIRS_THAT_LOOK_THE_SAME = [
+    (attrs_class("A", x=int), attrs_class("B", "It has one.", x=int)),
+    (attrs_class("A", x=int), attrs_class("B", TOLD, x=int)),
+    (attrs_class("A", x=int), model("B", x=int)),
+    (model("A", TOLD, x=int), attrs_class("B", x=int)),
+    (model("A", x=int), model("B", "It has one.", x=int)),
+    (model("A", x=int, y=str), attrs_class("B", y=str, x=int)),
+    (attrs_class("A", x=Colour), attrs_class("B", TOLD, x=Colour)),
+    (attrs_class("A", x=Colour), attrs_class("B", x=Shade)),
+    (attrs_class("A", x=Colour), model("B", x=Colour)),
+    (attrs_class("A", x=Literal["a"]), model("B", x=Literal["a"])),
+    (attrs_class("A", x=int | None), model("B", x=None | int)),
+    (attrs_class("A", x=tuple[int, str]), model("B", x=tuple[int, str])),
+    (attrs_class("A", x=Annotated[list[Line], "Told."]), attrs_class("B", x=list[Line])),
+    (attrs_class("A", anyOf=Literal[1, "b"]), attrs_class("B", anyOf=Literal["b", 1])),
+    (
+        attrs_class("A", x=attrs_class("Inner", y=int)),
+        model("B", x=model("Within", "It has one.", y=int)),
+    ),
+    (Annotated[attrs_class("A", x=int), "One."], Annotated[attrs_class("B", x=int), "Other."]),
+]
+
+
+@pytest.mark.parametrize("options", PAIRS_THAT_LOOK_THE_SAME)
+def test_classes_that_look_the_same(options: tuple[Any, Any]) -> None:
+    """Whatever is told of them, whoever describes them, and whatever the classes within them are called."""
+    one, other = options
+    for hint in (one | other, other | one):
+        with pytest.raises(TypeError, match=r"x\[\]: (A|B) and (A|B) look the same in JSON"):
+            schema(broken(hint))
+    assert schema(broken(one | one | None))
+
+
+@pytest.mark.parametrize(
+    "hint",
+    [
+        attrs_class("A", x=int) | attrs_class("B", y=int),
+        attrs_class("A", x=int) | model("B", x=bool),
+        attrs_class("A", x=Literal[1, "b"]) | attrs_class("B", x=Literal[True, "b"]),
+        attrs_class("A", x=tuple[int, str]) | attrs_class("B", x=tuple[str, int]),
+        attrs_class("A", x=Colour) | attrs_class("B", x=Level),
+        attrs_class("A", description=int) | attrs_class("B", const=int),
+        attrs_class("A", description=int) | attrs_class("B", description=str),
+        attrs_class("A", x=attrs_class("Inner", y=int)) | model("B", x=model("Inner", z=int)),
+        attrs_class("A", x=Annotated[int, at.Ge(1)]) | attrs_class("B", x=int),
+    ],
+)
+def test_classes_that_look_different(hint: Any) -> None:
+    """Names and values count, and the order of what stands in one."""
+    assert schema(broken(hint))
 
 
 def test_unresolved_annotation() -> None:
