@@ -17,6 +17,7 @@ from horay_async._protocol.structured.mismatch import step
 from horay_async._protocol.structured.pydantic_check import (
     DECIMAL,
     DEFS,
+    ENCODE,
     RAW,
     ForeignSchema,
     SchemaCheck,
@@ -69,7 +70,8 @@ class ExactDecimals:
         forms = [
             self.of(option, value, path) for option, fit in zip(options, fits, strict=True) if fit
         ]
-        if not forms or any(form != forms[0] for form in forms):
+        # Compared as they are written: 1 and 1.0 are equal, and not the same to `int | float`.
+        if len(set(map(ENCODE, forms))) != 1:
             few = any(_is_integer_of_few(option, value) for option in options)
             return int(value) if few else value
         if is_integer(forms[0]):  # which pydantic takes for what is one

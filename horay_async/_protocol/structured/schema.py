@@ -188,9 +188,8 @@ class _SchemaWriter:
 
     def _union(self, node: nodes.Union) -> Json:
         branches = [self.of(option) for option in node.options]
-        bare = [
-            branch.get("anyOf", [branch])[0] for branch in branches
-        ]  # of those with a description, too
+        # A reference that has a description stands alone in an `anyOf`.
+        bare = [branch.get("anyOf", [branch])[0] for branch in branches]
         names = [each["$ref"].removeprefix(DEFS) for each in bare if "$ref" in each]
         self._unions.append((node, names))  # checked when all definitions are there
         return {"anyOf": branches}

@@ -127,6 +127,18 @@ def test_options_of_unions_are_chosen_as_before(hint: Any, expected: object) -> 
     assert (type(made), made) == (type(expected), expected)
 
 
+@pytest.mark.parametrize("hint", [int | float, float | int, list[int] | list[float]], ids=str)
+@pytest.mark.parametrize(
+    ("number", "expected"), [("1.0", 1.0), ("2.0e0", 2.0), ("1e30", 1e30), ("1", 1)]
+)
+def test_integers_and_fractions_side_by_side(hint: Any, number: str, expected: float) -> None:
+    """A number that is written as a fraction stays one, though it is equal to an integer."""
+    in_list = "list" in str(hint)
+    made = parse_text(with_price(hint), f'{{"price": {f"[{number}]" if in_list else number}}}')
+    found = made.price[0] if in_list else made.price
+    assert (type(found), found) == (type(expected), expected)
+
+
 def test_options_of_unions_of_classes_are_chosen_as_before() -> None:
     """Where another class would fit a string, or both take the number."""
     text = pydantic.create_model("Text", price=(str, ...))
