@@ -48,6 +48,8 @@ class BatchLimiter:
         """Those that the server refuses everything for."""
         self.not_before: float = -math.inf
         """When the server takes requests again, by its own word, on the loop's clock."""
+        self._latest_refusal: float = -math.inf
+        """When that came."""
         self._waits: dict[asyncio.Timeout, WaitLimit] = {}
         """Of those that wait to be admitted: when each gives up."""
         self._session_limit = session_limit(options)
@@ -148,6 +150,7 @@ class BatchLimiter:
         """
         asked = (error.retry_after if isinstance(error, APIStatusError) else None) or 0.0
         self.last_error = copy(error)
+        self._latest_refusal = now
         known = self.refused_models.get(model)
         was_alone = known is not None and known.alone
         found = self.refused_models.refused(model, self.last_error, now, asked=asked, sent=sent)
@@ -228,9 +231,11 @@ class BatchLimiter:
         refused = self.refused_models.get(wait_limit.model)
         until = max(since, wait_limit.began) + wait_limit.seconds
         # Not while the server has asked to send nothing: what is sent then tells nothing. But once it has refused what was
-        # sent after that, it says nothing new by asking for another wait.
-        asked = refused is not None and refused.latest >= until
-        return until if asked else max(until, self.not_before)
+        # sent after that, for this model, or for another one while it refuses everything, it says nothing new by asking for another wait.
+        latest = -math.inf if refused is None else refused.latest
+        if self.overload.refusing_since is not None:
+            latest = max(latest, self._latest_refusal)
+        return until if latest >= until else max(until, self.not_before)
 
 
 class WaitLimit(NamedTuple):

@@ -83,6 +83,19 @@ async def test_short_waits_that_are_asked_for_again_and_again(
 
 
 @skipping_time
+async def test_many_models_that_are_all_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once all was refused for `give_up_after` each model is asked once more, and none waits for what another one's refusal asks."""
+    loop, server = asyncio.get_running_loop(), Refusing(1.0)
+    monkeypatch.setattr(sender, "fetch", server.fetch)
+    async with AsyncHoray("a-key-for-nothing") as client:
+        began = loop.time()
+        asked = [BatchRequest.completion(model=f"m{at}", prompt="Hi") for at in range(60)]
+        results = [result async for result in client.batch.run(asked, give_up_after=3)]
+        assert all(isinstance(result.error, RateLimitError) for result in results)
+        assert loop.time() - began < 3 + 3
+
+
+@skipping_time
 async def test_wait_of_a_day_that_a_batch_was_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """It ends the batch, or is kept to where that has so much time; the client's calls ask anew after two minutes."""
     loop, server = asyncio.get_running_loop(), Refusing(86_400.0)
