@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterable
+from typing import Literal, get_args
 
 import attrs
 
@@ -33,3 +34,11 @@ class Attempt(Record):
     """The server's id of the response, where it sent one."""
     backoff: float | None = None
     """Seconds waited after this attempt and before the next; None where none followed."""
+
+
+def execution_of(last: Execution, attempts: Iterable[Attempt]) -> Execution:
+    """What is known of a request, of whose last attempt this is: where that never left, an earlier one may have."""
+    if last != "not_sent":
+        return last
+    known = (last, *(each.execution for each in attempts if each.execution is not None))
+    return max(known, key=get_args(Execution).index)

@@ -117,8 +117,9 @@ class APIError(_ErrorWithAttributes):
     message: str = _by_position(kw_only=False)
     """What went wrong, as the server says it, where it does."""
     execution: Execution = "unknown"
-    """Whether the last attempt's request was run by the server: `"not_sent"`, it never left; `"executed"`, its result
-    began to arrive; `"unknown"`, anything between, a failing status included (of those, `status_code` says more)."""
+    """Whether the last attempt's request was run by the server: `"not_sent"`, it never left, nor did those before it;
+    `"executed"`, its result began to arrive; `"unknown"`, anything between, a failing status included (of those,
+    `status_code` says more). Where it never left, what is known of those before it."""
     request_id: str | None = None
     """The server's id of the last attempt's response, where it sent one."""
     attempts: tuple[Attempt, ...] = ()

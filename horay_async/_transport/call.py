@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from multidict import CIMultiDict, CIMultiDictProxy, istr
 
-from horay_async._attempt import Attempt
+from horay_async._attempt import Attempt, execution_of
 from horay_async._checks import check_delay
 from horay_async._keys import Secret
 from horay_async._protocol.limits.retry_budget import RetryBudget
@@ -146,6 +146,7 @@ class Call:
                 renewed = isinstance(error, AuthenticationError) and await self._renew_key()
                 delay = 0.0 if renewed else self._retry_delay(error)
                 if delay is None or not await self._wait_to_retry(error, delay):
+                    error.execution = execution_of(error.execution, self.attempts)
                     raise
                 response = None
 

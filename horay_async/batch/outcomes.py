@@ -41,9 +41,12 @@ def is_overloaded(error: APIError) -> bool:
 
 
 def is_unreachable(error: APIError) -> bool:
-    """Whether no connection could be made."""
+    """Whether no connection could be made, by the last attempt."""
+    if not isinstance(error, APIConnectionError):
+        return False
     late = isinstance(error, errors.APITimeoutError) and error.clock == "total"
-    return isinstance(error, APIConnectionError) and error.execution == "not_sent" and not late
+    last = error.attempts[-1].execution if error.attempts else error.execution
+    return last == "not_sent" and not late
 
 
 def is_refused_key(error: HorayError) -> bool:

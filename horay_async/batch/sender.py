@@ -266,10 +266,6 @@ class RequestSender:
             if (accepted := accepts_key(error)) is not None:
                 self._responded(accepted=accepted)
             if attempt_limiter.gave_up:
-                # What is unknown of the attempts before this one stays so.
-                for attempt in work.attempts:
-                    if attempt.execution not in (None, "not_sent"):
-                        error.execution = attempt.execution
                 return self.unsent(work)
         reached = self._batch_limiter.reached
         may_be_all = self.set_aside.takes(work, error, now, reached=reached)

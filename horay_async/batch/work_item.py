@@ -7,6 +7,7 @@ from typing import Any
 
 import attrs
 
+from horay_async._attempt import execution_of
 from horay_async._protocol.limits.request_size import RequestSize
 from horay_async._protocol.wire.decode import BodyDecoder
 from horay_async._protocol.wire.request import Request
@@ -83,6 +84,7 @@ class WorkItem:
         self.last_error = None  # its traceback leads back here
         if isinstance(error, APIError):
             error.attempts = attempts
+            error.execution = execution_of(error.execution, attempts)
         return BatchResult(
             index=self.index,
             custom_id=self.custom_id,

@@ -7,6 +7,7 @@ import pickle
 import threading
 import traceback
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -329,6 +330,39 @@ async def test_text_is_sent_again_unless_it_was_run(
     else:
         assert [attempt.status for attempt in outcome.meta.attempts] == [None, 200]
         assert fault_server.executions == phase.runs + 1
+
+
+@attrs.frozen(kw_only=True)
+class Ending(RetryPolicy):
+    """Stops the server before the first retry."""
+
+    stop: Callable[[], object]
+
+    def delay(self, error: APIError, **known: Any) -> float | None:
+        self.stop()
+        return None if super().delay(error, **known) is None else 0.0
+
+
+@pytest.mark.parametrize("in_batch", [False, True])
+async def test_what_may_have_run_stays_unknown(connect: Connect, in_batch: bool) -> None:
+    """An attempt that never left doesn't undo one that the server has read: sent again, the request may be paid for twice."""
+    with ExitStack() as stack:
+        server = stack.enter_context(FaultServer())
+        server.add(completion("first"), raw(Reset()))
+        policy = Ending(stop=stack.close, max_retries=2)
+        async with connect(base_url=server.base_url, retry=policy) as client:
+            await complete(client)
+            if in_batch:
+                asked = [BatchRequest.completion(model="m", prompt="p")]
+                [result] = [one async for one in client.batch.run(asked, give_up_after=0.1)]
+                error: Any = result.error
+            else:
+                with pytest.raises(APIConnectionError) as raised:
+                    await complete(client)
+                error = raised.value
+    told = [attempt.execution for attempt in error.attempts]
+    assert (told[0], told[-1]) == ("unknown", "not_sent")
+    assert error.execution == "unknown"
 
 
 async def test_refused_connection_was_not_sent(connect: Connect) -> None:
