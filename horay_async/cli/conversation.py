@@ -118,7 +118,6 @@ class Conversation:
             note("(stopped)")
         except (horay_async.HorayError, CommandError) as error:
             report_error(error)
-            deltas.clear()
         finally:
             if deltas:
                 self._said.append({"role": "assistant", "content": "".join(deltas)})

@@ -16,7 +16,7 @@ from horay_async.cli import conversation, responses
 from horay_async.cli.conversation import Conversation
 from horay_async.cli.inputs import Content
 from horay_async.cli.output import write_file
-from horay_async.testing import FaultServer, Gate, error, sse
+from horay_async.testing import Cut, FaultServer, Gate, error, sse
 
 Typed = str | type[BaseException]
 """A line, or what typing is interrupted by."""
@@ -91,12 +91,6 @@ def test_failed_question_can_be_asked_again(
     assert "slow down" in capsys.readouterr().err
 
 
-def test_cut_response_is_forgotten(talk: Talk, fault_server: FaultServer) -> None:
-    """A response that fails on its way doesn't become part of the talk."""
-    fault_server.stream(["half an an"], done=False, finish_reason=None)
-    assert talk("Hi", "Hi again") == [[user("Hi")], [user("Hi again")]]
-
-
 def interrupting(monkeypatch: pytest.MonkeyPatch, after: int) -> None:
     """Ctrl-C after so many events of the first response."""
 
@@ -127,6 +121,23 @@ def test_interrupted_response_is_kept(
     assert "(stopped)" in capsys.readouterr().err
     fault_server.wait_for_close(1)
     gate.open()
+
+
+@pytest.mark.parametrize("end", [{"done": False, "finish_reason": None}, {}], ids=["ends", "cut"])
+def test_broken_response_is_kept(
+    talk: Talk, fault_server: FaultServer, capsys: pytest.CaptureFixture[str], end: dict[str, Any]
+) -> None:
+    """As one that was stopped: what had come was shown, and paid for."""
+    fault_server.stream(["One", " two", " three"], *([] if end else [Cut(-80)]), **end)
+    asked = talk("Count", "Go on")
+    assert asked[1] == [user("Count"), assistant("One two three"), user("Go on")]
+    assert "is incomplete" in capsys.readouterr().err
+
+
+def test_broken_response_of_nothing(talk: Talk, fault_server: FaultServer) -> None:
+    """The question is forgotten, too, so that the same can be asked again."""
+    fault_server.stream([""], done=False, finish_reason=None)
+    assert talk("Hi", "Hi again") == [[user("Hi")], [user("Hi again")]]
 
 
 def test_question_interrupted_before_its_response(
