@@ -20,6 +20,7 @@ from pydantic import (
     PrivateAttr,
     SecretStr,
     ValidationError,
+    field_validator,
     model_validator,
 )
 
@@ -113,6 +114,14 @@ class HasClients(Serializable):
                 if problem["type"] == "extra_forbidden" and len(problem["loc"]) == 1:
                     raise TypeError(cls._unknown(str(problem["loc"][0]))) from None
             raise
+
+    @field_validator("base_url")
+    @classmethod
+    def _address_checked(cls, given: str | None) -> str | None:
+        """Raises `ConfigurationError` as a client does, before the address, which may hold a password, is shown anywhere."""
+        if given is not None:
+            ClientOptions(api_key="any", base_url=given, allow_insecure_http=True)
+        return given
 
     @classmethod
     def _unknown(cls, name: str) -> str:

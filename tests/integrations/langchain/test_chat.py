@@ -36,6 +36,7 @@ from horay_async import (
     AnswerError,
     AsyncHoray,
     ConfigurationError,
+    ConfigurationError,
     Horay,
     RateLimitError,
     StreamTruncatedError,
@@ -1347,3 +1348,11 @@ def test_call_of_another_function(fault_server: FaultServer, connect: Connect) -
         bound.invoke("hi")
     with pytest.raises(AnswerError, match="the model called Other, not Joke"):
         list(bound.stream("hi"))
+
+
+@pytest.mark.parametrize("model_class", [ChatHoray, HorayEmbeddings])
+def test_address_with_a_password(model_class: Any) -> None:
+    """It is refused when the model is made: what is made shows its address."""
+    with pytest.raises(ConfigurationError, match="can't hold a user name, a password") as raised:
+        model_class(model="m", api_key="a-key", base_url="http://u:hidden@h/v1")
+    assert "hidden" not in str(raised.value)
