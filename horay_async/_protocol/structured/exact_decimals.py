@@ -12,7 +12,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from horay_async._json import Json, is_array, is_object
+from horay_async._json import Json, fields_of, is_array, is_object
 from horay_async._protocol.structured.mismatch import step
 from horay_async._protocol.structured.pydantic_check import (
     DECIMAL,
@@ -66,7 +66,9 @@ class ExactDecimals:
 
     def _one_of(self, options: list[Json], value: Any, path: str) -> Any:
         """`value` as all options that it fits write it; as it is where they don't agree, or another would fit then."""
-        fits = [not self._check.once(option, value, path) for option in options]
+        if not _has_fraction(value):
+            return value
+        fits = [self._check.fits_once(option, value, path) for option in options]
         forms = [
             self.of(option, value, path) for option, fit in zip(options, fits, strict=True) if fit
         ]
@@ -81,6 +83,13 @@ class ExactDecimals:
             if not fit and then.fits_once(option, forms[0], path):
                 return value
         return forms[0]
+
+
+def _has_fraction(value: Any) -> bool:
+    """Whether there is a number in it that isn't written as an integer."""
+    if is_array(value):
+        return any(map(_has_fraction, value))
+    return isinstance(value, Decimal) or any(map(_has_fraction, fields_of(value).values()))
 
 
 def _is_integer_of_few(schema: Json, value: Any) -> bool:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 import attrs
@@ -123,6 +124,11 @@ KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
 """JSON Schema's types: as text, and what is of them."""
 
 
+PROPERTIES = {"properties", "patternProperties", "additionalProperties"}
+ITEMS = {"prefixItems", "items"}
+"""Keywords with schemas of what is in an object, or an array."""
+
+
 def property_schema(schema: Json, name: str) -> Any:
     """The schema of an object's property; False where it has none of that name."""
     if name in schema.get("properties", {}):
@@ -146,15 +152,13 @@ BOUNDED: dict[type[Any], Callable[[Any], bool]] = {
     dict: is_object,
 }
 """What has bounds, by the type that `KINDS` of constraints have them by."""
-KEYWORDS: dict[type[Any], dict[str, str]] = {
-    kind: {
-        each.keywords[kind]: name
-        for name, each in constraints.KINDS.items()
-        if kind in each.keywords
-    }
-    for kind in BOUNDED
+BOUNDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    each.keywords[kind]: (name, applies)
+    for name, each in constraints.KINDS.items()
+    for kind, applies in BOUNDED.items()
+    if kind in each.keywords
 }
-"""The names of constraints, by the keywords that pydantic tells them with."""
+"""The names of constraints, and what has them, by the keywords that pydantic tells them with."""
 
 
 def _holds(bound: Constraint, value: Any) -> bool:
@@ -190,17 +194,28 @@ class SchemaCheck:
         self._wholly = wholly
         self._asks_all = wholly
         """Whether bounds and missing properties count, too: without a union, those are pydantic's to judge."""
-        self._whole: SchemaCheck = self if wholly else SchemaCheck(form, wholly=True)
         self._defs = form.checked_defs
         self._seen: dict[tuple[int, str], list[Mismatch]] = {}
         """What was found by schema and place: options of unions within unions would ask over and over."""
+
+    @cached_property
+    def _whole(self) -> SchemaCheck:
+        return SchemaCheck(self._form, wholly=True)
+
+    @cached_property
+    def _loose(self) -> SchemaCheck:
+        return SchemaCheck(self._form, loosely=True)
+
+    @cached_property
+    def _lenient(self) -> SchemaCheck:
+        return SchemaCheck(self._form, loosely=True, decimals_as_text=True, by_value=True)
 
     def of(self, schema: Any, value: Any, path: str) -> Iterator[Mismatch]:
         """What doesn't fit."""
         if not is_object(schema):
             return
         if "$ref" in schema:
-            yield from self.of(self._defs[schema["$ref"].removeprefix(DEFS)], value, path)
+            yield from self.of(self._resolved(schema), value, path)
         if options := schema.get("anyOf") or schema.get("oneOf"):
             yield from self._one_of(options, value, path)
         kind = schema.get("type")
@@ -223,9 +238,9 @@ class SchemaCheck:
             yield Mismatch(path, str(InvalidValue(f"one of {allowed[1:-1]}", value)))
         if self._asks_all and RAW not in schema:
             yield from self._bounds(schema, value, path)
-        if is_object(value):
+        if is_object(value) and not PROPERTIES.isdisjoint(schema):
             yield from self._object(schema, value, path)
-        if is_array(value):
+        if is_array(value) and not ITEMS.isdisjoint(schema):
             for place, item in enumerate(value):
                 yield from self.of(item_schema(schema, place), item, f"{path}{step(place)}")
 
@@ -243,7 +258,15 @@ class SchemaCheck:
 
     def fits_once(self, option: Json, value: Any, path: str) -> bool:
         """Whether an option fits, found once for each place."""
-        return not self.once(option, value, path)
+        return self._is_likely(option, value) and not self.once(option, value, path)
+
+    def _is_likely(self, option: Json, value: Any) -> bool:
+        """Whether an option takes objects, with the names that one has: most of the others are sorted out by that, quickly."""
+        if not is_object(value):
+            return True
+        form = self._resolved(option)
+        is_object_too = form.get("type", "object") == "object"
+        return is_object_too and not any(self._is_unknown(form, name) for name in value)
 
     def _has_format(self, schema: Json, text: str) -> bool:
         """Whether a string has the format that a schema asks for, if it does."""
@@ -254,13 +277,11 @@ class SchemaCheck:
 
     def _bounds(self, schema: Json, value: Any, path: str) -> Iterator[Mismatch]:
         """The bounds that don't hold, and the properties that are missing."""
-        for kind, applies in BOUNDED.items():
-            if not applies(value):
-                continue
-            for keyword, name in KEYWORDS[kind].items():
-                bound = Constraint(name, schema[keyword]) if keyword in schema else None
-                if bound is not None and not _holds(bound, value):
-                    yield OutOfBounds(path, str(InvalidValue(str(bound), value)))
+        for keyword in [each for each in schema if each in BOUNDS]:
+            name, applies = BOUNDS[keyword]
+            bound = Constraint(name, schema[keyword])
+            if applies(value) and not _holds(bound, value):
+                yield OutOfBounds(path, str(InvalidValue(str(bound), value)))
         # What has other names for its fields may have them under those.
         if is_object(value) and not self._wholly and ALSO not in schema:
             for name in schema.get("required", ()):
@@ -269,14 +290,20 @@ class SchemaCheck:
 
     def _object(self, schema: Json, value: Json, path: str) -> Iterator[Mismatch]:
         for name, entry in value.items():
-            form, there = property_schema(schema, name), f"{path}{step(name)}"
-            if form is False and (self._wholly or name not in schema.get(ALSO, ())):
+            there = f"{path}{step(name)}"
+            if self._is_unknown(schema, name):
                 yield Mismatch(there, f"{schema.get('title', 'the object')} has no such field")
             else:
-                yield from self.of(form, entry, there)
+                yield from self.of(property_schema(schema, name), entry, there)
         if self._wholly:
             for name in schema.get("properties", {}).keys() - value.keys():
                 yield Mismatch(f"{path}{step(name)}", "is missing")
+
+    def _is_unknown(self, schema: Json, name: str) -> bool:
+        """Whether an object may have no property of that name."""
+        return property_schema(schema, name) is False and (
+            self._wholly or name not in schema.get(ALSO, ())
+        )
 
     def fits(self, schema: Any, value: Any, path: str = "") -> bool:
         """Whether all fits."""
@@ -312,9 +339,8 @@ class SchemaCheck:
             return
         if isinstance(value, str) and not {"enum", "const"}.isdisjoint(taken):
             return
-        loose = SchemaCheck(self._form, loosely=True)
         for option in before:
-            if not loose.once(option, value, path):
+            if self._loose.fits_once(option, value, path):
                 yield Mistaken(
                     path,
                     f"pydantic would take it for {self._expected(option)}: put that last in the union",
@@ -328,9 +354,8 @@ class SchemaCheck:
         if not self._form.attempts[0]:  # the class has a parser of its own
             return
         fitting = [each for each in options if self._whole.fits_once(each, value, path)]
-        loose = SchemaCheck(self._form, loosely=True, decimals_as_text=True, by_value=True)
         others = (each for each in options if each not in fitting)
-        if not fitting or not any(loose.fits_once(each, value, path) for each in others):
+        if not fitting or not any(self._lenient.fits_once(each, value, path) for each in others):
             return
         text = ENCODE(value)
         made: Any = None
@@ -349,8 +374,11 @@ class SchemaCheck:
                 'or give each option a field of its own, such as `kind: Literal["..."]`',
             )
 
+    def _resolved(self, option: Json) -> Json:
+        return self._defs[option["$ref"].removeprefix(DEFS)] if "$ref" in option else option
+
     def _expected(self, option: Json) -> str:
-        form = self._defs[option["$ref"].removeprefix(DEFS)] if "$ref" in option else option
+        form = self._resolved(option)
         if form.get("format") in FORMATS:
             return FORMATS[form["format"]][1]
         kind = form.get("type")

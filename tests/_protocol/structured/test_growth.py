@@ -1,9 +1,15 @@
-"""Time linear in the input: code blocks, unions within unions, and strings that are looked at as they come."""
+"""Time linear in the input: code blocks, unions within unions, and strings that are looked at as they come; and little for each item of a union."""
 
 from __future__ import annotations
 
+import itertools
+import json
+import sys
+
+import pydantic
 import pytest
 
+from horay_async._protocol.structured.parse import parse_text
 from tests.growth import assert_linear
 
 BLOCK = """
@@ -75,3 +81,42 @@ def test_string_that_is_looked_at() -> None:
 def test_unions() -> None:
     """What was tried is forgotten with the document, and found at once within it."""
     assert_linear(VALUES, 1_000)
+
+
+class Small(pydantic.BaseModel):
+    """A class among others."""
+
+    x: int
+    y: int = 0
+
+
+class Large(pydantic.BaseModel):
+    """Another one."""
+
+    x: int
+    z: str = ""
+
+
+class Wide(pydantic.BaseModel):
+    """Many of them."""
+
+    items: list[Small | Large | int | str]
+
+
+def test_wide_unions_of_pydantic() -> None:
+    """An option that takes no such properties isn't looked at further: there are few calls for each item."""
+
+    def calls(n: int) -> int:
+        text = json.dumps({"items": [{"x": 1, "y": 1}] * n})
+        counted = itertools.count()
+        before = sys.getprofile()
+        sys.setprofile(lambda _frame, event, _arg: event == "call" and next(counted))
+        try:
+            parse_text(Wide, text)
+        finally:
+            sys.setprofile(before)
+        return next(counted)
+
+    calls(1)  # what is made once
+    per_item = (calls(21) - calls(1)) / 20
+    assert per_item < 250
