@@ -7,13 +7,14 @@ from functools import partial
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Literal, Unpack, cast, get_origin, get_type_hints
 
+from langchain_core.exceptions import OutputParserException
 from langchain_core.language_models import LangSmithParams, LanguageModelInput
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.output_parsers import JsonOutputParser, PydanticOutputParser
 from langchain_core.output_parsers.base import OutputParserLike
 from langchain_core.output_parsers.openai_tools import JsonOutputKeyToolsParser, PydanticToolsParser
-from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from langchain_core.outputs import ChatGenerationChunk, ChatResult, Generation
 from langchain_core.runnables import Runnable, RunnableLambda
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_function, convert_to_openai_tool
@@ -356,10 +357,22 @@ def _structured(
         "tool_choice": {"type": "function", "function": {"name": name}},
     }
     if pydantic:
-        return call, PydanticToolsParser(tools=[cls], first_tool_only=True), False
+        return call, _CallParser(tools=[cls], first_tool_only=True), False
     if not ours:
         return call, JsonOutputKeyToolsParser(key_name=name, first_tool_only=True), False
     return {**call, KEEP_ARGUMENTS: True}, RunnableLambda(partial(_read_call, cls, name)), False
+
+
+class _CallParser(PydanticToolsParser):
+    """LangChain's parser of calls, with the error that its parser of texts has for what doesn't fit."""
+
+    def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
+        try:
+            return super().parse_result(result, partial=partial)
+        except OutputParserException:
+            raise
+        except ValueError as error:  # pydantic's, of either version
+            raise OutputParserException(f"the arguments of the call don't fit: {error}") from error
 
 
 def _read_text(cls: type[Any], message: Any) -> Any:

@@ -591,8 +591,11 @@ async def test_what_does_not_fit_raises_in_streams(
     fault_server.always(_cut_script(message, "stop"))
     model = connect()
     bound: Any = model.with_structured_output(form, method=method)
-    with pytest.raises((AnswerError, OutputParserException, ValidationError)) as invoked:
+    with pytest.raises((AnswerError, OutputParserException)) as invoked:
         bound.invoke("hi")
+    if form is Joke and text.startswith("{"):
+        assert invoked.type is OutputParserException
+        assert isinstance(invoked.value.__cause__, ValidationError)
     with pytest.raises(invoked.type):
         list(bound.stream("hi"))
     with pytest.raises(invoked.type):
