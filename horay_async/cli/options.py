@@ -49,6 +49,12 @@ def given(**values: Any) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
+def _above_0(seconds: float | None) -> float | None:
+    if seconds is not None and seconds <= 0:
+        raise typer.BadParameter("it must be above 0")
+    return seconds
+
+
 @dataclass(kw_only=True)
 class ServerOptions:
     """Which server is asked, and how patiently."""
@@ -65,7 +71,9 @@ class ServerOptions:
     proxy: str | None = option(
         "Proxy to go through; else HTTPS_PROXY and its like count.", metavar="URL"
     )
-    timeout: float | None = option("Deadline of each call as a whole.", metavar="SECONDS")
+    timeout: float | None = option(
+        "Deadline of each call as a whole.", metavar="SECONDS", callback=_above_0
+    )
     retries: int | None = option("Most attempts after the first; 2 by default.", metavar="N")
     allow_insecure_http: bool = option(
         "Send the key over plain HTTP to another machine.", "--allow-insecure-http", default=False
