@@ -57,16 +57,20 @@ def serve(
     # What is raised is told by the command that this is run as.
     try:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-        with LocalServer(
-            model,
-            host=host,
-            port=port,
-            api_key=api_key,
-            threads=threads,
-            context=context,
-            slots=slots,
-            verbose=verbose,
-        ) as server:
+        try:
+            unstarted = LocalServer(
+                model,
+                host=host,
+                port=port,
+                api_key=api_key,
+                threads=threads,
+                context=context,
+                slots=slots,
+                verbose=verbose,
+            )
+        except LocalServerError as error:  # it begins with the name of what is wrong
+            raise typer.BadParameter(f"--{str(error).replace('_', '-')}") from error
+        with unstarted as server:
             print(_HOW_TO_USE.format(server=server), flush=True)
             # Windows delivers Ctrl-C only between waits, so none is without an end.
             while not threading.Event().wait(timeout=0.5 if sys.platform == "win32" else None):

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import urllib.request
+from pathlib import Path
 
 import pytest
 
@@ -26,10 +27,26 @@ def test_options_are_those_of_the_server() -> None:
     assert serve.__doc__ == real.__doc__
 
 
-def test_failure(capsys: pytest.CaptureFixture[str]) -> None:
+def test_failure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """What the server has to complain of is told by it, and the status says so."""
-    assert app.run(["serve", "--port", "70000"]) == ExitCode.FAILED
-    assert "horay: port must be from 0 to 65535" in capsys.readouterr().err
+    assert app.run(["serve", "--model", str(tmp_path / "none.gguf")]) == ExitCode.FAILED
+    assert "none.gguf can't be read" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("--port", "99999999", "--port must be from 0 to 65535, got 99999999"),
+        ("--slots", "0", "--slots must be at least 1"),
+        ("--api-key", " ", "--api-key must be printable"),
+    ],
+)
+def test_wrong_options(
+    option: str, value: str, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What the server can't be made with is a mistake of the command line."""
+    assert app.run(["serve", option, value]) == ExitCode.USAGE
+    assert f"horay: Invalid value: {words}" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGINT of POSIX")

@@ -76,6 +76,13 @@ def test_port_in_use() -> None:
     assert done.stderr == f"Port {port} on 127.0.0.1 is in use; choose another port.\n"
 
 
+def test_wrong_option() -> None:
+    """A mistake of the command line has status 2."""
+    done = run("--port", "70000")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--port must be from 0 to 65535" in done.stderr
+
+
 def test_missing_model(tmp_path: Path) -> None:
     """So is a model that isn't there."""
     done = run("--port", "0", "--model", str(tmp_path / "none.gguf"))
