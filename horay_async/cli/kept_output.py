@@ -37,16 +37,23 @@ def check_stdout_open() -> None:
 
 
 def keep(text: str, what: str) -> None:
-    """Writes `text` into a new file in the folder for temporary files, and notes that `what` is there."""
+    """Writes `text` into a new file in the folder for temporary files, and notes that `what` is there. One that has no room for all of it is
+    removed: it is standard output that has the beginning.
+    """
+    path: str | None = None
     try:
         with NamedTemporaryFile(
             "w", encoding="utf-8", errors="replace", prefix="horay-", suffix=".txt", delete=False
         ) as kept:
+            path = kept.name
             kept.write(text)
     except OSError as error:
         note(f"{what} can't be kept: {error.strerror}")
+        if path is not None:
+            with suppress(OSError):
+                os.unlink(path)
     else:
-        note(f"{what} is kept in {kept.name}")
+        note(f"{what} is kept in {path}")
 
 
 @contextmanager

@@ -7,6 +7,8 @@ import io
 import os
 import sys
 from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any
 
 import pytest
 
@@ -91,6 +93,28 @@ def test_no_room_for_the_file(
     monkeypatch.setattr("tempfile.tempdir", str(folder / "none"))
     keep("x", "it")
     assert capsys.readouterr().err == "it can't be kept: No such file or directory\n"
+
+
+def test_no_room_for_all_of_the_file(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What was written of it doesn't stay behind unnamed."""
+
+    def opened(*args: Any, **options: Any) -> Any:
+        file: Any = NamedTemporaryFile(*args, **options)  # noqa: SIM115 - `keep` closes it
+        write = file.write
+
+        def fail(text: str) -> None:
+            write(text[:1])
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        file.write = fail
+        return file
+
+    monkeypatch.setattr("horay_async.cli.kept_output.NamedTemporaryFile", opened)
+    keep("all of it", "it")
+    assert not list(folder.iterdir())
+    assert capsys.readouterr().err == "it can't be kept: No space left on device\n"
 
 
 def test_windows(monkeypatch: pytest.MonkeyPatch) -> None:
