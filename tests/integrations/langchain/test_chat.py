@@ -770,6 +770,14 @@ def test_text_that_is_no_json(fault_server: FaultServer, connect: Connect) -> No
         connect().with_structured_output(JOKE_SCHEMA).invoke("hi")
 
 
+def test_call_of_another_tool(fault_server: FaultServer, connect: Connect) -> None:
+    """LangChain's own error says so here, too."""
+    fault_server.call_tools(("Poem", "{}"))
+    bound = connect().with_structured_output(Joke, method="function_calling")
+    with pytest.raises(OutputParserException, match=r"^Unknown tool type: 'Poem'"):
+        bound.invoke("hi")
+
+
 async def test_structured_stream_grows(fault_server: FaultServer, connect: Connect) -> None:
     """A structured stream still gives the object as it grows."""
     fault_server.always(scripted_model)
