@@ -112,6 +112,21 @@ class Choice:
         return option, union
 
 
+def _is_alike(one: Any, other: Any) -> bool:
+    """Whether pydantic has made the same of a value twice. Of instances the fields tell it: private attributes may differ, and not all
+    classes compare their instances.
+    """
+    if type(one) is not type(other):
+        return False
+    if is_object(one):
+        return one.keys() == other.keys() and all(map(_is_alike, one.values(), other.values()))
+    if isinstance(one, list | tuple):
+        return len(one) == len(other) and all(map(_is_alike, one, other))
+    if one is not other and hasattr(one, "__dict__"):
+        return _is_alike(vars(one), vars(other))
+    return type(one).__eq__ is object.__eq__ or bool(one == other)
+
+
 KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "null": ("null", lambda value: value is None),
     "boolean": ("true or false", lambda value: isinstance(value, bool)),
@@ -364,7 +379,7 @@ class SchemaCheck:
                 KeyError, ValueError
             ):  # where the option is no choice of pydantic's, or has bounds
                 wanted, made = each[CHOICE].both(self._form, text)
-                if type(made) is type(wanted) and made == wanted:
+                if _is_alike(made, wanted):
                     return
         if made is not None:
             name = self._expected(fitting[0])

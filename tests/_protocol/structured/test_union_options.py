@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import itertools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -400,6 +401,54 @@ def test_options_that_pydantic_chooses(hint: Any, text: str, expected: object) -
     """What it chooses otherwise stays as it is: where an option has bounds that don't hold, or isn't told apart at all."""
     made: Any = pydantic.create_model("Chosen", x=(hint, ...))
     assert parse_text(made, f'{{"x": {text}}}').x == expected
+
+
+class Numbered(pydantic.BaseModel):
+    """No two are equal: each has a number of its own."""
+
+    order: str
+    _number: int = pydantic.PrivateAttr(default_factory=partial(next, itertools.count()))
+
+
+@dataclasses.dataclass(eq=False)
+class Uncompared:
+    """No two are equal."""
+
+    order: str
+
+
+class Lazy(pydantic.BaseModel):
+    """What it has is made when it is asked for."""
+
+    order: Iterable[int]
+
+
+class Listed(pydantic.BaseModel):
+    """The same at once, with a default."""
+
+    order: LIST[int]
+    note: str | None = None
+
+
+@pytest.mark.parametrize(
+    ("option", "other", "order"),
+    [
+        (Numbered, RefundModel, "7"),
+        (Uncompared, RefundModel, "7"),
+        (Lazy, Listed, [7]),
+    ],
+)
+def test_instances_that_compare_unequal(option: Any, other: Any, order: object) -> None:
+    """Whether pydantic takes the right option doesn't depend on how its instances compare; nor does the refusal of the wrong one."""
+    for right, wrong, value in (
+        (option | other, other | option, {"order": order}),
+        (LIST[option] | LIST[other], LIST[other] | LIST[option], [{"order": order}] * 2),
+    ):
+        text = json.dumps({"value": value})
+        made = parse_text(boxed(right), text).value
+        assert {type(each) for each in (made if isinstance(made, list) else [made])} == {option}
+        with pytest.raises(AnswerError, match=MISTAKEN):
+            parse_text(boxed(wrong), text)
 
 
 def test_options_that_a_parser_chooses() -> None:
