@@ -167,10 +167,12 @@ class _Whole:
             raise self._error(cut.problem, cut.reason, self._text() or _broken_call(message))
 
     def check(self) -> None:
-        """Raises where the message isn't whole, or where chunks come to what doesn't fit."""
+        """Raises where the model declined, where the message isn't whole, or where chunks come to what doesn't fit."""
+        message = self._message()
+        if message is not None and (refusal := message.additional_kwargs.get("refusal")):
+            raise self._error(f"the model declined: {refusal}", "refusal", refusal)
         if self._text_is_json:
             self._check_text(self._text())
-        message = self._message()
         if message is None:
             return
         if not self._text_is_json and not message.tool_calls:

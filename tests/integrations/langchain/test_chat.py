@@ -36,7 +36,6 @@ from horay_async import (
     AnswerError,
     AsyncHoray,
     ConfigurationError,
-    ConfigurationError,
     Horay,
     RateLimitError,
     StreamTruncatedError,
@@ -452,6 +451,21 @@ async def test_structured_cut(
     both: Any = model.with_structured_output(form, method=method, include_raw=True).invoke("hi")
     assert both["parsed"] is None
     assert both["parsing_error"].reason == reason
+    await model.aclose()
+
+
+@pytest.mark.parametrize("method", ["json_schema", "json_mode", "function_calling"])
+@pytest.mark.parametrize("form", [Order, Joke, JOKE_SCHEMA], ids=["attrs", "pydantic", "schema"])
+async def test_structured_refusal(
+    fault_server: FaultServer, connect: Connect, form: Any, method: Any
+) -> None:
+    """What the model says when it declines is told, as by the client itself."""
+    message = {"role": "assistant", "content": None, "refusal": "I can't help with that."}
+    fault_server.always(_cut_script(message, "stop"))
+    model = connect()
+    found = await _errors_of(model.with_structured_output(form, method=method))
+    assert [(one.reason, one.text) for one in found] == [("refusal", message["refusal"])] * 4
+    assert str(found[0]).startswith("the model declined: I can't help")
     await model.aclose()
 
 
