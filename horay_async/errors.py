@@ -148,7 +148,8 @@ class APIConnectionError(APIError):
     transient: bool = True
     """Whether trying again can help; it can't where the server's certificate isn't trusted."""
     body: str = ""
-    """What had come of a body that is no stream, as `APIResponseError` has it; empty where `partial` has the whole response."""
+    """What had come of a body that is no stream, as `APIResponseError` has it; empty where `partial` has the whole response. Of a
+    stream, see `StreamTruncatedError`."""
 
 
 class APITimeoutError(APIConnectionError):
@@ -244,6 +245,9 @@ class StreamTruncatedError(APIError):
 
     reason: str = ""
     """How it ended."""
+    body: str = ""
+    """The data of the event in which it was cut, as far as they came, with the API key masked. What is sure of them is in
+    `partial`, too; empty where it ended between two events."""
 
 
 class AnswerError(APIError):

@@ -13,7 +13,7 @@ from horay_async._protocol.wire.accumulate import ChoiceAccumulator
 from horay_async._protocol.wire.characters import SplitCharacters
 from horay_async._protocol.wire.chunk_template import ChunkTemplate
 from horay_async._protocol.wire.contents import without_errors
-from horay_async._protocol.wire.cut_chunk import keep_sure
+from horay_async._protocol.wire.cut_chunk import has_text, keep_sure
 from horay_async._protocol.wire.cut_json import closed
 from horay_async._protocol.wire.decode import (
     NO_DIFFERENCES,
@@ -92,11 +92,16 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
         self._fast_texts: list[str] | None = None
         self._others_came = False  # since the last chunk of the template
         self._in_messages = set[int]()  # the choices whose deltas come as `message`
+        self._cut_has_text = False  # something generated, in the event in which the stream was cut
         self._saw_done = False  # once `[DONE]` has come
 
     def take_failure(self) -> APIError | DriftWarning | None:
         failure = self._failure or self._unfinished() or self._drift_error
         self._failure = self._drift_error = None
+        if isinstance(failure, APIError) and self._cut_has_text:
+            failure.execution = (
+                "executed"  # what had come is in its body, whether it could be merged or not
+            )
         if failure is not None and not self.merged.empty:
             whole = self.result()
             if isinstance(failure, APIError):
@@ -161,9 +166,11 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
         whole = closed(text)
         in_string = not text.startswith(whole.rstrip("]}"))
         try:
-            sent = fields_of(parsed(self._split.join(whole.encode())))
-            if error_in(sent) is not None:
-                return stream_error(msgspec.json.encode(sent), context=self._context)
+            came = parsed(self._split.join(whole.encode()))
+            if error_in(fields_of(came)) is not None:
+                return stream_error(msgspec.json.encode(came), context=self._context)
+            sent = _chunk_in(came)
+            self._cut_has_text = has_text(sent)
             only_one, knows_call = self.merged.has_one_choice, self.merged.knows_call
             if not keep_sure(sent, knows_call, in_string=in_string, only_one=only_one):
                 return None
@@ -439,5 +446,10 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
 
 def _sent(chunk: Response) -> dict[str, Any]:
     """The JSON of a chunk, out of the envelope or the list of one that some gateways put it into."""
-    sent = unwrapped(chunk.to_dict())
-    return fields_of(sent[0] if is_array(sent) else sent)
+    return _chunk_in(chunk.to_dict())
+
+
+def _chunk_in(sent: Any) -> dict[str, Any]:
+    """The fields of a chunk in JSON that may be an envelope or a list around it."""
+    held = unwrapped(sent)
+    return fields_of(held[0] if is_array(held) and held else held)

@@ -66,6 +66,16 @@ def keep_sure(
     return bool(choices)
 
 
+def has_text(value: Any) -> bool:
+    """Whether there is anything generated in JSON of a chunk, wherever it is."""
+    if is_array(value):
+        return any(map(has_text, value))
+    return any(
+        has_text(inner) or (name in TEXTS and isinstance(inner, str) and inner != "")
+        for name, inner in fields_of(value).items()
+    )
+
+
 def _path_of_last(value: Any) -> list[tuple[Any, Any]]:
     """The objects and arrays that the last value is in, each with the place of the next one."""
     path: list[tuple[Any, Any]] = []

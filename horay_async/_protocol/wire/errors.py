@@ -20,6 +20,7 @@ from horay_async.errors import (
     APIResponseError,
     APIStatusError,
     StreamError,
+    StreamTruncatedError,
 )
 from horay_async.models._base import Response
 
@@ -178,8 +179,9 @@ def bad_response(
 
 
 def add_body(failure: APIError, body: bytes, *, context: ErrorContext) -> None:
-    """Puts what has come of a body, with the API key masked, into the error that it broke off with."""
-    if isinstance(failure, APIConnectionError | APIResponseError) and not failure.body:
+    """Puts what has come of a body, or of a stream's event, with the API key masked, into the error that it broke off with."""
+    broke_off = isinstance(failure, APIConnectionError | APIResponseError | StreamTruncatedError)
+    if broke_off and not failure.body:
         failure.body = _masked(body, context.clean)
 
 

@@ -265,5 +265,5 @@ def _json_in(lines: list[bytes]) -> bytes:
 
 
 def _are_apart(line: bytes, following: bytes) -> bool:
-    """Whether two lines of data are of two events: behind the end of an object none begins in JSON."""
-    return line.rstrip().endswith((b"}", DONE)) and following.lstrip().startswith((b"{", DONE))
+    """Whether two lines of data are of two events: behind the end of an object neither another one nor a list, nor `[DONE]`, begins in JSON."""
+    return line.rstrip().endswith((b"}", DONE)) and following.lstrip().startswith((b"{", b"["))

@@ -16,7 +16,7 @@ from horay_async._protocol.wire.decode import (
     parsed,
     unwrapped,
 )
-from horay_async._protocol.wire.errors import ErrorContext, bad_response, stream_error
+from horay_async._protocol.wire.errors import ErrorContext, add_body, bad_response, stream_error
 from horay_async._protocol.wire.size_limits import BOM, MAX_PIECE_BYTES
 from horay_async._protocol.wire.sse import NEARLY_DATA, EventTooLarge, SSEDecoder, begins_events
 from horay_async.errors import APIError, DriftWarning, StreamTruncatedError
@@ -165,7 +165,7 @@ class SSEReader(ABC, Generic[T]):
             if self.complete:
                 self.done = True
             else:
-                self._fail(self._add_cut() or error)
+                self._fail_in_event(error)
         return made
 
     def _read_held(self) -> list[T]:
@@ -179,6 +179,8 @@ class SSEReader(ABC, Generic[T]):
             self._cut = held
         if is_cut:
             self._cut_data = rest.pop()
+            if rest:  # events with one line end each: those before it are whole
+                self._cut = self._cut_data
         if rest:
             self._events_began(b"")
         return self._read_in_order(rest)
@@ -223,7 +225,14 @@ class SSEReader(ABC, Generic[T]):
                 request_id=self._meta.request_id,
             )
             failure.__cause__ = cause
-            self._fail(self._add_cut() or failure)
+            self._fail_in_event(failure)
+
+    def _fail_in_event(self, error: APIError) -> None:
+        """Fails with `error`, or what an event reports in which it was cut. The error has the data of that event."""
+        reported = self._add_cut()
+        if reported is None:
+            add_body(error, self._cut_data, context=self._context)
+        self._fail(reported or error)
 
     def _check_stray(self, stray: bytes) -> None:
         """Fails with an error that was sent as JSON between the events, unless one came before it; or with one that says that

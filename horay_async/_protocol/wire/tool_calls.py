@@ -5,7 +5,8 @@ do so, and which call a piece belongs to is decided by what it has:
 
 | the piece has | it |
 | --- | --- |
-| an index that is new | begins a call |
+| an index that is new, but neither an id nor a name, and the newest call has no index and isn't whole | goes on with that call, whose index it is |
+| an index that is new otherwise | begins a call |
 | the id of a call, or its name without one, and all of its arguments once more, not in the chunk that begins it | says nothing new: some servers end with the whole message, or repeat a call as `function_call` |
 | an id that is known | goes on with that call |
 | an index that is known, or none | goes on with the newest call of that index, or of all, but for: |
@@ -214,6 +215,10 @@ class Piece:
             return False
         return (not self.name or call.is_named(self.name)) and call.arguments.are(self.arguments)
 
+    def tells_index_of(self, call: MergedCall) -> bool:
+        """Whether it goes on with a call that has none so far."""
+        return call.index is None and not (self.id or self.name or call.arguments.whole)
+
     def begins(self, call: MergedCall, *, follows: bool) -> bool:
         """Whether it begins a call, where it might go on with `call`: see the table above. `follows` says whether the piece
         before it, in the same chunk, is of that call.
@@ -329,7 +334,14 @@ class ToolCalls:
         known = self._by_id.get(piece.id)
         if known is not None and piece.index in (None, known.index):
             return known
-        return self._newest if piece.index is None else self._by_index.get(piece.index)
+        newest = self._newest
+        if piece.index is None:
+            return newest
+        known = self._by_index.get(piece.index)
+        if known is None and newest is not None and piece.tells_index_of(newest):
+            newest.index = piece.index
+            known = self._by_index[piece.index] = newest
+        return known
 
     def _begin(self, index: int | None) -> MergedCall:
         number = self._next if index is None or index in self._calls else index
