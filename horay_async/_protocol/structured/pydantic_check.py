@@ -7,8 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from decimal import Decimal
-from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import attrs
 import msgspec
@@ -120,11 +119,11 @@ def _is_alike(one: Any, other: Any) -> bool:
         return False
     if is_object(one):
         return one.keys() == other.keys() and all(map(_is_alike, one.values(), other.values()))
-    if isinstance(one, list | tuple):
+    if issubclass(type(one), list | tuple):
         return len(one) == len(other) and all(map(_is_alike, one, other))
-    if one is not other and hasattr(one, "__dict__"):
+    if one is not other and getattr(one, "__dict__", None):
         return _is_alike(vars(one), vars(other))
-    return type(one).__eq__ is object.__eq__ or bool(one == other)
+    return cast("Any", type(one)).__eq__ is object.__eq__ or bool(one == other)
 
 
 KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
@@ -212,18 +211,15 @@ class SchemaCheck:
         self._defs = form.checked_defs
         self._seen: dict[tuple[int, str], list[Mismatch]] = {}
         """What was found by schema and place: options of unions within unions would ask over and over."""
-
-    @cached_property
-    def _whole(self) -> SchemaCheck:
-        return SchemaCheck(self._form, wholly=True)
-
-    @cached_property
-    def _loose(self) -> SchemaCheck:
-        return SchemaCheck(self._form, loosely=True)
-
-    @cached_property
-    def _lenient(self) -> SchemaCheck:
-        return SchemaCheck(self._form, loosely=True, decimals_as_text=True, by_value=True)
+        # What else is asked of the same value; those that are asked for it ask nothing else.
+        others = not (loosely or wholly)
+        self._whole = SchemaCheck(form, wholly=True) if others else self
+        self._loose = SchemaCheck(form, loosely=True) if others else self
+        self._lenient = (
+            SchemaCheck(form, loosely=True, decimals_as_text=True, by_value=True)
+            if others
+            else self
+        )
 
     def of(self, schema: Any, value: Any, path: str) -> Iterator[Mismatch]:
         """What doesn't fit."""
