@@ -272,7 +272,7 @@ async def test_text_behind_flushed_events(
 
 
 async def test_deflate_that_ends_early(fault_server: FaultServer, connect: Connect) -> None:
-    """Only the body's coding is blamed; where all of the JSON could be unpacked, nothing is."""
+    """It is a body that was cut; where all of the JSON could be unpacked, nothing is wrong."""
     whole = b'{"choices": [{"index": 0, "text": "%b"}]}' % (b"Berlin " * 100)
     for body in (zlib.compress(whole)[:-1], zlib.compress(whole[:-9])[:-1]):
         fault_server.add(respond(body, headers={"Content-Encoding": "deflate"}))
@@ -280,11 +280,7 @@ async def test_deflate_that_ends_early(fault_server: FaultServer, connect: Conne
         response: Any = await complete(client)
         assert response.choices[0].text == "Berlin " * 100
         failure = await refused(complete(client))
-    assert (
-        "has a compressed body that can't be decoded: its deflate data has no end"
-        in failure.message
-    )
-    assert "valid HTTP" not in failure.message
+    assert "isn't valid JSON: it ends too early" in failure.message
     assert failure.execution == "executed"
 
 
@@ -303,16 +299,9 @@ async def test_coding_that_isnt_decoded(
     assert response.choices[0].text == "Berlin"
 
 
-@pytest.mark.parametrize(
-    ("coding", "says"),
-    [
-        ("identity", "isn't valid JSON: it ends too early"),
-        ("gzip", "isn't valid JSON: it ends too early"),
-        ("deflate", "can't be decoded: its deflate data has no end"),
-    ],
-)
+@pytest.mark.parametrize("coding", ["identity", "gzip", "deflate"])
 async def test_body_without_a_length_that_ends_early(
-    fault_server: FaultServer, connect: Connect, coding: str, says: str
+    fault_server: FaultServer, connect: Connect, coding: str
 ) -> None:
     """Only its content tells that the connection was closed in its middle: the result had begun to arrive."""
     whole = b'{"choices": [{"index": 0, "text": "%s"}]}' % (b"Berlin " * 100)
@@ -321,7 +310,7 @@ async def test_body_without_a_length_that_ends_early(
     fault_server.add(raw(head, encode(whole)[:-12], Fin()))
     async with connect(retries=2) as client:
         failure = await refused(complete(client))
-    assert says in failure.message
+    assert "isn't valid JSON: it ends too early" in failure.message
     assert failure.execution == "executed"
     assert len(failure.attempts) == 1
 

@@ -117,11 +117,12 @@ class Arguments:
 
     @property
     def whole(self) -> bool:
-        """Whether the pieces are an object, or a list, that is closed. Reads each piece once."""
+        """Whether the pieces are an object, or a list, that is closed, or null. Reads each piece once."""
         while self._read < len(self.pieces):
             self._look_at(self.pieces[self._read])
             self._read += 1
-        return self._opened and self._depth <= 0 and not self._in_string
+        closed = self._opened and self._depth <= 0 and not self._in_string
+        return closed or self._start == "null"
 
     def may_go_on_with(self, piece: str) -> bool:
         """Whether `piece`, behind what isn't whole, is no new object by its `{`. Takes no longer than two pieces are long."""

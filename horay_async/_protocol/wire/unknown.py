@@ -4,7 +4,7 @@ Servers put audio, citations, signatures of thoughts and much else into messages
 request as well, and what chunks bring of it is a part of the whole response:
 
 - what stands in a delta, or in a tool call's piece, is merged with what has come: a list goes on, an object's fields are
-  merged one by one, and of any other value the last counts;
+  merged one by one, those of objects within it too, and of any other value the last counts;
 - the strings that come in pieces are joined: `data` and `transcript` of `audio`, `input` of a call of a custom tool;
 - of what stands in a choice or in the chunk itself, the last counts: servers repeat it with each chunk;
 - what stands beside the tokens of log probabilities is merged as in a delta; a token has its own, as has the usage.
@@ -33,6 +33,9 @@ NORMALIZED = frozenset(
     {"text", "function_call", "name", "arguments", "parameters", "args", "message", "delta"}
 )
 """Names whose values are put into known fields where something was normalized."""
+
+MAX_DEPTH = 8
+"""Levels of objects within objects that are merged; further within, the last counts."""
 
 JOINED = frozenset({("audio", "data"), ("audio", "transcript"), ("custom", "input")})
 """Strings that come in pieces; `data` in base64."""
@@ -85,9 +88,9 @@ def _known_fields(into: type[Any]) -> frozenset[str]:
 
 
 def _adds(value: Any) -> bool:
-    """Whether a value in a delta adds to what has come, be it the same."""
+    """Whether a value in a delta adds to what has come, be it the same: a string may be a piece."""
     if is_object(value):
-        return any(isinstance(item, str | list) for item in value.values())
+        return any(isinstance(item, str | list) or _adds(item) for item in value.values())
     return bool(is_array(value) and value)
 
 
@@ -136,7 +139,7 @@ def _rest(whole: Any, have: Any, path: tuple[str, ...]) -> Any:
     """What `whole` has beyond `have`; None where that is nothing."""
     if isinstance(have, Pieces):
         have = have.joined(path[-1])
-    if is_object(whole) and is_object(have) and len(path) < 2:
+    if is_object(whole) and is_object(have) and len(path) <= MAX_DEPTH:
         rests = {name: _rest(value, have.get(name), (*path, name)) for name, value in whole.items()}
         return {name: rest for name, rest in rests.items() if rest is not None} or None
     if is_array(whole) and is_array(have) and whole[: len(have)] == have:
@@ -183,7 +186,7 @@ def _merge(have: Json, more: Json, path: tuple[str, ...]) -> int:
                 have[name] = before = []
             before.extend(value)
             added += 1 + _count(value)
-        elif is_object(value) and not path:
+        elif is_object(value) and len(path) < MAX_DEPTH:
             if not is_object(before):
                 have[name] = before = {}
             added += 1 + _merge(before, value, at)

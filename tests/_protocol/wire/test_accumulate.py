@@ -677,6 +677,31 @@ def test_tool_calls_without_index() -> None:
     ]
 
 
+@pytest.mark.parametrize("first", [{}, {"index": None}], ids=["none", "null"])
+def test_index_that_comes_later(first: JSON) -> None:
+    """A piece with nothing else that tells which call it is of goes on with the one that has no index, unless that is whole."""
+    begun = tool(**first, id="a", function={"name": "f", "arguments": ""})
+    rest = [tool(index=1, function={"arguments": part}) for part in ('{"x": ', "1}")]
+    assert calls_of(begun, *rest) == [("a", "f", '{"x": 1}')]
+    assert calls_of(begun, *rest, tool(index=2, function={"arguments": "2"})) == [
+        ("a", "f", '{"x": 1}'),
+        ("", "", "2"),
+    ]
+    whole = tool(**first, id="a", function={"name": "f", "arguments": "{}"})
+    assert calls_of(whole, *rest) == [("a", "f", "{}"), ("", "", '{"x": 1}')]
+
+
+@pytest.mark.parametrize("parts", [["null"], ["nu", "ll"]])
+def test_null_for_arguments(parts: list[str]) -> None:
+    """It is whole: what follows is another call, or the same once more."""
+    first = [tool(id="a", function={"name": "now"})]
+    first += [tool(function={"arguments": part}) for part in parts]
+    other = [tool(id="b", function={"name": "now"}), tool(function={"arguments": "{}"})]
+    assert calls_of(*first, *other) == [("a", "now", "null"), ("b", "now", "{}")]
+    again = tool(id="a", function={"name": "now", "arguments": "null"})
+    assert calls_of(*first, again) == [("a", "now", "null")]
+
+
 def test_tool_calls_without_index_are_numbered() -> None:
     """The events number such calls as they come."""
     merged, events = ChatAccumulator(), list[ChatEvent]()

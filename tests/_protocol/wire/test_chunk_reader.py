@@ -865,6 +865,63 @@ def test_call_that_is_cut(calls: str, arguments: list[str]) -> None:
     assert failure.partial.to_dict()["choices"][0]["message"]["audio"]["transcript"] == "Hi"
 
 
+IN_ONE = '"choices": [{"index": 0, "delta": {"tool_calls": [{"function": {"arguments": "{\\"city\\": \\"Bonn'
+LEGACY = '"choices": [{"index": 0, "delta": {"function_call": {"name": "f", "arguments": "Bonn'
+ENVELOPE = '"code": 0, "data": {"choices": [{"index": 0, "delta": {"content": "Bonn'
+
+
+@pytest.mark.parametrize(
+    "before", [b"", event({"choices": [{"index": 0, "delta": {"content": "A"}}]})]
+)
+@pytest.mark.parametrize("cut", [IN_ONE, LEGACY, ENVELOPE])
+def test_event_that_is_cut_is_in_the_body(before: bytes, cut: str) -> None:
+    """Whether it is known where it belongs or not: its text is there, and was generated, so that the request isn't sent again."""
+    reader = reader_of(label="POST /chat/completions")
+    reader.feed(before + b"data: {" + cut.encode())
+    reader.end(CUT, keep_truncated=False)
+    failure = reader.take_failure()
+    assert isinstance(failure, StreamTruncatedError)
+    assert failure.body == "{" + cut
+    assert failure.execution == "executed"
+
+
+def test_cut_in_an_envelope() -> None:
+    """It is opened as that of a whole chunk is."""
+    reader = reader_of(label="POST /chat/completions")
+    reader.feed(b"data: {" + ENVELOPE.encode())
+    reader.stop(errors.APITimeoutError("late", clock="total"))
+    failure = reader.take_failure()
+    assert isinstance(failure, errors.APITimeoutError)
+    assert failure.partial.choices[0].message.content == "Bonn"
+
+
+@pytest.mark.parametrize(
+    "cut", ['"id": "c", "object": "chat', '"choices": [{"delta": {"role": "assis']
+)
+def test_cut_before_anything_was_generated(cut: str) -> None:
+    """Nothing is lost, and the request may be sent again."""
+    reader = reader_of(label="POST /chat/completions")
+    reader.feed(b"data: {" + cut.encode())
+    reader.end(CUT, keep_truncated=False)
+    failure = reader.take_failure()
+    assert isinstance(failure, StreamTruncatedError)
+    assert (failure.execution, failure.partial) == ("unknown", None)
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\n\n"])
+@pytest.mark.parametrize(
+    "cut", ["", "da", "data", "data: ", "data: [", "data: [DON", "data: [DONE]"]
+)
+def test_cut_in_the_end(line_end: str, cut: str) -> None:
+    """All had come, however many line ends the server puts behind an event."""
+    reader = text_reader()
+    whole = [piece("a").decode().strip(), piece("b", "stop").decode().strip()]
+    reader.feed((line_end.join(whole) + line_end + cut).encode())
+    ended(reader)
+    assert reader.take_failure() is None
+    assert (merged(reader), reader.merged.result().choices[0].finish_reason) == ("ab", "stop")
+
+
 def test_chunk_before_the_first_event() -> None:
     """Then it is no event stream, whatever follows."""
     reader = text_reader()

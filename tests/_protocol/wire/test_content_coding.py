@@ -181,13 +181,12 @@ def test_fault_far_behind(form: str) -> None:
 
 @pytest.mark.parametrize("form", PACK)
 def test_end_that_is_missing(form: str) -> None:
-    """Of deflate it is told; the others' ends some servers leave out."""
+    """No complaint: some servers leave it out, and what is missing of a body shows in what it is."""
     packed = PACK[form](JSON * 20)
     for cut in range(1, len(packed) - 1):
         found, complaint, unread = read(header(form), [packed[:-cut]])
         assert (JSON * 20).startswith(found)
-        assert complaint == ("its deflate data has no end" if header(form) == "deflate" else "")
-        assert unread == (packed[:-cut] if complaint and not found else b"")
+        assert (complaint, unread) == ("", b"")
 
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "zstd"])

@@ -14,6 +14,7 @@ from horay_async._protocol.structured.parse import parse_completion
 from horay_async._protocol.wire.accumulate import ChatAccumulator, CompletionAccumulator
 from horay_async._protocol.wire.decode import decoder
 from horay_async._protocol.wire.request import to_jsonable
+from horay_async._protocol.wire.unknown import MAX_DEPTH
 from horay_async.models.chat import ChatCompletion, ChatMessage
 from horay_async.models.completions import CompletionChunk
 from horay_async.models.events import ToolCallDone
@@ -95,7 +96,24 @@ def test_lists_go_on() -> None:
     )
     assert message["content"] == "abcd"
     assert message["annotations"] == [{"url": "u"}, {"url": "u"}]
-    assert message["details"] == {"ids": [1, 1], "deep": {"y": 1}}
+    assert message["details"] == {"ids": [1, 1], "deep": {"x": 1, "y": 1}}
+
+
+def _nested(levels: int, name: str) -> dict[str, Any]:
+    return {"deep": _nested(levels - 1, name)} if levels else {name: 1}
+
+
+def test_objects_are_merged_to_their_depth() -> None:
+    """Up to a bound; in one of Gemini's stands a signature that the next request needs."""
+    google = [{"thought_signature": "S"}, {"thought": True}]
+    message = message_of(*({"content": "", "extra_content": {"google": each}} for each in google))
+    assert message["extra_content"] == {"google": {"thought_signature": "S", "thought": True}}
+
+    for levels, merged in ((MAX_DEPTH, {"x": 1, "y": 1}), (MAX_DEPTH + 1, {"y": 1})):
+        message = message_of({"content": "a"}, _nested(levels, "x"), _nested(levels, "y"))
+        for _ in range(levels):
+            message = message["deep"]
+        assert message == merged
 
 
 def test_the_last_of_other_values_counts() -> None:
