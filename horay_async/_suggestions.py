@@ -265,6 +265,7 @@ finished: it is done and failed; of earlier runs skipped
 errors: it is failed, a count; main_error is the most frequent one
 pending remaining left: take skipped, done and failed from total
 active running: it is in_flight
+stop cancel close: it is stop_sending(), which waits for what is under way
 duration elapsed: it is seconds
 tokens usage: it is total_tokens
 input_tokens: it is prompt_tokens

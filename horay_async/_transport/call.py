@@ -208,8 +208,9 @@ class Call:
         LOG.debug("%s: trying again in %.3f s", self.request.label, delay)
         if self.observers is not None:
             self.observers.on_retry(tuple(self.attempts), error, delay)
+        wait = asyncio.sleep if self._limiter is None else self._limiter.back_off
         try:
-            await self._sender.pools.wait(partial(asyncio.sleep, delay))
+            await self._sender.pools.wait(partial(wait, delay))
         except ConfigurationError:
             if isinstance(error, StreamTruncatedError):
                 raise  # an unread stream tells by itself what became of it

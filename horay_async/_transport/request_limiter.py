@@ -144,6 +144,10 @@ class RequestLimiter:
         await self.admit(request)
         return CallAttemptPermit(self, request, size)
 
+    async def back_off(self, seconds: float) -> None:
+        """See `AttemptLimiter`."""
+        await asyncio.sleep(seconds)
+
     def _request_of(self, body: bytes | None, *, bulk: bool) -> tuple[LimitedRequest, RequestSize]:
         concurrency, size = self._concurrency, size_of(body)
         # The pace at which a limit is filled is for batches: calls ask one by one.

@@ -6,6 +6,7 @@ import asyncio
 import math
 from collections.abc import Mapping
 from copy import copy
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 from weakref import WeakValueDictionary
 
@@ -18,6 +19,7 @@ from horay_async._transport.open_files import free_files, session_limit
 from horay_async._transport.request_limiter import NO_LIMIT, LimitedRequest, RequestLimiter
 from horay_async.batch.options import Settings
 from horay_async.batch.refused_models import RefusedModels
+from horay_async.batch.sending_stop import SendingStop
 from horay_async.errors import APIError, APIStatusError, ConfigurationError
 from horay_async.options import ClientOptions
 
@@ -265,6 +267,7 @@ class BatchAttemptLimiter:
     _batch_limiter: BatchLimiter
     _admitted: LimitedRequest  # for the newest attempt
     _wait_limit: WaitLimit
+    _stop: SendingStop  # of the batch
     _used: bool = False  # whether the first attempt was made
     _succeeds: bool = False  # whether the newest one has a response with a status of success
     gave_up: bool = False
@@ -289,15 +292,21 @@ class BatchAttemptLimiter:
         return self
 
     async def acquire(self, body: bytes | None, *, bulk: bool) -> BatchAttemptLimiter:
-        """See `AttemptLimiter`. Raises the server's latest refusal where the retry can't be sent within the limit."""
-        wait = attrs.evolve(self._admitted.wait, probe=False)
-        retry = attrs.evolve(self._admitted, wait=wait)
+        """See `AttemptLimiter`. Raises the server's latest refusal where the retry can't be sent within the limit, and
+        `SendingStoppedError` where the batch sends no more.
+        """
+        retry = attrs.evolve(self._admitted, wait=attrs.evolve(self._admitted.wait, probe=False))
         wait_limit = self._wait_limit._replace(since=asyncio.get_running_loop().time())
-        if not await self._batch_limiter.acquire(retry, wait_limit):
+        wait = partial(self._batch_limiter.acquire, retry, wait_limit)
+        if not await self._stop.unless_stopped(wait):
             self.gave_up = True
             raise self._batch_limiter.last_refusal(wait_limit.model)
         self._admitted, self._succeeds = retry, False
         return self
+
+    async def back_off(self, seconds: float) -> None:
+        """See `AttemptLimiter`. Raises `SendingStoppedError` where the batch sends no more."""
+        await self._stop.unless_stopped(partial(asyncio.sleep, seconds))
 
     def received(self, status: int, headers: Mapping[str, str]) -> None:
         """See `AttemptPermit`."""

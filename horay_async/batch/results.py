@@ -14,6 +14,7 @@ from horay_async._protocol.limits.token_estimate import are_believable
 from horay_async._record import Record
 from horay_async._suggestions import no_attribute
 from horay_async.batch.errors import InvalidRequestError
+from horay_async.batch.sending_stop import SendingStop
 from horay_async.errors import AnswerError, DriftError, HorayError
 from horay_async.models._base import Response
 from horay_async.models.meta import Attempt
@@ -117,6 +118,7 @@ class BatchProgress(Record):
     """Tokens of the prompts in this run, as far as the responses say. What an earlier run of a file has used is in its lines."""
     completion_tokens: int = 0
     """Tokens that the responses of this run report."""
+    _stop: SendingStop | None = attrs.field(default=None, init=False, repr=False, eq=False)
     _started: float | None = attrs.field(default=None, init=False, repr=False)
     _ended: float | None = attrs.field(default=None, init=False, repr=False)
     _unreached_since: float | None = attrs.field(default=None, init=False, repr=False, eq=False)
@@ -170,8 +172,24 @@ class BatchProgress(Record):
         """Tokens that the responses report, of prompts and completions."""
         return self.prompt_tokens + self.completion_tokens
 
-    def start(self) -> None:
-        """Starts the clock, unless it runs or has run."""
+    def stop_sending(self) -> bool:
+        """Has the run send no more requests. Those under way are waited for, and then the run ends as at its end: `run_file` has
+        written their results, and returns; the loop over a `run` ends after them. It can be called from any thread, from a signal
+        handler, and more than once.
+
+        A request that waits to be sent, or to be sent again, isn't waited for. It has no result, and the next `run_file` sends it.
+        In a `run` that is `ordered`, one before others that have a result has a `HorayError` in its place; and what was refused for the key or
+        the balance has that error as its result.
+
+        Returns:
+            Whether a run is going on. Before and after it, and while `run_file` still reads its files, this does nothing.
+        """
+        stop = self._stop
+        return stop is not None and stop.stop()
+
+    def start(self, stop: SendingStop | None = None) -> None:
+        """Starts the clock, unless it runs or has run. `stop` is what ends the run's sending."""
+        self._stop = stop
         if self._started is None:
             self._started = time.monotonic()
 
@@ -182,7 +200,8 @@ class BatchProgress(Record):
         self.start()
 
     def end(self) -> None:
-        """Stops the clock."""
+        """Stops the clock. There is nothing to stop any more."""
+        self._stop = None
         if self._ended is None:
             self._ended = time.monotonic()
 

@@ -13,6 +13,7 @@ from horay_async.batch.request_lines import RequestLine
 from horay_async.batch.result_buffer import ResultBuffer
 from horay_async.batch.results import BatchResult
 from horay_async.batch.sender import RequestSender
+from horay_async.batch.sending_stop import SendingStoppedError
 from horay_async.batch.sources import ENDED, PENDING, source_of
 from horay_async.batch.work_item import WorkItem
 from horay_async.errors import ConfigurationError, HorayError
@@ -83,7 +84,8 @@ class BatchRunner:
         changed, prepare = self._changed.set, sender.preparer.prepare_next
         self._source = source_of(items, prepare, changed, threaded=threaded)
         """Its error ends the run, once the requests under way are done: what the iterable raised, or sending a request."""
-        sender.progress.start()
+        sender.stop.on_stop = changed
+        sender.progress.start(sender.stop)
         if bar is not None:
             bar.start()
         self._dispatcher = asyncio.create_task(self._dispatch())
@@ -170,12 +172,15 @@ class BatchRunner:
             else:
                 self._finish(work)
         set_aside, error = self._sender.set_aside, self._source.error
-        if set_aside.unfinished and error is None:
+        stopped = self._sender.stop.stopped
+        if stopped:
+            self._source.stop()
+        if set_aside.unfinished and error is None and not stopped:
             raise set_aside.error_of_all()
+        for work, failure, _ in set_aside.pop_all():
+            if not _line_of(work.item):  # those of a file are sent by the next run
+                self._finish(work.result(self._loop.time(), error=failure))
         if error is not None:
-            for work, failure, _ in set_aside.pop_all():
-                if not _line_of(work.item):  # those of a file are sent by the next run
-                    self._finish(work.result(self._loop.time(), error=failure))
             # Not raised here: in a task, a `SystemExit` would end the loop.
             self.stop(error)
 
@@ -185,6 +190,8 @@ class BatchRunner:
         """
         sender, limit = self._sender, self._sender.concurrency.limit
         self._resumes_at = None
+        if sender.stop.stopped:
+            return ENDED
         # 1. Those that were set aside: sent again where others got past their error, or they stop the sending.
         if sender.set_aside.unfinished:
             sender.requeue_passed()
@@ -272,9 +279,12 @@ class BatchRunner:
         return bool(self._sender.set_aside.unfinished) and not self._sending and not self._buffer
 
     async def _send(self, work: WorkItem) -> None:
-        """Waits until a request is admitted, and starts its task."""
+        """Waits until a request is admitted, and starts its task, unless no more are sent."""
         was_held = work.model in self._sender.held_models()
-        attempt_limiter = await self._sender.admit(work)
+        try:
+            attempt_limiter = await self._sender.admit(work)
+        except SendingStoppedError:
+            return
         if attempt_limiter is None:
             self._finish(self._sender.unsent(work))
             return

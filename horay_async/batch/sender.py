@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 from collections.abc import Callable, Container
 from functools import partial
@@ -32,6 +33,7 @@ from horay_async.batch.outcomes import (
 from horay_async.batch.preparer import Preparer
 from horay_async.batch.put_off import PutOff
 from horay_async.batch.results import TOLD_AFTER, BatchProgress, BatchResult
+from horay_async.batch.sending_stop import SendingStop, SendingStoppedError
 from horay_async.batch.set_aside import SetAside
 from horay_async.batch.work_item import WorkItem
 from horay_async.errors import (
@@ -98,6 +100,8 @@ class RequestSender:
         # With `fail_fast` any failure ends the run, at once.
         self.set_aside: SetAside = SetAside(None if settings.fail_fast else ends_with)
         """Requests that met an error which may be every request's."""
+        self.stop: SendingStop = SendingStop()
+        """Whether no more are sent: then `admit`, and each wait to be sent again, ends with `SendingStoppedError`."""
         self.waiting: int = 0
         """Requests that wait because the server asked that of them alone."""
         self._outage_logged = False
@@ -112,7 +116,7 @@ class RequestSender:
 
     async def admit(self, work: WorkItem) -> BatchAttemptLimiter | None:
         """Waits until `work` may be sent, and returns what admits its attempts; they go to `release` at last. None where the
-        server won't take it within the time that it has: see `unsent`.
+        server won't take it within the time that it has: see `unsent`. Raises `SendingStoppedError` where the batch sends no more.
         """
         settings, rate_limiter = self.settings, self._rate_limiter
         work.tokens = self._batch_limiter.limiter.estimate.of(work.size)
@@ -124,10 +128,11 @@ class RequestSender:
         if since < self._batch_limiter.not_before <= wait_limit.until:
             self._note_pause()
         self._note_window(work.tokens)
-        if not await self._batch_limiter.acquire(request, wait_limit):
+        wait = partial(self._batch_limiter.acquire, request, wait_limit)
+        if not await self.stop.unless_stopped(wait):
             return None
         attempt_limiter = work.request.limiter = BatchAttemptLimiter(
-            self._batch_limiter, request, wait_limit
+            self._batch_limiter, request, wait_limit, self.stop
         )
         self.progress.in_flight += 1
         return attempt_limiter
@@ -183,7 +188,8 @@ class RequestSender:
     async def send(
         self, work: WorkItem, attempt_limiter: BatchAttemptLimiter
     ) -> BatchResult[Any] | None:
-        """Sends a request once, the retries that its policy allows included. Returns its result; None where it has none yet.
+        """Sends a request once, the retries that its policy allows included. Returns its result; None where it has none yet,
+        or waited to be sent again when the batch was told to send no more.
 
         Raises `ConfigurationError` where the client is closed, and what the caller's own retry policy raises.
         """
@@ -191,6 +197,8 @@ class RequestSender:
         work.begin(began)
         try:
             response: Response = await fetch(self._transport, work.request, work.into)
+        except SendingStoppedError:
+            return None
         except (HorayError, RecursionError, DriftWarning) as raised:
             # What else there is: the function for the API key has raised, which is this request's own matter too.
             of_request = isinstance(raised, APIError | RecursionError | DriftWarning)
@@ -227,13 +235,15 @@ class RequestSender:
         return work.result(now, response=response)
 
     async def _wait_alone(self, work: WorkItem) -> None:
-        """Waits for as long as the server has asked of a request alone, and puts it off. Raises `ConfigurationError` where the client
-        is closed meanwhile.
+        """Waits for as long as the server has asked of a request alone, unless the batch sends no more, and puts it off. Raises
+        `ConfigurationError` where the client is closed meanwhile.
         """
+        wait = partial(self.stop.unless_stopped, partial(asyncio.sleep, work.pause))
         self.waiting += 1
         self.progress.in_flight -= 1
         try:
-            await self._transport.pools.wait(partial(asyncio.sleep, work.pause))
+            with contextlib.suppress(SendingStoppedError):
+                await self._transport.pools.wait(wait)
         finally:
             self.waiting -= 1
             self.progress.in_flight += 1

@@ -8,6 +8,7 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +18,7 @@ import horay_async
 from horay_async.cli.errors import in_options, print_error, report_error
 from horay_async.cli.exit_codes import ExitCode, exit_code_of
 from horay_async.cli.inputs import DASH, END_OF_INPUT
-from horay_async.cli.interrupts import report_stopped
+from horay_async.cli.interrupts import ended_after, report_stopped
 from horay_async.cli.options import ServerOptions, expand_groups, option, path_argument
 from horay_async.cli.output import note, warnings_noted, write_json
 from horay_async.cli.session import open_client
@@ -90,7 +91,8 @@ def batch(
     """Send a file of requests and write the results to another file.
 
     Both have the form of OpenAI's batch files and of their output. A run that was stopped, however it
-    was, goes on where it was when the same command is given again.
+    was, goes on where it was when the same command is given again. Ctrl-C, SIGTERM and SIGHUP stop the sending, and
+    what is under way is waited for; a second one leaves that, and the next start sends it again.
 
     A line of IN: {"custom_id": "a", "method": "POST", "url": "/v1/chat/completions", "body": {"model":
     "...", "messages": [{"role": "user", "content": "Hi"}]}}
@@ -110,7 +112,11 @@ def batch(
         note(f"type or paste the requests, one a line; {END_OF_INPUT} ends them")
     with open_client(server, waits_told=False) as client:  # of hundreds of requests at once
         try:
-            with show_progress(progress, bar=not typed), warnings_noted():
+            with (
+                show_progress(progress, bar=not typed),
+                warnings_noted(),
+                ended_after(partial(_stop_sending, progress)),
+            ):
                 client.batch.run_file(
                     sys.stdin.fileno() if requests == DASH else requests,
                     results,
@@ -145,6 +151,18 @@ def batch(
         )
     if failed or progress.unfinished_line:
         raise typer.Exit(ExitCode.PARTLY)
+
+
+def _stop_sending(progress: horay_async.BatchProgress) -> bool:
+    """Has the batch send no more, and notes what is waited for. Returns whether one is going on."""
+    if not progress.stop_sending():
+        return False
+    if count := progress.in_flight:
+        waited = "the request" if count == 1 else f"the {count:,} requests"
+        note(
+            f"waiting for {waited} under way; Ctrl-C again leaves {'it' if count == 1 else 'them'}"
+        )
+    return True
 
 
 def _note_error(progress: horay_async.BatchProgress) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -57,6 +57,28 @@ def signals_held() -> Generator[None]:
     finally:
         if came:
             signal.raise_signal(came[0])
+
+
+@contextmanager
+def ended_after(stop: Callable[[], bool]) -> Generator[None]:
+    """Has the first Ctrl-C, SIGTERM or SIGHUP call `stop`, by which the block ends soon, and do then what it does otherwise; at once where
+    `stop` returns False: there is nothing to wait for. A second one does it at once, too, and the block is left early.
+    """
+    came: list[int] = []
+    before: dict[int, Any] = {}
+
+    def handle(number: int, frame: object) -> None:
+        if came and number == came[0] == getattr(signal, "SIGHUP", None):
+            return  # of a terminal that is closed the shell tells once more
+        is_first = not came
+        came.append(number)
+        if not (is_first and stop()):
+            before[number](number, frame)
+
+    with handled_by(handle, ("SIGINT", "SIGTERM", "SIGHUP"), callable, before):
+        yield
+        if came:
+            before[came[0]](came[0], None)
 
 
 def report_stopped(sentence: str = "stopped") -> typer.Exit:

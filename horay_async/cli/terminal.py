@@ -119,8 +119,9 @@ def handled_by(
     """Has `handler` called for signals until the block ends, in the place of those handlers that it `replaces`; notes them in `before`."""
     if threading.current_thread() is threading.main_thread():  # only there they can be set
         for number in (getattr(signal, name, 0) for name in names):  # Windows has no SIGHUP
-            if number and replaces(signal.getsignal(number)):
-                before[number] = signal.signal(number, handler)
+            if number and replaces(replaced := signal.getsignal(number)):
+                before[number] = replaced  # first: it may come at once
+                signal.signal(number, handler)
     try:
         yield
     finally:

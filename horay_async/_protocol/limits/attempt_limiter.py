@@ -36,3 +36,7 @@ class AttemptLimiter(Protocol):
     async def acquire(self, body: bytes | None, *, bulk: bool) -> AttemptPermit:
         """Waits until an attempt is admitted for which `acquire_nowait` returned None."""
         ...
+
+    async def back_off(self, seconds: float) -> None:
+        """Waits between two attempts."""
+        ...
