@@ -289,8 +289,8 @@ class BatchRunner:
             self._finish(self._sender.unsent(work))
             return
         # Others go first where its model was refused while it waited.
-        several = len(self._models) > 1
-        if several and not was_held and work.model in self._sender.held_models():
+        refused = not was_held and work.model in self._sender.held_models()
+        if self._sender.stop.stopped or (refused and len(self._models) > 1):
             self._sender.withdraw(work, attempt_limiter)
             return
         work = self._sender.longest_waiting(work, attempt_limiter)

@@ -447,7 +447,7 @@ if sys.platform != "win32":
         assert not fault_server.requests
 
     def test_interrupt(requests: Path, results: Path, fault_server: FaultServer) -> None:
-        """Ctrl-C stops it cleanly and tells what failed and how to go on; then only what is missing is sent."""
+        """A second Ctrl-C stops it at once, and it is told what failed and how to go on; then only what is missing is sent."""
         environment = {
             "HORAY_API_KEY": fault_server.api_key,
             "HORAY_BASE_URL": fault_server.base_url,
@@ -457,6 +457,10 @@ if sys.platform != "win32":
         command = ("batch", str(requests), str(results), "--concurrency", "1")
         process = start(*command, environment=environment)
         fault_server.wait_for_requests(2, timeout=PATIENCE)
+        process.send_signal(signal.SIGINT)
+        assert process.stderr is not None
+        told = process.stderr.readline()
+        assert told == "waiting for the request under way; Ctrl-C again leaves it\n"
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=PATIENCE)
         gate.open()
@@ -470,6 +474,53 @@ if sys.platform != "win32":
         _, err = again.communicate(timeout=PATIENCE)
         assert (again.returncode, ids(results)) == (ExitCode.DONE, ["r-0", "r-1", "r-2"])
         assert err.startswith("3 of 3 finished, 0 failed")
+
+    @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+    def test_under_way_is_waited_for(
+        requests: Path, results: Path, fault_server: FaultServer, name: str
+    ) -> None:
+        """What is under way when a signal comes is finished, and nothing else is sent: both runs send each request once."""
+        environment = {
+            "HORAY_API_KEY": fault_server.api_key,
+            "HORAY_BASE_URL": fault_server.base_url,
+        }
+        number, gate = getattr(signal, name), Gate()
+        fault_server.add(*[Reply("x", faults=(Delay(gate),))] * 2)
+        command = ("batch", str(requests), str(results), "--concurrency", "2")
+        process = start(*command, environment=environment)
+        fault_server.wait_for_requests(2, timeout=PATIENCE)
+        process.send_signal(number)
+        assert process.stderr is not None
+        told = process.stderr.readline()
+        assert told == "waiting for the 2 requests under way; Ctrl-C again leaves them\n"
+        if name == "SIGHUP":  # the shell tells of a closed terminal as well
+            process.send_signal(number)
+        gate.open()
+        _, err = process.communicate(timeout=PATIENCE)
+        assert process.returncode == (ExitCode.INTERRUPTED if name == "SIGINT" else -number)
+        stopped = "stopped with 2 of 3 finished, 0 failed; the same command goes on from there\n"
+        assert err.endswith(f"horay: {stopped}")
+        assert len(ids(results)) == 2
+        again = start(*command, environment=environment)
+        _, err = again.communicate(timeout=PATIENCE)
+        assert (again.returncode, ids(results)) == (ExitCode.DONE, ["r-0", "r-1", "r-2"])
+        assert len(fault_server.requests) == 3
+
+    def test_nothing_under_way(requests: Path, results: Path, fault_server: FaultServer) -> None:
+        """Where requests only wait to be sent, Ctrl-C ends it at once."""
+        environment = {
+            "HORAY_API_KEY": fault_server.api_key,
+            "HORAY_BASE_URL": fault_server.base_url,
+        }
+        with Terminal(
+            *("batch", str(requests), str(results), "--rpm", "0.001"), environment=environment
+        ) as terminal:
+            terminal.until("1/3")
+            terminal.signal(signal.SIGINT)
+            terminal.until("stopped with 1 of 3 finished")
+            assert terminal.end() == ExitCode.INTERRUPTED
+        assert "waiting for" not in terminal.output
+        assert len(fault_server.requests) == 1
 
     def test_typed_requests(requests: Path, results: Path, fault_server: FaultServer) -> None:
         """A terminal is told what is waited for; one Ctrl-D ends it, and no bar is drawn over what is typed."""

@@ -139,6 +139,8 @@ def test_signal_leaves_the_cursor(
         terminal.until("\x1b[?25l")
     number = getattr(signal, name)
     terminal.signal(number)
+    if command == "batch" and name != "SIGQUIT":
+        gate.open()  # what is under way is waited for
     assert terminal.end() == -number
     assert terminal.echoes()
     assert terminal.output.rfind("\x1b[?25h") > terminal.output.rfind("\x1b[?25l")
@@ -168,7 +170,9 @@ def test_signal_ends_a_batch_as_in_a_pipe(
     terminal.until("1/2")
     number = getattr(signal, name)
     terminal.signal(number)
-    assert terminal.end() == -number
+    terminal.until("waiting for the request under way")
+    terminal.signal(signal.SIGTERM)
+    assert terminal.end() == -signal.SIGTERM
     assert "stopped with 1 of 2 finished, 0 failed" in terminal.output.replace("\n", " ")
     assert len(results.read_text().splitlines()) == 1
     assert terminal.echoes()
