@@ -1009,7 +1009,7 @@ METHODS: dict[str, tuple[str, tuple[Row, ...]]] = {
                 "ordered",
                 "bool",
                 "False",
-                "Whether the results come in the order of the requests. Where the loop raises, a request that has no result by then, before others that have one, has a `HorayError` in its place.",
+                "Whether the results come in the order of the requests. Where the loop raises, or is ended by `progress.stop_sending()`, a request that has no result by then, before others that have one, has a `HorayError` in its place.",
             ),
             (
                 "progress",

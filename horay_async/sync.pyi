@@ -211,9 +211,9 @@ class Batch(BlockingWrapper, of=AsyncBatch):
 
         Args:
             requests: What to send: an iterable, plain or asynchronous.
-            ordered: Whether the results come in the order of the requests. Where the loop raises, a
-                request that has no result by then, before others that have one, has a `HorayError`
-                in its place.
+            ordered: Whether the results come in the order of the requests. Where the loop raises,
+                or is ended by `progress.stop_sending()`, a request that has no result by then,
+                before others that have one, has a `HorayError` in its place.
             progress: Whether to draw a bar where somebody sees it; `"always"` draws it anyway.
             concurrency: Most requests under way at once. `"auto"`, the default, finds what the
                 server can take: it tries more as long as more succeeds in the same time, and fewer
@@ -269,9 +269,9 @@ class Batch(BlockingWrapper, of=AsyncBatch):
 
         Args:
             requests: What to send: an iterable, plain or asynchronous.
-            ordered: Whether the results come in the order of the requests. Where the loop raises, a
-                request that has no result by then, before others that have one, has a `HorayError`
-                in its place.
+            ordered: Whether the results come in the order of the requests. Where the loop raises,
+                or is ended by `progress.stop_sending()`, a request that has no result by then,
+                before others that have one, has a `HorayError` in its place.
             progress: Whether to draw a bar where somebody sees it; `"always"` draws it anyway.
             concurrency: Most requests under way at once. `"auto"`, the default, finds what the
                 server can take: it tries more as long as more succeeds in the same time, and fewer
@@ -318,7 +318,8 @@ class Batch(BlockingWrapper, of=AsyncBatch):
 
         The output file is the record of what is done: where it exists, what it holds is skipped, and
         the rest is appended. So a run that ended early, however it did, goes on when it is started again,
-        and each request has exactly one line in the end; only what was under way is sent twice. With
+        and each request has exactly one line in the end; only what was under way is sent twice, unless
+        `progress.stop_sending()` ended the run: that waits for it. With
         `retry_failed` the failures of earlier runs are sent again; the line of each is taken out at the end of the run if there is a new
         one behind it. Where a failure has something of a response, and the next one nothing, it is the first that stays.
         Results are safe from a loss of power `sync_interval` seconds after they were written, with 0 at once. `progress` is a
