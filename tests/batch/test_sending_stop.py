@@ -169,11 +169,21 @@ async def test_server_asks_to_wait(stub: Stub, batch: AsyncBatch, files: Files) 
     assert (progress.failed, files.outcomes) == (0, {})
 
 
+class AlwaysTrue:
+    """An attribute that can be set, and stays true."""
+
+    def __get__(self, instance: object, owner: type) -> bool:
+        return True
+
+    def __set__(self, instance: object, value: bool) -> None:
+        pass
+
+
 async def test_server_asks_one_to_wait(
     stub: Stub, batch: AsyncBatch, files: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """So does one that was asked to wait alone, while others are sent."""
-    always = property(lambda _: True, lambda *_: None)
+    always = AlwaysTrue()
     monkeypatch.setattr(RetryAfterScope, "refused_alone", always, raising=False)
     stub.reply = lambda body: (
         refusal(headers={"Retry-After": "40"}) if body["prompt"] == "prompt 0" else completion(body)
@@ -195,6 +205,11 @@ def failure(_: Json) -> web.Response:
     return web.json_response({"message": "no"}, status=500)
 
 
+def busy(_: Json) -> web.Response:
+    """What the batch has sent again."""
+    return refusal()
+
+
 @pytest.mark.parametrize("waits_for", ["back-off", "rate"])
 async def test_retry_waits(stub: Stub, files: Files, waits_for: str) -> None:
     """So does one that waits to be tried again."""
@@ -204,7 +219,11 @@ async def test_retry_waits(stub: Stub, files: Files, waits_for: str) -> None:
     retry = RetryPolicy(max_retries=2, initial_backoff=seconds, max_backoff=seconds)
     files.ask(line("a"))
     progress = BatchProgress()
-    async with client_of(stub, retry=retry, on_retry=lambda _: tried.set()) as client:
+
+    def note(_: object) -> None:
+        tried.set()
+
+    async with client_of(stub, retry=retry, on_retry=note) as client:
         run = asyncio.ensure_future(
             client.batch.run_file(files.requests, files.results, rpm=0.001, progress=progress)
         )
@@ -219,7 +238,7 @@ async def test_retry_waits(stub: Stub, files: Files, waits_for: str) -> None:
     assert (list(files.texts), len(stub.requests)) == (["a"], 2)
 
 
-@pytest.mark.parametrize("reply", [failure, lambda _: refusal()])
+@pytest.mark.parametrize("reply", [failure, busy])
 async def test_fails_afterwards(
     stub: Stub, batch: AsyncBatch, files: Files, reply: Callable[[Json], web.Response]
 ) -> None:
