@@ -29,7 +29,7 @@ from horay_async._transport.connection_slots import CLOSED_BEFORE_RETRY
 from horay_async._transport.failures import chain, map_exception, timed_out
 from horay_async._transport.headers import EVENT_STREAM, CommonHeaders, RequestHeaders
 from horay_async._transport.log import LOG
-from horay_async._transport.loops import running_loop
+from horay_async._transport.loops import call_on, running_loop
 from horay_async._transport.response import RawResponse
 from horay_async._transport.sender import JSON, Sender
 from horay_async._transport.wait_for_connection import Reservation, within_deadline
@@ -85,6 +85,7 @@ class Call:
         """Told of what happens; None where nobody observes the call."""
         self.permit: AttemptPermit | None = None
         """What the newest attempt holds of the limits; None where there are none."""
+        self._end_logged = False
         self._limiter = limiter
         self._keys = None if request.external else sender.keys
         self._key: str = ""  # what the newest attempt was sent with, where a function provides it
@@ -122,11 +123,7 @@ class Call:
         response: RawResponse | None,
     ) -> T:
         with observers.active():
-            try:
-                received = await self._run(receive, response)
-            except BaseException as error:
-                self.end(error)
-                raise
+            received = await self._run(receive, response)
             # A stream tells of its end by itself, and so does what reads a body as it comes.
             if self._accept is not EVENT_STREAM and not isinstance(received, RawResponse):
                 whole = received if isinstance(received, Response) else None
@@ -136,19 +133,23 @@ class Call:
     async def _run(
         self, receive: Callable[[RawResponse], Awaitable[T]], response: RawResponse | None
     ) -> T:
-        while True:
-            try:
-                if response is None:
-                    response = await self._attempt()
-                return await receive(response)
-            except APIError as error:
-                self.fail(error)
-                renewed = isinstance(error, AuthenticationError) and await self._renew_key()
-                delay = 0.0 if renewed else self._retry_delay(error)
-                if delay is None or not await self._wait_to_retry(error, delay):
-                    error.execution = execution_of(error.execution, self.attempts)
-                    raise
-                response = None
+        try:
+            while True:
+                try:
+                    if response is None:
+                        response = await self._attempt()
+                    return await receive(response)
+                except APIError as error:
+                    self.fail(error)
+                    renewed = isinstance(error, AuthenticationError) and await self._renew_key()
+                    delay = 0.0 if renewed else self._retry_delay(error)
+                    if delay is None or not await self._wait_to_retry(error, delay):
+                        error.execution = execution_of(error.execution, self.attempts)
+                        raise
+                    response = None
+        except BaseException as error:
+            self.end(error)
+            raise
 
     def fail(self, error: APIError) -> None:
         """Puts `error` on record as what ended the newest attempt."""
@@ -161,8 +162,7 @@ class Call:
         if isinstance(error, APIStatusError) and self.meta is not None:
             # The response's own are a view, which can't be pickled.
             error.headers = CIMultiDict(self.meta.headers)
-        if LOG.isEnabledFor(logging.INFO):
-            self._log(f"failed with {attempt.error}")
+        self._log(f"failed with {attempt.error}")
 
     def succeed(
         self, meta: ResponseMeta, response: Callable[[], Response | None] | None = None
@@ -174,8 +174,8 @@ class Call:
         meta.total = total = self.elapsed()
         attempt = self.attempts[-1]
         attempt.seconds = total - attempt.started
-        if LOG.isEnabledFor(logging.INFO):
-            self._log("done")
+        self._end_logged = True
+        self._log("done")
         if response is not None and self.permit is not None and (whole := response()) is not None:
             self.permit.complete(whole)
 
@@ -225,9 +225,12 @@ class Call:
         error: BaseException | None = None,
         response: Callable[[], Response | None] | None = None,
     ) -> None:
-        """Tells observers that the call has ended, for the first time or once more: by `error`, or without one where its response is
-        whole or its stream was left early. `response` returns what has come.
+        """Tells the log and observers that the call has ended, for the first time or once more: by `error`, or without one where its
+        response is whole or its stream was left early. `response` returns what has come.
         """
+        if not self._end_logged:
+            # A stream may be closed in another thread while its last chunks come: the loop decides which was first.
+            call_on(self._loop, partial(self._log_end, error))
         if self.observers is not None:
             self.observers.on_end(self, error, response)
 
@@ -434,7 +437,21 @@ class Call:
             failure.body = undecodable
         return failure
 
+    def _log_end(self, error: BaseException | None) -> None:
+        """Logs what ended the call, unless that is in the log already, as the errors of its attempts are."""
+        if self._end_logged:
+            return
+        self._end_logged = True
+        if error is None or isinstance(error, GeneratorExit):
+            self._log("left early")
+        elif isinstance(error, asyncio.CancelledError):
+            self._log("cancelled")
+        elif not isinstance(error, APIError):
+            self._log(f"failed with {type(error).__name__}")
+
     def _log(self, outcome: str) -> None:
+        if not LOG.isEnabledFor(logging.INFO):
+            return
         attempt = self.attempts[-1]
         LOG.info(
             "%s %s: %s, status %s, attempt %d took %.3f s, request id %s",
@@ -443,6 +460,6 @@ class Call:
             outcome,
             attempt.status,
             len(self.attempts),
-            attempt.seconds,
+            self.since_attempt() if attempt.seconds is None else attempt.seconds,
             attempt.request_id,
         )
