@@ -214,13 +214,13 @@ class ToolResult(Event):
     """What the function returned."""
     error: Exception | None = None
     """What it raised; an `AnswerError` where the arguments don't fit its parameters. None as well where
-    `approve` had the model told something instead."""
+    `approve` had refused the call."""
     seconds: float = 0.0
     """How long the function ran."""
     parts: list[TextPart | ImagePart] | None = None
     """What the model is told where the function returned content parts; `content` has their texts."""
     ran: bool = True
-    """Whether the function was called: not where `approve` had the model told something instead, nor where the call can't be run."""
+    """Whether the function was called: not where `approve` had refused the call, nor where the call can't be run."""
     type: Literal["tool_result"] = "tool_result"
     """The name of this kind of event."""
 

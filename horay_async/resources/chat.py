@@ -147,10 +147,10 @@ class AsyncChatCompletions(Resource):
         round begins, and none begins after a response without a usage (this parameter asks the server for it).
 
         `approve` is called with each `ToolCall` whose arguments fit, in the order of the calls and one at a time, before its
-        tool runs: a function, which runs in a thread, or a coroutine function. It returns None or True to let the call run, a
-        string to tell the model instead, or a mapping of arguments to run it with; what it raises ends the run. The call
-        that it gets is a copy: if it changes the name or the arguments, the changed call runs, and the model's message
-        stays as it came.
+        tool runs: a function, which runs in a thread, or a coroutine function. It returns None or True to let the call run, False
+        to refuse it, a string to tell the model instead, or a mapping of arguments to run it with; what it raises ends the
+        run. The call that it gets is a copy: if it changes the name or the arguments, the changed call runs, and the
+        model's message stays as it came.
 
         A `tool_choice` that forces a call holds for the first round. A tool given in the API's JSON form has
         no function here: when the model calls one, the run ends, the log says so, and the response has the

@@ -170,14 +170,16 @@ class ToolCaller:
         asked = deepcopy(call)
         async with self._asking:
             said = await call_user_code(partial(approve, asked))
+        if said is False:
+            return REFUSED
         if isinstance(said, str):
             return said
         if isinstance(said, Mapping):
             asked.function.arguments = _result_text(dict(cast("Mapping[str, object]", said)))
         elif said is not None and said is not True:
             raise TypeError(
-                "approve returns None or True to let the call run, a string to tell the model instead, "
-                f"or a mapping of arguments; not {said!r}"
+                "approve returns None or True to let the call run, False to refuse it, a string to tell the model "
+                f"instead, or a mapping of arguments; not {said!r}"
             )
         return asked.function
 
@@ -242,6 +244,9 @@ STOPPED = (
     "Error: the run was stopped before this call was over; what it has done by then isn't known"
 )
 """What the model is told of a tool that was called, and brought no result."""
+
+REFUSED = "The call was not approved."
+"""What the model is told of a call for which `approve` returned False."""
 
 
 def _parts(value: Any) -> list[TextPart | ImagePart] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast, overload
 
@@ -15,9 +15,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Approve", "Tool", "pydantic_function_tool", "tool"]
 
+Approval = bool | str | Mapping[str, object] | None
+"""What an `Approve` says of a call."""
+
 if TYPE_CHECKING:
-    Approve = Callable[[ToolCall], Any]
-    """Says what becomes of a call, as a function or a coroutine function: None or True lets it run, a string is told
+    Approve = Callable[[ToolCall], Approval | Awaitable[Approval]]
+    """Says what becomes of a call, as a function or a coroutine function: None or True lets it run, False doesn't, a string is told
     to the model instead, a mapping replaces the arguments. The call is a copy; what is changed in its function is what runs."""
 else:  # made when it is first asked for: the class loads what calls without tools don't need
 
@@ -26,7 +29,7 @@ else:  # made when it is first asked for: the class loads what calls without too
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         from horay_async.models.chat import ToolCall  # noqa: PLC0415 - see above
 
-        return Callable[[ToolCall], Any]
+        return Callable[[ToolCall], Approval | Awaitable[Approval]]
 
 
 P = ParamSpec("P")

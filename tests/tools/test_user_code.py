@@ -8,7 +8,7 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -538,6 +538,7 @@ def approving(value: object) -> dict[str, Any]:
     [
         (None, "sunny in Rome"),
         (True, "sunny in Rome"),
+        (False, "The call was not approved."),
         ("Ask\ud83d first.", "Ask\ufffd first."),
         ({"city": "Oslo"}, "sunny in Oslo"),
         ({"city": 3}, "Error: the arguments don't fit: $.city: expected a string, got 3"),
@@ -555,6 +556,7 @@ async def test_approve(
         [result] = [event async for event in run if isinstance(event, ToolResult)]
     assert result.content == told
     assert (result.error is not None) == told.startswith("Error")
+    assert result.ran == told.startswith("sunny")
     assert asked(fault_server.requests[1])[-1] == ("tool", told)
 
 
@@ -620,7 +622,7 @@ async def test_approve_returns_what_a_class_refuses(
         ),
         saying("Fine."),
     )
-    returned = iter([{"city": {"name": "Atlantis"}}, True])
+    returned: Iterator[Any] = iter([{"city": {"name": "Atlantis"}}, True])
     async with connect() as client:
         run = client.chat.completions.run_tools(
             model="m", messages=QUESTION, tools=[visit], approve=lambda _: next(returned)
@@ -639,7 +641,7 @@ async def test_approve_changes_the_call_and_returns_arguments(
     """The mapping is what runs, and a refusal runs nothing, whatever became of the call."""
     returned = iter([{"city": "Bern"}, "No."])
 
-    def approve(call: ToolCall) -> object:
+    def approve(call: ToolCall) -> Any:
         call.function.arguments = "{}"
         return next(returned)
 
@@ -662,9 +664,9 @@ async def test_approve_changes_the_call_and_returns_arguments(
     assert unknown_of(ran) == {"extra_content": {"thought_signature": "s"}}
 
 
-@pytest.mark.parametrize("value", [False, 1, 0, [], b"no"])
+@pytest.mark.parametrize("value", [1, 0, [], b"no"])
 async def test_approve_says_something_else(
-    fault_server: FaultServer, connect: Connect, value: object
+    fault_server: FaultServer, connect: Connect, value: Any
 ) -> None:
     """It is a mistake, and ends the run."""
     fault_server.add(calling(("weather", {"city": "Rome"})))

@@ -33,6 +33,7 @@ from horay_async import (
     TextDelta,
     TextPart,
     Tool,
+    ToolCall,
     ToolDict,
     ToolMessage,
     ToolResult,
@@ -106,7 +107,9 @@ async def awaited(client: AsyncHoray) -> None:
         assert_type(await events.final(), ParsedCompletion[Point])
     async with chat.stream(model="m", messages=MESSAGES, response_format={"type": "text"}) as plain:
         assert_type(plain, AsyncEventStream[ChatEvent, ChatCompletion])
-    run = chat.run_tools(model="m", messages=MESSAGES, tools=[weather, look], max_rounds=3)
+    run = chat.run_tools(
+        model="m", messages=MESSAGES, tools=[weather, look], max_rounds=3, approve=approve
+    )
     assert_type(run, AsyncToolRun)
     assert_type(aiter(run), AsyncIterator[ToolRunEvent])
     assert_type(await run.final(), ChatCompletion)
@@ -162,12 +165,19 @@ def messages(response: ChatCompletion) -> list[object]:
     ]
 
 
+async def approve(call: ToolCall) -> bool | str | dict[str, object] | None:
+    """One of each."""
+    return {"city": "Rome"} if call.id else None
+
+
 async def mistakes(client: AsyncHoray, sync: Horay) -> None:
     """What is to be an error on either client."""
     chat = client.chat.completions
     await chat.parse(model="m", messages=MESSAGES, response_format="Invoice")  # type: ignore[call-overload] # pyright: ignore[reportCallIssue, reportArgumentType] # no class
     sync.chat.completions.parse(model="m", messages=MESSAGES, response_format="Invoice")  # type: ignore[call-overload] # pyright: ignore[reportCallIssue, reportArgumentType] # no class
     chat.run_tools(model="m", messages=MESSAGES, rounds=3)  # type: ignore[call-arg] # pyright: ignore[reportCallIssue] # it is max_rounds
+    chat.run_tools(model="m", messages=MESSAGES, approve=lambda call: call.type == "function")
+    chat.run_tools(model="m", messages=MESSAGES, approve=lambda _: 1)  # type: ignore[arg-type, return-value] # pyright: ignore[reportArgumentType] # neither yes nor no
     weather(3)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] # a city is a string
     weather()  # type: ignore[call-arg] # pyright: ignore[reportCallIssue] # no city
     ToolMessage("sunny")  # type: ignore[call-arg] # pyright: ignore[reportCallIssue] # of which call?
