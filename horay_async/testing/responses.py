@@ -234,7 +234,8 @@ def _steps(pieces: Iterable[bytes | Step]) -> Iterable[Step]:
 def check_piece(piece: Any, allowed: Any, named: str) -> Any:
     """A part of a response; raises `TypeError` for what is none, and `ValueError` for a text that can't be sent."""
     if not isinstance(piece, allowed):
-        raise TypeError(f"a response is made of {named}; got {piece!r}{about_fault(piece)}")
+        instead = about_scripted(piece) if issubclass(str, allowed) else about_fault(piece)
+        raise TypeError(f"a response is made of {named}; got {piece!r}{instead}")
     if isinstance(piece, str):
         piece.encode()  # raises for half of a surrogate pair
     return piece
@@ -256,6 +257,13 @@ def about_fault(value: object) -> str:
     name = type(value).__name__
     place = f'add(chat("...").with_faults({name}(...))), or reply("...", {name}(...))'
     return f": faults are given behind a response, {place}" if isinstance(value, AnyFault) else ""
+
+
+def about_scripted(value: object) -> str:
+    """The same in the place of a text, where `value` may be what the text is to say as well."""
+    if isinstance(value, Mapping):
+        return f": JSON that the model writes is a text, json.dumps({value!r})"
+    return about_fault(value)
 
 
 def _chunk(piece: bytes | Step) -> bytes | Step:

@@ -10,7 +10,7 @@ import attrs
 from horay_async.testing._server_connection import ConnectFault
 from horay_async.testing.canned import Reply, default
 from horay_async.testing.records import Request
-from horay_async.testing.responses import AnyFault, ScriptedResponse, about_fault
+from horay_async.testing.responses import AnyFault, ScriptedResponse, about_scripted
 
 __all__ = ["Handler", "Scripted"]
 
@@ -78,7 +78,7 @@ def check_scripted(scripted: object, must: str) -> None:
         scripted.encode()  # raises for half of a surrogate pair
     if isinstance(scripted, str | ScriptedResponse):
         return
-    problem = about_fault(scripted)
+    problem = about_scripted(scripted)
     if isinstance(scripted, list | tuple):
         problem = ": write a * before a list of responses, add(*responses)"
     elif iscoroutine(scripted) or iscoroutinefunction(scripted):
