@@ -270,6 +270,21 @@ duration elapsed: it is seconds
 tokens usage: it is total_tokens
 input_tokens: it is prompt_tokens
 output_tokens: it is completion_tokens
+[CallEvent]
+body request: the body is in no hook, since it holds the prompt; url, method and label say what the request is
+id call_id: it is call
+[RetryEvent ResponseEvent]
+status_code: it is status
+elapsed duration latency: it is seconds
+exception: it is error
+[RetryEvent]
+wait backoff: it is delay
+[ResponseEvent]
+usage tokens total_tokens prompt_tokens completion_tokens: response.usage has it; response is None where nothing has come, and its usage where the server sends none
+model choices: it is in response, which is None where nothing has come
+request_id: it is meta.request_id, where meta isn't None
+headers: it is meta.headers, where meta isn't None
+attempts: it is meta.attempts, where meta isn't None; attempt counts them
 [Event]
 delta: new text is event.text, of the types 'text', 'reasoning' and 'refusal'; new arguments of a tool call are event.arguments; isinstance(event, TextDelta) tells them apart
 snapshot: the response so far is stream.snapshot; merging takes time, so it isn't in each event

@@ -93,6 +93,7 @@ async def test_a_call_is_told_twice(
     assert done.meta is not None
     assert done.seconds == done.meta.total
     assert done.response is response
+    assert repr(done).endswith(", response=<ChatCompletion>)")  # not what the model wrote
 
 
 async def test_calls_are_told_apart(connect: Connect, told: Told) -> None:
@@ -144,6 +145,7 @@ async def test_no_response_no_meta(fault_server: FaultServer, connect: Connect, 
         with pytest.raises(APIConnectionError):
             await ask(client)
     assert (told.events[-1].status, told.events[-1].meta) == (None, None)
+    assert repr(told.events[-1]).endswith(", response=None)")
 
 
 async def test_stream_is_over_at_its_end(

@@ -38,6 +38,7 @@ from horay_async import (
     ModelInfo,
     ModelList,
     RateLimitError,
+    ResponseEvent,
     SystemMessage,
     TextDelta,
     TextPart,
@@ -72,7 +73,14 @@ from horay_async.testing import FaultServer
 
 MODULES = (
     *("client", "sync", "streaming", "errors", "tools.run", "models.events", "models.images"),
-    *("models.chat", "models.chat_chunks", "models.completions", "models.usage", "testing.server"),
+    *(
+        "models.hooks",
+        "models.chat",
+        "models.chat_chunks",
+        "models.completions",
+        "models.usage",
+        "testing.server",
+    ),
     *("models.embeddings", "models.models", "models.user", "batch.results", "batch.batch_request"),
     *("batch.run", "batch.resource"),
     *(
@@ -219,7 +227,24 @@ def test_other_names() -> None:
         assert str(raised.value) == f"'Horay' object has no attribute {name!r}"
 
 
-@pytest.mark.parametrize("made", [TextDelta(0, "a"), RateLimitError("a"), ImageResponse()])
+OVER = ResponseEvent(
+    call=1,
+    label="GET /models",
+    method="GET",
+    url="https://api.example/v1/models",
+    stream=False,
+    attempt=1,
+    error=None,
+    complete=True,
+    status=200,
+    seconds=0.5,
+    meta=None,
+    response=ModelList(),
+)
+"""What a hook is told of a call."""
+
+
+@pytest.mark.parametrize("made", [TextDelta(0, "a"), RateLimitError("a"), ImageResponse(), OVER])
 def test_copies(made: Any) -> None:
     """`hasattr`, `getattr` with a default, copies and pickles are as before, and `dir` shows none of it."""
     assert not hasattr(made, "delta")

@@ -9,10 +9,12 @@ good, it was cancelled, or its stream was left early.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import attrs
 
 from horay_async._record import Record
+from horay_async._suggestions import no_attribute
 from horay_async.errors import APIError
 from horay_async.models._base import Response
 from horay_async.models.meta import ResponseMeta
@@ -23,6 +25,9 @@ __all__ = ["CallEvent", "RequestEvent", "ResponseEvent", "RetryEvent"]
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class CallEvent(Record):
     """What all the hooks are told."""
+
+    if not TYPE_CHECKING:
+        __getattr__ = no_attribute
 
     call: int
     """Numbers the calls of this process, from 1: the same in all that is told of one call."""
@@ -60,6 +65,11 @@ class RetryEvent(CallEvent):
     """Seconds to wait before the next attempt."""
 
 
+def _kind_of(response: Response | None) -> str:
+    """What the `repr` of an event shows of its response: not what the model wrote, since events are logged."""
+    return "None" if response is None else f"<{type(response).__name__}>"
+
+
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class ResponseEvent(CallEvent):
     """A call is over."""
@@ -77,6 +87,6 @@ class ResponseEvent(CallEvent):
     meta: ResponseMeta | None
     """How the response came about, with the time to its first byte and, of a stream, its first token; None where
     no response came."""
-    response: Response | None = attrs.field(repr=False)
+    response: Response | None = attrs.field(repr=_kind_of)
     """The response; of a stream, merged from the chunks that have come. None where there is none, and for
     downloads."""
