@@ -5,7 +5,7 @@ Looked at when an attribute, a parameter or an option doesn't exist, or a value 
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from enum import EnumMeta
 from functools import wraps
 from types import FrameType, MappingProxyType, UnionType
@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeVar, Union, cast, get_origin
 from horay_async._class_attributes import OnInstances
 
 C = TypeVar("C", bound=type[Any])
+F = TypeVar("F", bound=Callable[..., Any])
 
 REQUEST = "there is no method for it: client.request(method, path, body=...) reaches every path"
 
@@ -852,6 +853,27 @@ def naming_fields(cls: C) -> C:
 
     cls.__init__ = construct
     return cls
+
+
+def takes_only(advice: str) -> Callable[[F], F]:
+    """Has a method that takes keywords alone say of an unknown one which it takes, and `advice`. As a decorator."""
+
+    def decorate(method: F) -> F:
+        known = method.__kwdefaults__ or {}
+
+        @wraps(method)
+        def call(self: Any, *values: Any, **options: Any) -> Any:
+            if strange := options.keys() - known.keys():
+                what = f"{type(self).__name__}.{method.__name__}()"
+                taken = " and ".join(known) or "no parameters"
+                raise TypeError(
+                    f"{what} has no parameter {min(strange)!r}: it takes {taken}; {advice}"
+                )
+            return method(self, *values, **options)
+
+        return cast("F", call)
+
+    return decorate
 
 
 def about_field(name: str, value: object) -> str:

@@ -9,7 +9,7 @@ import attrs
 import msgspec
 
 from horay_async._record import Record
-from horay_async._suggestions import ATTRIBUTES, no_attribute, no_item
+from horay_async._suggestions import ATTRIBUTES, no_attribute, no_item, takes_only
 from horay_async.errors import APIResponseError, DriftKind
 from horay_async.models._dump import dump, formatted, to_text
 from horay_async.models.meta import ResponseMeta
@@ -63,6 +63,7 @@ class Model(Record):
         if cls.__name__ in ATTRIBUTES:
             made.__getattr__ = no_attribute
 
+    @takes_only("to_dict() of a response is what the server sent")
     def model_dump(
         self, *, mode: Literal["python", "json"] = "python", exclude_none: bool = False
     ) -> dict[str, Any]:
@@ -74,6 +75,7 @@ class Model(Record):
         dumped: dict[str, Any] = dump(self, mode=mode, exclude_none=exclude_none)
         return dumped
 
+    @takes_only("to_json() of a response is what the server sent")
     def model_dump_json(self, *, indent: int | None = None, exclude_none: bool = False) -> str:
         """The known fields as JSON text; see `model_dump`."""
         return to_text(self.model_dump(mode="json", exclude_none=exclude_none), indent)
@@ -151,6 +153,7 @@ class Response(Extensible):
         meta = getattr(self, "meta", None)
         return None if meta is None else meta.request_id
 
+    @takes_only("it is what the server sent; model_dump() takes mode and exclude_none")
     def to_dict(self) -> dict[str, Any]:
         """The JSON that the server sent, unknown fields included. A fraction is a float, which holds some 16 digits of it: `to_json` has all.
 
@@ -158,6 +161,7 @@ class Response(Extensible):
         """
         return cast("dict[str, Any]", self._sent(parse_json, lambda: dump(self, unknown=True)))
 
+    @takes_only("it is what the server sent; model_dump_json() takes exclude_none, too")
     def to_json(self, *, indent: int | None = 2) -> str:
         """The JSON that the server sent, unknown fields and each digit included, as text: on one line unless `indent` is given. Else as `to_dict`."""
         return self._sent(

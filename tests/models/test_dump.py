@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import math
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -32,6 +34,32 @@ def test_every_response(into: type[Response]) -> None:
     assert json.loads(response.model_dump_json()) == response.model_dump(mode="json")
     assert json.loads(response.to_json()) == response.to_dict() == RESPONSES[into]
     assert vars(response) == response.model_dump(mode="json")
+
+
+@pytest.mark.parametrize(
+    ("method", "given", "words"),
+    [
+        ("model_dump", {"exclude_unset": True, "mode": "json"}, "it takes mode and exclude_none; "),
+        ("model_dump_json", {"by_alias": True}, "it takes indent and exclude_none; to_json()"),
+        ("to_dict", {"mode": "json"}, "it takes no parameters; it is what the server sent; model"),
+        ("to_json", {"exclude_none": True}, "it takes indent; it is what the server sent; model"),
+    ],
+)
+def test_other_parameters(method: str, given: dict[str, Any], words: str) -> None:
+    """Those of pydantic's models: the error names the response's class, the parameter, and what there is."""
+    chat = decoder(ChatCompletion).decode(encoded(SENT))
+    strange = next(iter(given))
+    told = f"ChatCompletion.{method}() has no parameter {strange!r}: {words}"
+    with pytest.raises(TypeError, match="^" + re.escape(told)):
+        getattr(chat, method)(**given)
+
+
+def test_parts_have_parameters_of_their_own() -> None:
+    """The error names the part's class; what `inspect` shows is what the method takes."""
+    part: Any = ChatMessage(content="a")
+    with pytest.raises(TypeError, match=r"^ChatMessage\.model_dump\(\) has no parameter 'exclude'"):
+        part.model_dump(exclude={"role"})
+    assert list(inspect.signature(part.model_dump).parameters) == ["mode", "exclude_none"]
 
 
 def test_known_fields() -> None:
