@@ -34,6 +34,8 @@ MAX_DEPTH: Final = 32
 MAX_ALTERNATIVES: Final = 2000
 # Beyond this, floats skip integers; bounds as large are left to the check of the response.
 _EXACT: Final = 2**53
+# Where a schema has no bounds for a whole number: a small model may add digits until its tokens are spent.
+_WIDEST: Final = 10**18
 
 TYPES: Final = ("null", "boolean", "integer", "number", "string", "array", "object")
 _LIMITS: Final = tuple(
@@ -103,7 +105,8 @@ class RequestedSchema:
 
     def grammar(self) -> str:
         """The grammar for llama.cpp, in the notation of llguidance, which it is built with."""
-        return f"%llguidance {{}}\nstart: %json {json.dumps(self.held() | _COMPACT)}"
+        held = _held(self.whole, bounded=True)
+        return f"%llguidance {{}}\nstart: %json {json.dumps(held | _COMPACT)}"
 
     def tool_parameters(self) -> Json:
         """The part that llama.cpp's own grammar of tool calls takes: no booleans for schemas."""
@@ -461,8 +464,23 @@ def _own(schema: Json) -> set[str]:
     return schema.keys() - {*_NOTES, "$defs", *CHECKED_ONLY}
 
 
-def _held(whole: Json) -> Json:
-    """What a grammar holds of a translated schema.
+def _bounds(schema: Json) -> Json:
+    """The bounds that the grammar gives a whole number for which its schema has none."""
+    types = schema.get("type")
+    types = types if is_array(types) else [types]
+    given = [schema[keyword] for keyword in _BOUNDS if keyword in schema]
+    if "integer" not in types or "number" in types or any(abs(one) > _EXACT for one in given):
+        return {}
+    bounds = {"minimum": -_WIDEST, "maximum": _WIDEST}
+    return {
+        name: bound
+        for name, bound in bounds.items()
+        if not schema.keys() & {name, f"exclusive{name.capitalize()}"}
+    }
+
+
+def _held(whole: Json, *, bounded: bool = False) -> Json:
+    """What a grammar holds of a translated schema; `bounded` has it hold whole numbers to a length.
 
     An object that lists its properties gets no others, where the schema leaves that open: a small
     model would invent some until its tokens are spent. Not where several schemas describe one
@@ -501,6 +519,8 @@ def _held(whole: Json) -> Json:
             },
             inner,
         )
+        if bounded and closes and not own & {*_IN_PLACE, "$ref", "enum"}:
+            out |= _bounds(schema)
         if "oneOf" in out:
             # Which one alone it is, is left to the check of the response.
             choice = {"anyOf": out.pop("oneOf")}

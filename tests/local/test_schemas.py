@@ -286,12 +286,43 @@ def test_held(schema: Json, grammar: Json) -> None:
     assert held(schema) == grammar
 
 
+def grammar_of(schema: Json) -> Any:
+    """The schema in the grammar."""
+    return json.loads(check("field", schema).grammar().split("%json ")[1])
+
+
 def test_grammar() -> None:
     """The grammar is llguidance's, with the schema as JSON, for text on one line."""
     start, schema = check("field", STRING).grammar().split("%json ")
     assert start == "%llguidance {}\nstart: "
     spacing = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
     assert json.loads(schema) == {**STRING, "x-guidance": spacing}
+
+
+@pytest.mark.parametrize(
+    ("schema", "bounds"),
+    [
+        ({"type": "integer"}, {"minimum": -(10**18), "maximum": 10**18}),
+        ({"type": ["integer", "null"]}, {"minimum": -(10**18), "maximum": 10**18}),
+        ({"type": "integer", "minimum": 0}, {"maximum": 10**18}),
+        ({"type": "integer", "exclusiveMaximum": 9}, {"minimum": -(10**18)}),
+        # No value would fit the schema and the grammar.
+        ({"type": "integer", "minimum": 10**30}, {}),
+        ({"type": ["integer", "number"]}, {}),
+        ({"type": "number"}, {}),
+        ({"type": "integer", "enum": [10**30]}, {}),
+    ],
+)
+def test_digits_of_whole_numbers(schema: Json, bounds: Json) -> None:
+    """The grammar ends a number for which the schema has no bounds; a tool that the model reads is as it was given."""
+    [number] = grammar_of({"properties": {"n": schema}})["properties"].values()
+    assert number == held(schema) | bounds
+    [number] = grammar_of({"properties": {"n": {"anyOf": [schema, STRING]}}})["properties"].values()
+    assert number == {"anyOf": [held(schema) | bounds, STRING]}
+    parts = [schema, {"minimum": 3}]
+    [number] = grammar_of({"properties": {"n": {"allOf": parts}}})["properties"].values()
+    assert number == {"allOf": [held(schema), {"minimum": 3}]}
+    assert check("field", schema).tool_parameters() == held(schema)
 
 
 def test_tool_parameters() -> None:
