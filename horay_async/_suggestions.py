@@ -59,6 +59,11 @@ webhooks: this API sends none
 copy: client.with_options(...) makes a copy
 is_closed: it is closed, without parentheses
 complete generate: use client.completions.create, or client.chat.completions.create
+ChatCompletion: use client.chat.completions.create
+Completion: use client.completions.create
+Embedding: use client.embeddings.create
+Image: use client.images.generate
+Model: use client.models.list
 acompletion ask invoke ainvoke predict run: use client.chat.completions.create
 create parse stream run_tools: use client.chat.completions, which has it
 embed encode: use client.embeddings.create
@@ -86,6 +91,7 @@ chat respond: it is a function of horay_async.testing, as in server.add(chat(...
 respond_with respond_with_data respond_with_json add_response enqueue queue: it is reply("...") for a text, and add(...) for what horay_async.testing makes, such as chat("...")
 expect_request expect mock route get post: it is add(...), which takes a handler too: a function that makes the response of the request
 set_handler default: it is always(...)
+replay replies answer: it is reply("...")
 port: it is in base_url
 start: use it in a with block, which starts it
 stop close shutdown: use it in a with block, whose end stops it
@@ -533,6 +539,7 @@ BATCH_OPTIONS = (
     )
     | _table(
         """
+retry: it is an option of the client, client.with_options(retry=...).batch; retry_failed=True of run_file sends again what failed in earlier runs
 max_retries timeout: it is set on the client, client.with_options(...).batch, or on each request, BatchRequest.chat(...)
 retries num_retries max_attempts: it is max_retries; it is set on the client, client.with_options(max_retries=...).batch, or on each request, BatchRequest.chat(...)
 request_timeout: it is timeout; it is set on the client, client.with_options(timeout=...).batch, or on each request, BatchRequest.chat(...)
@@ -575,6 +582,13 @@ completions: calls belong to a client: Horay().completions.create(...)
 images: calls belong to a client: Horay().images.generate(...)
 ChatCompletionMessageParam: it is MessageDict here: from horay_async import MessageDict
 ChatCompletionToolParam: it is ToolDict here: from horay_async import ToolDict
+Choice: it is ChatChoice here: from horay_async import ChatChoice
+ChatCompletionMessage: it is ChatMessage here: from horay_async import ChatMessage
+ChatCompletionMessageToolCall: it is ToolCall here: from horay_async import ToolCall
+CompletionUsage: it is Usage here: from horay_async import Usage
+CreateEmbeddingResponse: it is EmbeddingResponse here: from horay_async import EmbeddingResponse
+ImagesResponse: it is ImageResponse here: from horay_async import ImageResponse
+Model: it is ModelInfo here: from horay_async import ModelInfo
 Omit: leave the parameter out
 Telemetry HorayInstrumentor: from horay_async.integrations.otel import Telemetry, HorayInstrumentor
 ChatHoray: from horay_async.integrations.langchain import ChatHoray

@@ -347,7 +347,7 @@ SAID: dict[str, tuple[Callable[[Any], Any], str]] = {
     ),
     "a filter of the models": (
         lambda client: client.models.list(limit=3),
-        "Fields that this client doesn't know go into extra_query={'limit': ...}",
+        "unknown parameter 'limit': fields that this client doesn't know go into extra_query={'limit': ...}",
     ),
     "an option of the client": (
         lambda client: client.with_options(base_ur="http://localhost"),

@@ -18,7 +18,7 @@ from typing import (
     is_typeddict,
 )
 
-from horay_async._suggestions import about_parameter, about_value, did_you_mean, shortened
+from horay_async._suggestions import ADVICE, about_parameter, about_value, did_you_mean, shortened
 
 Kinds = tuple[type, ...]
 
@@ -100,8 +100,9 @@ def check_parameters(
         if kind is float and not math.isfinite(cast("float", value)):
             raise TypeError(f"{name} must be a finite number, not {value}")
     if not params.keys() >= needed:
-        missing = needed - params.keys()
-        raise TypeError(f"missing parameter: {', '.join(sorted(missing))}")
+        missing = sorted(needed - params.keys())
+        advice = ADVICE.get(missing[0]) if len(missing) == 1 else None
+        raise TypeError(f"missing parameter: {', '.join(missing)}{f', {advice}' if advice else ''}")
 
 
 def check_messages(messages: Sequence[Any]) -> None:
@@ -147,8 +148,9 @@ def unknown_parameter(name: str, declared: Mapping[str, object], others: str = "
     """What is wrong with a parameter that isn't among those declared; `others` as in `check_parameters`."""
     if habit := about_parameter(name, declared):
         return f"unknown parameter {name!r}: {habit}"
+    close = did_you_mean(name, declared)
     return (
-        f"unknown parameter {name!r}: {did_you_mean(name, declared)}Fields that this client doesn't know go into "
+        f"unknown parameter {name!r}: {close}{'F' if close else 'f'}ields that this client doesn't know go into "
         f"{others}={{{name!r}: ...}}"
     )
 

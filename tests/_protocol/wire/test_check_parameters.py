@@ -111,7 +111,7 @@ def test_fits(params: dict[str, Any]) -> None:
         ({"kind": "x"}, "kind must be a value of type type, not a string"),
         ({"call": 1}, "call must be a value of type Callable, not an integer"),
         ({"cuont": 1}, "unknown parameter 'cuont': did you mean 'count'? Fields that"),
-        ({"zzz": 1}, "unknown parameter 'zzz': Fields that this client doesn't know go into"),
+        ({"zzz": 1}, "unknown parameter 'zzz': fields that this client doesn't know go into"),
     ],
     ids=str,
 )
@@ -126,7 +126,7 @@ def test_missing() -> None:
     """Required parameters must be there; all that are missing are named."""
     with pytest.raises(TypeError, match=r"^missing parameter: model, prompt$"):
         check_parameters({}, CompletionParams)
-    with pytest.raises(TypeError, match=r"^missing parameter: image_size$"):
+    with pytest.raises(TypeError, match=r"^missing parameter: image_size, such as '1024x1024'$"):
         check_parameters({"model": "m", "prompt": "p"}, ImageParams)
 
 
