@@ -318,7 +318,7 @@ def _embedded(request: Request, options: MessageOptions) -> ScriptedResponse:
 
 def _check_pieces(pieces: Any) -> None:
     """Raises `TypeError` for what a stream can't be made of, and `ValueError` for a text that can't be sent."""
-    is_one = isinstance(pieces, str | Mapping) or not hasattr(pieces, "__iter__")
+    is_one = issubclass(type(pieces), str | Mapping) or not hasattr(pieces, "__iter__")
     for piece in [pieces] if is_one else pieces:
         check_piece(piece, Piece, "texts, bytes and steps such as Pause(0.1)")
 
