@@ -91,7 +91,7 @@ chat respond: it is a function of horay_async.testing, as in server.add(chat(...
 respond_with respond_with_data respond_with_json add_response enqueue queue: it is reply("...") for a text, and add(...) for what horay_async.testing makes, such as chat("...")
 expect_request expect mock route get post: it is add(...), which takes a handler too: a function that makes the response of the request
 set_handler default: it is always(...)
-replay replies answer: it is reply("...")
+replay replies: it is reply("...")
 port: it is in base_url
 start: use it in a with block, which starts it
 stop close shutdown: use it in a with block, whose end stops it

@@ -139,7 +139,7 @@ def parse_choice(
     except AnswerError:
         if not calls:
             raise
-        parsed = None  # what is said beside the calls, before there is an answer
+        parsed = None  # what is said beside the calls, before there is a value
     return _choice(choice, parsed, calls)
 
 
