@@ -46,12 +46,12 @@ class BatchLimiter:
         """A copy of the latest refusal, of any request: the error itself would keep the batch that met it, by the frames of
         its traceback.
         """
+        self._latest_refusal: float = -math.inf
+        """When that came, on the loop's clock."""
         self.refused_models: RefusedModels = RefusedModels()
         """Those that the server refuses everything for."""
         self.not_before: float = -math.inf
         """When the server takes requests again, by its own word, on the loop's clock."""
-        self._latest_refusal: float = -math.inf
-        """When that came."""
         self._waits: dict[asyncio.Timeout, WaitLimit] = {}
         """Of those that wait to be admitted: when each gives up."""
         self._session_limit = session_limit(options)

@@ -180,8 +180,9 @@ def bad_response(
 
 def add_body(failure: APIError, body: bytes, *, context: ErrorContext) -> None:
     """Puts what has come of a body, or of a stream's event, with the API key masked, into the error that it broke off with."""
-    broke_off = isinstance(failure, APIConnectionError | APIResponseError | StreamTruncatedError)
-    if broke_off and not failure.body:
+    if not isinstance(failure, APIConnectionError | APIResponseError | StreamTruncatedError):
+        return
+    if not failure.body:
         failure.body = _masked(body, context.clean)
 
 
