@@ -40,5 +40,8 @@ def execution_of(last: Execution, attempts: Iterable[Attempt]) -> Execution:
     """What is known of a request, of whose last attempt this is: where that never left, an earlier one may have."""
     if last != "not_sent":
         return last
-    known = (last, *(each.execution for each in attempts if each.execution is not None))
+    known: tuple[Execution, ...] = (
+        last,
+        *(each.execution for each in attempts if each.execution is not None),
+    )
     return max(known, key=get_args(Execution).index)
