@@ -5,9 +5,10 @@ from __future__ import annotations
 import errno
 import io
 import os
+import select
 import sys
 from collections.abc import Callable, Generator
-from contextlib import contextmanager, redirect_stdout, suppress
+from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
 from importlib import import_module
 from tempfile import NamedTemporaryFile
 from typing import Any, Final
@@ -21,6 +22,9 @@ with suppress(ImportError):  # not on Windows
     fcntl = import_module("fcntl")
 
 NAME: Final = "standard output"
+
+MOST_BYTES: Final = 4
+"""Those of a character in UTF-8."""
 
 
 def check_stdout_open() -> None:
@@ -94,29 +98,47 @@ class _Copied:
         self.error: OSError | None = None
         """What the stream has failed with; from then on the copy alone is written."""
         self.cut_off = False
-        """Whether writing was interrupted."""
+        """Whether writing was interrupted, before it or in it."""
+        self._buffered = 0  # bytes at most that the stream may still have to write
 
     def write(self, text: str) -> int:
+        self.cut_off = True
         self.text.write(text)
+        self._buffered += MOST_BYTES * len(text)
         self._try(lambda: self._stream.write(text))
         return len(text)
 
     def flush(self) -> None:
         self._try(self._stream.flush)
+        self._buffered = 0
 
     def _try(self, call: Callable[[], object]) -> None:
         if self.error is not None:
+            self.cut_off = False
             return
-        try:
-            call()
-        except OSError as error:
-            if is_broken_pipe(error):
+        # A signal that came just then would look as if the stream hadn't taken it.
+        with signals_held() if self._takes_at_once() else nullcontext():
+            try:
+                call()
+                self.cut_off = False
+            except OSError as error:
+                self.cut_off = False
+                if is_broken_pipe(error):
+                    raise
+                self.error = error
+                error.filename = NAME
+            except BaseException:
+                self.cut_off = True
                 raise
-            self.error = error
-            error.filename = NAME
-        except BaseException:
-            self.cut_off = True
-            raise
+
+    def _takes_at_once(self) -> bool:
+        """Whether the stream takes what is to be written without a wait, which a signal has to be able to end."""
+        if fcntl is None or self._buffered > select.PIPE_BUF:
+            return False
+        try:
+            return bool(select.select([], [self._stream.fileno()], [], 0)[1])
+        except (OSError, ValueError):  # it is no file of the system, or closed
+            return False
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
