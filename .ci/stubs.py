@@ -123,6 +123,8 @@ class Parameter:
     description: str = ""
     module: str = ""
     """Where the names in its type are to be found."""
+    owner: str = field(default="", compare=False)
+    """The typed dictionary that declares it."""
 
     def __str__(self) -> str:
         annotation = f": {self.type}" if self.type else ""
@@ -290,6 +292,7 @@ def declared(module: str, name: str) -> tuple[Parameter, ...]:
                 None if hint.startswith("Required[") else "...",
                 description=text,
                 module=module,
+                owner=node.name,
             )
             if node.name == "CallOptions":
                 last.add(key)
@@ -706,8 +709,9 @@ def formatted(text: str, path: Path) -> str:
 
 def table() -> str:
     """The module of parameters that signatures and docstrings are made from at run time."""
-    classes: dict[str, tuple[Parameter, ...]] = {}
-    methods: dict[str, tuple[str, list[Parameter]]] = {}
+    parameters: dict[str, dict[str, str]] = {}
+    classes: dict[str, tuple[str, ...]] = {}
+    methods: dict[str, tuple[str, dict[str, str]]] = {}
     for module in stubbed():
         for node in definitions(module).values():
             if not isinstance(node, ast.ClassDef):
@@ -720,35 +724,36 @@ def table() -> str:
                 if not names:
                     continue
                 chosen = max(names, key=lambda one: len(declared(module, one)))
-                classes[chosen] = declared(module, chosen)
+                optional_first = sorted(
+                    declared(module, chosen), key=lambda parameter: parameter.default is None
+                )
+                classes[chosen] = tuple(dict.fromkeys(each.owner for each in optional_first))
+                for parameter in declared(module, chosen):
+                    known = parameters.setdefault(parameter.owner, {})
+                    known[str(parameter)] = parameter.description
                 _, told = parse_docstring(ast.get_docstring(group[-1]) or "")
-                methods[f"{node.name}.{name}"] = (chosen, merged(module, group, told, chosen))
+                own = merged(module, group, told, chosen)
+                methods[f"{node.name}.{name}"] = (
+                    chosen,
+                    {str(parameter): parameter.description for parameter in own},
+                )
     lines = [
         HEADER,
         "",
-        '"""The parameters of the clients\' methods: name, type, default and description."""',
+        '"""The parameters of the clients\' methods, as a signature has them, and their descriptions."""',
         "",
-        "from __future__ import annotations",
+        '__all__ = ["CLASSES", "METHODS", "PARAMETERS"]',
         "",
-        '__all__ = ["CLASSES", "METHODS", "Row"]',
+        f"PARAMETERS: dict[str, dict[str, str]] = {parameters!r}",
+        '"""What each parameter class itself declares."""',
         "",
-        "Row = tuple[str, str, str | None, str]",
-        '"""A parameter\'s name, type, default (None where it is required) and description, as Python source."""',
+        f"CLASSES: dict[str, tuple[str, ...]] = {classes!r}",
+        '"""The keys in `PARAMETERS` of a parameter class and of those that it extends, in the order of a signature."""',
         "",
-        "CLASSES: dict[str, tuple[Row, ...]] = {",
+        f"METHODS: dict[str, tuple[str, dict[str, str]]] = {methods!r}",
+        '"""The parameter class that a method takes, and what it declares itself."""',
     ]
-    for name, listed in classes.items():
-        lines.append(f"{name!r}: {tuple(row(parameter) for parameter in listed)!r},")
-    lines += ["}", "", "METHODS: dict[str, tuple[str, tuple[Row, ...]]] = {"]
-    for name, (chosen, own) in methods.items():
-        lines.append(f"{name!r}: ({chosen!r}, {tuple(row(parameter) for parameter in own)!r}),")
-    lines.append("}")
     return formatted("\n".join(lines), TABLE)
-
-
-def row(parameter: Parameter) -> tuple[str, str, str | None, str]:
-    """What a signature at run time needs to know."""
-    return parameter.name, parameter.type, parameter.default, parameter.description
 
 
 def merged(

@@ -8,19 +8,22 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from functools import cache, partial
 from inspect import Parameter, Signature
 from types import FunctionType
 from typing import Any, TypeVar
 
 from horay_async._class_docs import NOT_GIVEN, LazySignature, Unquoted, written, written_parameters
-from horay_async._generated_parameters import CLASSES, METHODS, Row
+from horay_async._generated_parameters import CLASSES, METHODS, PARAMETERS
 from horay_async._type_hints import resolvable
 
 C = TypeVar("C", bound=type[Any])
 
 INDENT = "" if sys.version_info >= (3, 13) else " " * 8
 """What stands before each line of a method's docstring: newer compilers take it away."""
+
+Row = tuple[str, str, bool, str]
+"""A parameter's name and type, whether it is required, and its description."""
 
 Names = Callable[[], Mapping[str, str]]
 """Gives the names of asynchronous classes, and of the blocking ones in their place."""
@@ -57,13 +60,30 @@ def blocking_form(function: Any, method: Callable[..., Any], names: Names) -> No
     function.__signature__ = LazySignature(make)
 
 
+def rows_of(name: str) -> Mapping[str, Row]:
+    """The parameters of a parameter class, by their names."""
+    return {row[0]: row for owner in CLASSES[name] for row in _declared_by(owner)}
+
+
+@cache
+def _declared_by(owner: str) -> tuple[Row, ...]:
+    return tuple(_read(PARAMETERS[owner]))
+
+
+def _read(declared: Mapping[str, str]) -> Iterator[Row]:
+    for declaration, description in declared.items():
+        typed, optional, _ = declaration.partition(" = ")
+        name, _, hint = typed.partition(": ")
+        yield name, hint, not optional, description
+
+
 def _rows(key: str) -> Iterator[Row]:
     """A method's parameters by keyword: what is required, its own, and then the rest."""
-    name, own = METHODS[key]
-    taken = {row[0] for row in own}
-    listed = [row for row in CLASSES[name] if row[0] not in taken]
-    yield from (row for row in (*listed, *own) if row[2] is None)
-    yield from (row for row in (*own, *listed) if row[2] is not None)
+    name, declared = METHODS[key]
+    own = {row[0]: row for row in _read(declared)}
+    listed = [row for row in rows_of(name).values() if row[0] not in own]
+    yield from (row for row in (*listed, *own.values()) if row[2])
+    yield from (row for row in (*own.values(), *listed) if not row[2])
 
 
 def _signature(function: FunctionType, key: str) -> Signature:
@@ -78,10 +98,10 @@ def _signature(function: FunctionType, key: str) -> Signature:
         Parameter(
             name,
             Parameter.KEYWORD_ONLY,
-            default=Parameter.empty if default is None else own.get(name, NOT_GIVEN),
+            default=Parameter.empty if required else own.get(name, NOT_GIVEN),
             annotation=Unquoted(hint),
         )
-        for name, hint, default, _ in _rows(key)
+        for name, hint, required, _ in _rows(key)
         if name not in known
     ]
     returned = written(function.__annotations__, "return")

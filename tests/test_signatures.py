@@ -17,7 +17,8 @@ import pytest
 
 from horay_async import AsyncHoray, Horay
 from horay_async._bridge.wrapper import BlockingWrapper
-from horay_async._generated_parameters import CLASSES, METHODS
+from horay_async._generated_parameters import METHODS
+from horay_async._signatures import rows_of
 from tests.processes import printed_by
 
 KEY = "a-key-for-nothing"
@@ -115,7 +116,7 @@ def test_blocking_method_is_no_coroutine_function(path: str) -> None:
 @pytest.mark.parametrize("cls", [AsyncHoray, Horay])
 def test_constructor(cls: Any) -> None:
     """The constructor and `with_options` list the options, each with its meaning."""
-    options = [row[0] for row in CLASSES["ClientParams"]]
+    options = [*rows_of("ClientParams")]
     assert list(inspect.signature(cls).parameters) == ["api_key", *options]
     assert list(inspect.signature(cls.with_options).parameters) == ["self", *options]
     shown = pydoc.render_doc(cls, renderer=PLAIN)

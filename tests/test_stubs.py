@@ -53,7 +53,7 @@ def test_a_new_parameter_needs_one_edit(monkeypatch: pytest.MonkeyPatch) -> None
         text = files[ROOT / "horay_async" / name]
         assert "mood: dict[str, int] | None = ..." in text
         assert "mood: The mood." in text
-    assert '("mood", "dict[str, int] | None", "...", "The mood.")' in files[stubs.TABLE]
+    assert '"mood: dict[str, int] | None = ...": "The mood."' in files[stubs.TABLE]
 
 
 def test_undescribed_parameter_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,8 +47,8 @@ from horay_async import (
     UserMessage,
 )
 from horay_async._class_attributes import Group
-from horay_async._generated_parameters import CLASSES
 from horay_async._protocol.wire.check_parameters import check_parameters
+from horay_async._signatures import rows_of
 from horay_async._suggestions import (
     ADVICE,
     ATTRIBUTES,
@@ -419,7 +419,7 @@ def test_each_parameter(name: str) -> None:
     """Each is refused by some operation, with the name that is meant; where that isn't taken, with the usual words."""
     told = 0
     for declared in (ChatParams, ImageParams, horay_async.CompletionParams, EmbeddingParams):
-        known = {row[0] for row in CLASSES[declared.__name__]}
+        known = rows_of(declared.__name__).keys()
         if name in known:
             continue
         meant = [other for other in PARAMETERS[name] if other in known]
@@ -552,7 +552,7 @@ async def test_each_option_of_a_batch(name: str) -> None:
 def test_parameters_given_to_a_batch() -> None:
     """Each parameter of an operation is told to belong to its request, and the method that is named takes it."""
     taken: dict[str, set[str]] = {
-        name: {row[0] for row in CLASSES[declared.__name__]}
+        name: {*rows_of(declared.__name__)}
         for name, declared in (
             ("chat", ChatParams),
             ("completion", horay_async.CompletionParams),
