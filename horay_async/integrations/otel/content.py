@@ -15,7 +15,9 @@ from opentelemetry.trace import Span
 
 from horay_async._json import fields_of, is_array
 from horay_async._protocol.wire.clean import well_formed
+from horay_async.integrations.otel.conventions import OLD, Version
 from horay_async.integrations.otel.requests import SentBody
+from horay_async.integrations.otel.spans import TelemetrySettings
 from horay_async.models._base import Response
 from horay_async.models.chat import ChatCompletion, ChatMessage
 from horay_async.models.completions import Completion
@@ -42,15 +44,15 @@ def set_input(span: Span, body: SentBody) -> None:
         set_content(span, "gen_ai.tool.definitions", lambda: tool_definitions(body))
 
 
-def set_output(span: Span, response: Response, *, capture: bool, old: bool = False) -> None:
-    """Sets how a response ended, and what the model said where that is captured; with `old` by version 1.41.1."""
+def set_output(span: Span, response: Response, settings: TelemetrySettings) -> None:
+    """Sets how a response ended, and what the model said where that is captured."""
     reasons = [choice.finish_reason for choice in getattr(response, "choices", ())]
-    if reasons and not (old and None in reasons):
+    if reasons and not (settings.version == OLD and None in reasons):
         ended = [well_formed(reason or "error") for reason in reasons]
         span.set_attribute("gen_ai.response.finish_reasons", ended)
-    if capture:
-        cut = "" if old else None
-        set_content(span, "gen_ai.output.messages", lambda: output_messages(response, cut=cut))
+    if settings.capture:
+        version = settings.version
+        set_content(span, "gen_ai.output.messages", lambda: output_messages(response, version))
 
 
 def input_messages(body: SentBody) -> str | None:
@@ -62,8 +64,9 @@ def input_messages(body: SentBody) -> str | None:
     return None
 
 
-def output_messages(response: Response, *, cut: str | None = None) -> str | None:
-    """What the model said: one message a choice. `cut` is the finish reason of one that has none."""
+def output_messages(response: Response, version: Version) -> str | None:
+    """What the model said: one message a choice."""
+    cut = "" if version == OLD else None  # the finish reason of a choice that has none
     if isinstance(response, ChatCompletion):
         found = [
             _output(_parts_of(choice.message), choice.finish_reason or cut, choice.message.role)

@@ -84,17 +84,18 @@ class Generation(CallSpan):
         self._identify(response)
         counted = getattr(response, "usage", None)
         usage = usage_of(counted, self._request.operation) if isinstance(counted, Usage) else {}
-        span, old = self.span, self._settings.version == OLD
+        span = self.span
         if not span.is_recording():
             return usage
         if isinstance(name := getattr(response, "id", None), str) and name:
             span.set_attribute("gen_ai.response.id", well_formed(name))
         if model := self._identity.get("gen_ai.response.model"):
             span.set_attribute("gen_ai.response.model", model)
+        old = self._settings.version == OLD
         for name, tokens in usage.items():
             shown = name.replace("cache_write", "cache_creation") if old else name
             span.set_attribute(f"gen_ai.usage.{shown}", tokens)
-        set_output(span, response, capture=self._settings.capture, old=old)
+        set_output(span, response, self._settings)
         return usage
 
 

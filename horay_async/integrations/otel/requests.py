@@ -99,17 +99,13 @@ def generation_of(call: CallStarted) -> DescribedRequest | None:
     if operation is None or call.method != "POST":
         return None
     place = {"gen_ai.provider.name": PROVIDER, **server(call.url)}
-    return _described(operation, call.body, stream=call.stream, identity=place)
+    return described(operation, call.body, stream=call.stream, identity=place)
 
 
-def run_of(body: bytes | None) -> DescribedRequest | None:
-    """A run of tools whose first request sends `body`."""
-    return _described("invoke_agent", body, stream=False, identity={})
-
-
-def _described(
+def described(
     operation: str, raw: bytes | None, *, stream: bool, identity: dict[str, Any]
 ) -> DescribedRequest | None:
+    """What sends `raw`, as a request; None where that is no JSON object."""
     if raw is None:
         return None
     try:

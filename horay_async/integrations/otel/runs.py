@@ -79,7 +79,7 @@ class RunSpan(OwnSpan):
             if counts and len(counts) == len(ended.usages):  # a part would look like the whole
                 self.span.set_attribute(f"gen_ai.usage.{name}", sum(counts))
         if ended.response is not None:
-            set_output(self.span, ended.response, capture=self._settings.capture)
+            set_output(self.span, ended.response, self._settings)
 
 
 class ToolSpan(OwnSpan):

@@ -20,7 +20,7 @@ from horay_async._version import __version__
 from horay_async.integrations.otel.conventions import LATEST, OLD_SCHEMA_URL, Version, version_of
 from horay_async.integrations.otel.generation import Generation
 from horay_async.integrations.otel.metrics import LatestMetrics, OldMetrics, RunMetrics
-from horay_async.integrations.otel.requests import generation_of, run_of
+from horay_async.integrations.otel.requests import described, generation_of
 from horay_async.integrations.otel.runs import RunSpan, ToolSpan
 from horay_async.integrations.otel.spans import PlainCall, TelemetrySettings
 from horay_async.models.chat import ToolCall
@@ -102,8 +102,9 @@ class Telemetry:
         if run_metrics is None or _suppressed():
             return None
         with self._contained():
-            if (described := run_of(body)) is not None:
-                return RunSpan(self._settings, run_metrics, described, self._contained)
+            request = described("invoke_agent", body, stream=False, identity={})
+            if request is not None:
+                return RunSpan(self._settings, run_metrics, request, self._contained)
         return None
 
     @contextmanager

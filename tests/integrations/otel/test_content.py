@@ -25,6 +25,7 @@ from horay_async.integrations.otel.content import (
     tool_definitions,
     tool_result,
 )
+from horay_async.integrations.otel.conventions import LATEST
 from horay_async.integrations.otel.requests import SentBody
 from horay_async.models._base import Response
 
@@ -152,13 +153,13 @@ NO_ARGUMENTS: dict[str, object] = {}
 )
 def test_responses(response: Response, parts: list[Any]) -> None:
     """One message a choice, with its finish reason."""
-    (message,) = checked(output_messages(response))
+    (message,) = checked(output_messages(response, LATEST))
     assert message == {"role": "assistant", "parts": parts, "finish_reason": "stop"}
 
 
 def test_other_responses_have_no_messages() -> None:
     """What isn't generated isn't recorded."""
-    assert output_messages(ModelList()) is None
+    assert output_messages(ModelList(), LATEST) is None
 
 
 def test_tool_definitions() -> None:
