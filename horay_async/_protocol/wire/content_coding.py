@@ -6,10 +6,11 @@ import codecs
 import importlib
 import re
 import zlib
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from itertools import pairwise
-from typing import Any, Protocol
+from typing import Any
 
 from horay_async._protocol.wire.size_limits import MAX_PIECE_BYTES
 
@@ -38,31 +39,29 @@ def coding_in(headers: Mapping[str, str]) -> str:
     return "" if coding.lower() == "identity" else coding
 
 
-class Decompressor(Protocol):
+class Decompressor(ABC):
     """What unpacks one member: compressed data with an end of its own, of which some codings may have several in a row."""
 
-    has_more: bool
+    has_more: bool = False
     """Whether something can be unpacked without more data: the limit left it."""
-    ended: bool
+    ended: bool = False
     """Whether the member's end has come."""
-    unused: bytes
+    unused: bytes = b""
     """What came behind that."""
 
+    @abstractmethod
     def unpack(self, data: bytes, limit: int) -> bytes:
         """Takes in all of `data`; returns about `limit` bytes at most of what is in it. Raises the library's errors."""
-        ...
 
     def copy(self) -> Decompressor | None:
         """Another one that goes on from here; None where the library can't do that."""
-        ...
+        return None
 
 
-class _ZLib:
+class _ZLib(Decompressor):
     """gzip and deflate."""
 
     def __init__(self, wbits: int) -> None:
-        self.has_more = self.ended = False
-        self.unused = b""
         self._zlib: Any = zlib.decompressobj(wbits)
 
     def unpack(self, data: bytes, limit: int) -> bytes:
@@ -77,12 +76,10 @@ class _ZLib:
         return copied
 
 
-class _Brotli:
-    """Brotli, which has no second member."""
+class _Brotli(Decompressor):
+    """Brotli, which has no second member: what comes behind the end is a fault to this library."""
 
     def __init__(self, library: Any) -> None:
-        self.has_more = self.ended = False
-        self.unused = b""  # what comes behind the end is a fault to this library
         self._brotli: Any = library.Decompressor()
 
     def unpack(self, data: bytes, limit: int) -> bytes:
@@ -91,16 +88,11 @@ class _Brotli:
         self.has_more = bool(unpacked) and not self.ended  # there is no other way to know
         return unpacked
 
-    def copy(self) -> None:
-        return None
 
-
-class _Zstd:
+class _Zstd(Decompressor):
     """Zstandard."""
 
     def __init__(self, library: Any) -> None:
-        self.has_more = self.ended = False
-        self.unused = b""
         self._zstd: Any = library.ZstdDecompressor()
 
     def unpack(self, data: bytes, limit: int) -> bytes:
@@ -108,9 +100,6 @@ class _Zstd:
         self.ended, self.unused = self._zstd.eof, self._zstd.unused_data
         self.has_more = not self._zstd.needs_input and not self.ended
         return unpacked
-
-    def copy(self) -> None:
-        return None
 
 
 @lru_cache
