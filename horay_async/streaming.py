@@ -108,6 +108,7 @@ class AsyncReadable(ABC):
     """What is read with `async for`, best within an `async with` block, which closes it."""
 
     if not TYPE_CHECKING:
+        __getattr__ = no_attribute
         __getitem__ = no_item
         __enter__ = ONLY_ASYNC
         __reduce__ = no_copy
@@ -142,9 +143,6 @@ class Readable(AsyncReadable, Generic[ItemT]):
         self._closed = False  # once it was left early
         self._reading = False  # while a task is in `_wait_for_items`
         self._iterators = 0  # that may go on, and so are to find what `final` reads
-
-    if not TYPE_CHECKING:
-        __getattr__ = no_attribute
 
     def __aiter__(self) -> AsyncIterator[ItemT]:
         return StreamIterator(self, all_of)
@@ -616,7 +614,6 @@ class AsyncEventStream(AsyncReadable, Generic[EventT, ResponseT]):
         self._finishing = False  # once `final` reads, without events
 
     if not TYPE_CHECKING:
-        __getattr__ = no_attribute
         __await__ = no_await
 
     @property

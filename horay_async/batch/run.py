@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 from weakref import WeakSet
 
-from horay_async._suggestions import no_attribute, no_await, no_copy
+from horay_async._suggestions import no_await, no_copy
 from horay_async._transport.loops import this_task
 from horay_async.batch.results import BatchProgress, BatchResult
 from horay_async.batch.runner import BATCH_CLOSED, BatchRunner
@@ -54,7 +54,6 @@ class AsyncBatchRun(AsyncReadable, Generic[ResponseT_co]):
 
     if not TYPE_CHECKING:
         __await__ = no_await
-        __getattr__ = no_attribute
 
     def __repr__(self) -> str:
         so_far = self._progress
