@@ -446,7 +446,7 @@ class Call:
             self._log("left early")
         elif isinstance(error, asyncio.CancelledError):
             self._log("cancelled")
-        elif not isinstance(error, APIError):
+        elif self.attempts[-1].error is None:
             self._log(f"failed with {type(error).__name__}")
 
     def _log(self, outcome: str) -> None:

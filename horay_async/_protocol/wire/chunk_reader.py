@@ -170,7 +170,7 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
             if error_in(fields_of(came)) is not None:
                 return stream_error(msgspec.json.encode(came), context=self._context)
             sent = _chunk_in(came)
-            self._cut_has_text = has_text(sent)
+            self._cut_has_text = has_text(sent.get("choices"))
             only_one, knows_call = self.merged.has_one_choice, self.merged.knows_call
             if not keep_sure(sent, knows_call, in_string=in_string, only_one=only_one):
                 return None

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from horay_async._json import Json, fields_of, is_array, is_object
+from horay_async._protocol.wire.dialects import PLACES, WITHOUT_CONTENT
 
 TEXTS = frozenset(
     {
@@ -22,6 +23,10 @@ TEXTS = frozenset(
     }
 )
 """Fields with a text, of which a part is worth having. Of an id, a name or a finish reason it would be taken for another one."""
+
+
+LABELS = WITHOUT_CONTENT - PLACES - {"function_call"}
+"""Fields whose strings aren't generated, or of calls that have no arguments yet."""
 
 
 def keep_sure(
@@ -67,13 +72,12 @@ def keep_sure(
 
 
 def has_text(value: Any) -> bool:
-    """Whether there is anything generated in JSON of a chunk, wherever it is."""
+    """Whether there is anything generated in JSON of choices, wherever it is and whatever it is called."""
     if is_array(value):
         return any(map(has_text, value))
-    return any(
-        has_text(inner) or (name in TEXTS and isinstance(inner, str) and inner != "")
-        for name, inner in fields_of(value).items()
-    )
+    if is_object(value):
+        return any(has_text(inner) for name, inner in value.items() if name not in LABELS)
+    return isinstance(value, str) and value != ""
 
 
 def _path_of_last(value: Any) -> list[tuple[Any, Any]]:

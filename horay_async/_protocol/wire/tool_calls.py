@@ -54,6 +54,9 @@ BEFORE_OBJECT = ("", "[", ":", ",")
 PLACEHOLDER = "{}"
 """What some servers begin the arguments of a call with."""
 
+NULL = "null"
+"""What others send for a function without parameters."""
+
 MAX_TIMES_LONGER = 16
 """How many times longer arguments may be than the same ones written more closely, to be compared: an indented object is about
 twice as long, and a character that ASCII spells as two escapes twelve times.
@@ -88,7 +91,7 @@ class Arguments:
 
     def __init__(self) -> None:
         self.pieces: list[str] = []
-        self._start = ""  # of the text, without blanks; not much longer than a placeholder
+        self._start = ""  # of the text, without blanks; not much longer than null
         self._length = 0
         self._read = 0  # of the pieces, by `whole`
         self._depth = 0  # of objects and lists that are open
@@ -97,7 +100,7 @@ class Arguments:
         self._skips = False  # the next character: a backslash ended the last piece
 
     def add(self, piece: str) -> None:
-        if len(self._start) <= len(PLACEHOLDER):
+        if len(self._start) <= len(NULL):
             self._start += "".join(piece.split())
         self.pieces.append(piece)
         self._length += len(piece)
@@ -122,7 +125,7 @@ class Arguments:
             self._look_at(self.pieces[self._read])
             self._read += 1
         closed = self._opened and self._depth <= 0 and not self._in_string
-        return closed or self._start == "null"
+        return closed or self._start == NULL
 
     def may_go_on_with(self, piece: str) -> bool:
         """Whether `piece`, behind what isn't whole, is no new object by its `{`. Takes no longer than two pieces are long."""

@@ -691,15 +691,16 @@ def test_index_that_comes_later(first: JSON) -> None:
     assert calls_of(whole, *rest) == [("a", "f", "{}"), ("", "", '{"x": 1}')]
 
 
-@pytest.mark.parametrize("parts", [["null"], ["nu", "ll"]])
+@pytest.mark.parametrize("parts", [["null"], ["nu", "ll"], ["nu", "l", "l"], [" ", "nul", "l "]])
 def test_null_for_arguments(parts: list[str]) -> None:
     """It is whole: what follows is another call, or the same once more."""
     first = [tool(id="a", function={"name": "now"})]
     first += [tool(function={"arguments": part}) for part in parts]
     other = [tool(id="b", function={"name": "now"}), tool(function={"arguments": "{}"})]
-    assert calls_of(*first, *other) == [("a", "now", "null"), ("b", "now", "{}")]
+    text = "".join(parts)
+    assert calls_of(*first, *other) == [("a", "now", text), ("b", "now", "{}")]
     again = tool(id="a", function={"name": "now", "arguments": "null"})
-    assert calls_of(*first, again) == [("a", "now", "null")]
+    assert calls_of(*first, again) == [("a", "now", text)]
 
 
 def test_tool_calls_without_index_are_numbered() -> None:

@@ -867,13 +867,17 @@ def test_call_that_is_cut(calls: str, arguments: list[str]) -> None:
 
 IN_ONE = '"choices": [{"index": 0, "delta": {"tool_calls": [{"function": {"arguments": "{\\"city\\": \\"Bonn'
 LEGACY = '"choices": [{"index": 0, "delta": {"function_call": {"name": "f", "arguments": "Bonn'
+IN_OBJECT = (
+    '"choices": [{"delta": {"tool_calls": [{"function": {"name": "f", "arguments": {"city": "Bonn'
+)
+UNKNOWN = '"choices": [{"delta": {"thought": "Bonn'
 ENVELOPE = '"code": 0, "data": {"choices": [{"index": 0, "delta": {"content": "Bonn'
 
 
 @pytest.mark.parametrize(
     "before", [b"", event({"choices": [{"index": 0, "delta": {"content": "A"}}]})]
 )
-@pytest.mark.parametrize("cut", [IN_ONE, LEGACY, ENVELOPE])
+@pytest.mark.parametrize("cut", [IN_ONE, LEGACY, ENVELOPE, IN_OBJECT, UNKNOWN])
 def test_event_that_is_cut_is_in_the_body(before: bytes, cut: str) -> None:
     """Whether it is known where it belongs or not: its text is there, and was generated, so that the request isn't sent again."""
     reader = reader_of(label="POST /chat/completions")
@@ -896,7 +900,12 @@ def test_cut_in_an_envelope() -> None:
 
 
 @pytest.mark.parametrize(
-    "cut", ['"id": "c", "object": "chat', '"choices": [{"delta": {"role": "assis']
+    "cut",
+    [
+        '"id": "c", "object": "chat',
+        '"choices": [{"delta": {"role": "assis',
+        '"choices": [{"delta": {"content": "", "tool_calls": [{"id": "a", "function": {"name": "f',
+    ],
 )
 def test_cut_before_anything_was_generated(cut: str) -> None:
     """Nothing is lost, and the request may be sent again."""
