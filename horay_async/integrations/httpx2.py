@@ -53,7 +53,7 @@ Stream = httpx2.AsyncByteStream | httpx2.SyncByteStream
 Translate = Callable[[HorayError], Exception]
 
 EXTENSION: Final = "horay"
-"""The request extension with options for this call: a dict of `timeout`, `max_retries` and `on_truncation`."""
+"""The request extension with options for this call: a dict of `GenerationOptions`."""
 
 UNSET_SECONDS: Final = 5.0
 """httpx2's own timeout for clients that are made without one. It stands for "not set" here: generations take longer."""
@@ -167,7 +167,7 @@ class AsyncHorayTransport(_Forwarder, httpx2.AsyncBaseTransport):
     for it; requests to other hosts without. httpx2's timeouts hold for a call: one number for all four is its
     deadline, retries included; `pool`, `connect` and `read` set `queue`, `connect`, and `first_byte` and `idle`; what an
     httpx2 client has by default, 5 s, leaves the client's own. `extensions={"horay": {"max_retries": 0, "timeout": 30}}`
-    on a request sets a call's options. Retries happen here: set those of the SDK to 0.
+    on a request sets a call's options, which go before what the request has. Retries happen here: set those of the SDK to 0.
     """
 
     def __init__(self, client: AsyncHoray) -> None:

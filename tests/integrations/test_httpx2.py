@@ -10,9 +10,27 @@ from typing import Any
 import httpx2
 import pytest
 
-from horay_async import APIConnectionError, AsyncHoray, Horay, ResponseEvent, RetryPolicy, Timeouts
+from horay_async import (
+    APIConnectionError,
+    AsyncHoray,
+    Horay,
+    Limits,
+    ResponseEvent,
+    RetryPolicy,
+    Timeouts,
+)
 from horay_async.integrations.httpx2 import AsyncHorayTransport, HorayTransport
-from horay_async.testing import Cut, FaultServer, Hang, error, json_response, pings, respond, sse
+from horay_async.testing import (
+    Cut,
+    Delay,
+    FaultServer,
+    Hang,
+    error,
+    json_response,
+    pings,
+    respond,
+    sse,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -229,6 +247,34 @@ async def test_options_of_a_call(side: Side) -> None:
     assert len(side.server.requests) == 4
     with pytest.raises(TypeError, match="max_retry"):
         await side.send(client, "GET", "/models", extensions={"horay": {"max_retry": 3}})
+
+
+async def test_options_that_are_sent(side: Side) -> None:
+    """Headers, query, fields and the idempotency key in the extension."""
+    side.server.always(json_response({}))
+    own = {"extra_headers": {"X-A": "2"}, "extra_query": {"b": 1}, "extra_body": {"top_k": 3}}
+    extensions: Any = {"horay": {**own, "idempotency_key": "mine"}}
+    headers = {"x-a": "1", "idempotency-key": "theirs"}
+    client = side.client()
+    await side.send(client, "POST", "/x", json={"a": 1}, headers=headers, extensions=extensions)
+    sent = side.server.requests[0]
+    assert (sent.json(), sent.headers["X-A"]) == ({"a": 1, "top_k": 3}, "2")
+    assert (sent.headers["Idempotency-Key"], sent.query) == ("mine", {"b": "1"})
+    with pytest.raises(TypeError, match="extra_body needs a JSON object"):
+        await side.send(client, "POST", "/x", content=b"text", extensions=extensions)
+
+
+async def test_bulk_in_the_extension(side: Side) -> None:
+    """Where the limits make requests wait, others go first."""
+    side.server.always(json_response({}).with_faults(Delay(0.3)))
+    client = side.client(limits=Limits(concurrency=1))
+    wanted: dict[str, Any] = {"/first": {}, "/bulk": {"horay": {"bulk": True}}, "/last": {}}
+    sent: list[asyncio.Task[Any]] = []
+    for path, extensions in wanted.items():
+        sent.append(asyncio.ensure_future(side.send(client, "GET", path, extensions=extensions)))
+        await asyncio.sleep(0.05)
+    await asyncio.gather(*sent)
+    assert [request.path for request in side.server.requests] == ["/first", "/last", "/bulk"]
 
 
 async def test_no_server(side: Side) -> None:

@@ -278,11 +278,7 @@ def download(url: str, options: ClientOptions, call: Mapping[str, Any]) -> Reque
     if http_url(url) is None:
         raise ConfigurationError(f"an http:// or https:// URL is needed; got {url!r:.200}")
     request = build_request("GET", url, call, attrs.evolve(options, default_query={}))
-    for name, value in request.headers.items():
-        if holds_key(options, value):
-            raise ConfigurationError(
-                f"extra_headers {name!r} would send the API key to another host"
-            )
+    _check_key_stays(request, options, "extra_headers")
     return attrs.evolve(request, external=True)
 
 
@@ -306,6 +302,7 @@ class _Asked(msgspec.Struct):
 
 
 _asked = msgspec.json.Decoder(_Asked).decode
+_raw_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 OWN_HEADERS = CONNECTION_FIELDS | {"accept-encoding"}
 """Headers of another HTTP library's that this one sets by itself."""
@@ -325,40 +322,51 @@ def forwarded(
     """A request that another HTTP library has put together, and whether it asks for a stream.
 
     `path` is below the base URL, or a whole URL; `external` says that this is on a host that the key isn't meant for.
-    `call` holds the call's options (`CallOptions`). The client's own key replaces what `headers` have for it. Raises
-    `ConfigurationError` for headers that would send the key to another host.
+    `call` holds the call's options (`CallOptions`), which go before what the request has. The client's own key replaces
+    what `headers` have for it. Raises `ConfigurationError` for headers that would send the key to another host.
     """
+    keyed = external or any(name.lower() == IDEMPOTENCY for name in headers)
+    changes_body = bool(call.get("extra_body"))
+    request = build_request(
+        method,
+        path,
+        call,
+        attrs.evolve(options, default_query={}) if external else options,
+        body=_fields_in(body) if changes_body else None,
+        new_idempotency_key=None if keyed else new_idempotency_key,
+        billed_per_run=may_be_billed(method, path),
+    )
+    if not changes_body:
+        request.body = body
     asked = _Asked()
-    if body is not None and body.startswith(b"{"):
+    if request.body is not None and request.body.startswith(b"{"):
         # A body that isn't JSON is the server's to judge.
         with suppress(*MALFORMED):
-            asked = _asked(body)
-    sent: dict[str, str] = {}
-    keyed = external or method in SAFE_METHODS
-    for name, value in headers.items():
-        known = name.lower()
-        if known in OWN_HEADERS or (known == "authorization" and not external):
-            continue
-        if external and holds_key(options, value):
-            raise ConfigurationError(f"the header {name!r} would send the API key to another host")
-        keyed = keyed or known == IDEMPOTENCY
-        sent[name] = value
-    if not keyed:
-        sent["Idempotency-Key"] = new_idempotency_key
-    request = Request(
-        method=method,
-        path=path if external else _with_query(path, call, options, {}),
-        headers=sent,
-        body=body,
-        timeouts=_timeouts(call, options),
-        retry=_retry(call, options),
-        billed_per_run=may_be_billed(method, path),
-        choices=_count_choices(asked.n, asked.prompt),
-        max_objects=options.max_response_objects,
-        keep_truncated=_keeps_truncated(call, options),
-        external=external,
-    )
+            asked = _asked(request.body)
+    request.choices = _count_choices(asked.n, asked.prompt)
+    request.external = external
+    left_out = OWN_HEADERS | {name.lower() for name in request.headers}
+    if not external:
+        left_out |= {"authorization"}
+    sent = {name: value for name, value in headers.items() if name.lower() not in left_out}
+    request.headers = sent | request.headers
+    if external:
+        _check_key_stays(request, options, "the header")
     return request, asked.stream is True
+
+
+def _fields_in(body: bytes | None) -> dict[str, msgspec.Raw] | None:
+    """The fields of a body, each as it was written; None where it is no JSON object."""
+    with suppress(*MALFORMED):
+        return _raw_fields(body or b"")
+    return None
+
+
+def _check_key_stays(request: Request, options: ClientOptions, what: str) -> None:
+    """Raises `ConfigurationError` for a header with the API key in it; `what` is what the message calls a header."""
+    for name, value in request.headers.items():
+        if holds_key(options, value):
+            raise ConfigurationError(f"{what} {name!r} would send the API key to another host")
 
 
 TEXT_PATHS = frozenset(

@@ -697,6 +697,40 @@ def test_forwarded_options() -> None:
     assert passed_on({}, path="/images/generations")[0].billed_per_run
 
 
+def test_forwarded_options_beside_the_request() -> None:
+    """What a call's options send goes before what the request has, and the rest of its body stays as it was written."""
+    own: Any = {"X-A": "2", "Authorization": "Bearer other"}
+    call = {"bulk": True, "extra_headers": own, "idempotency_key": "mine"}
+    call |= {"extra_query": {"b": 2}, "extra_body": {"n": 2, "stream": True}}
+    given = {"x-a": "1", "x-b": "1", "idempotency-key": "theirs", "authorization": "Bearer any"}
+    request, stream = passed_on(given, b'{"n": 1, "seed": 12345678901234567890123}', call=call)
+    assert request.headers == {"x-b": "1", **own, "Idempotency-Key": "mine"}
+    assert request.body == b'{"n":2,"seed":12345678901234567890123,"stream":true}'
+    assert (request.path, request.bulk) == ("/chat/completions?b=2", True)
+    assert (request.choices, stream) == (2, True)
+
+
+@pytest.mark.parametrize("body", [None, b"--boundary", b"[1]", b'{"a"'])
+def test_forwarded_body_that_takes_no_fields(body: bytes | None) -> None:
+    """`extra_body` has no place in it; an empty one leaves it as it is."""
+    assert passed_on({}, body, call={"extra_body": {}})[0].body == body
+    with pytest.raises(TypeError, match="extra_body needs a JSON object"):
+        passed_on({}, body, call={"extra_body": {"a": 1}})
+
+
+def test_forwarded_options_to_another_host() -> None:
+    """They hold there, too, but for the key."""
+    url = "https://other.example/x"
+    call: Any = {"extra_query": {"a": 1}, "extra_headers": {"X-A": "1"}, "idempotency_key": "mine"}
+    request, _ = passed_on({}, path=url, external=True, call=call)
+    assert (request.path, request.headers) == (
+        f"{url}?a=1",
+        {"X-A": "1", "Idempotency-Key": "mine"},
+    )
+    with pytest.raises(ConfigurationError, match="the header 'X-A' would send the API key"):
+        passed_on({}, path=url, external=True, call={"extra_headers": {"X-A": KEY}})
+
+
 def test_body_that_asks_for_a_stream() -> None:
     """An object is told to stream, unless it says otherwise; anything else is sent as it is."""
     assert streamed_body({"a": 1}) == {"a": 1, "stream": True}
