@@ -5,6 +5,8 @@ off for any other; off, calls, streams and timeouts work by documented means alo
 beside each function here and in the README; the transport's tests run both ways.
 """
 
+# Private names are this module's purpose:
+# ruff: noqa: SLF001
 # pyright: reportPrivateUsage=false
 
 from __future__ import annotations
@@ -49,11 +51,11 @@ def available(content: aiohttp.StreamReader) -> bytes | Awaitable[bytes | None]:
     # The reader of a response without a body has nothing of what is looked at here.
     if not ENABLED or content is _EMPTY:
         return content.readany()
-    buffer = content._buffer  # noqa: SLF001 - this module's purpose
-    if not buffer and not content._eof and content._exception is None:  # noqa: SLF001 - this module's purpose
-        return content._wait("readany")  # noqa: SLF001 - this module's purpose
+    buffer = content._buffer
+    if not buffer and not content._eof and content._exception is None:
+        return content._wait("readany")
     # Everything is taken each time, so no part of the first piece was taken before.
-    if len(buffer) > 1 and not content._buffer_offset:  # noqa: SLF001 - this module's purpose
+    if len(buffer) > 1 and not content._buffer_offset:
         whole = b"".join(buffer)
         buffer.clear()
         buffer.append(whole)
@@ -67,7 +69,7 @@ def take_unread_body(content: aiohttp.StreamReader) -> bytes:
     """
     if not ENABLED or content is _EMPTY:
         return b""
-    return content._read_nowait(-1)  # noqa: SLF001 - this module's purpose
+    return content._read_nowait(-1)
 
 
 def complaint_of(error: BaseException | None) -> str | None:
@@ -132,7 +134,7 @@ def awaits_head(protocol: object) -> bool:
 
     The public way is not to know.
     """
-    return ENABLED and not cast(Any, protocol)._buffer  # noqa: SLF001 - this module's purpose
+    return ENABLED and not cast(Any, protocol)._buffer
 
 
 async def response_before_error(
@@ -235,7 +237,7 @@ class DirectResponse:
     def __del__(self, call_soon: Callable[..., None] = call_soon) -> None:
         if (connection := getattr(self, "connection", None)) is not None:
             # Which closes it where more is to come; later, since a collector can come in any thread, and amid anything.
-            call_soon(self._protocol._loop, connection.release)  # noqa: SLF001 - this module's purpose
+            call_soon(self._protocol._loop, connection.release)
 
 
 HTTPResponse: TypeAlias = aiohttp.ClientResponse | DirectResponse
@@ -268,7 +270,7 @@ class _Target:
             {name: self.key_request.headers[name] for name in ("Host", "Accept-Encoding")}
         )
         writer: Any = http_writer
-        self.serialize: Callable[[str, Mapping[str, str]], bytes] = writer._serialize_headers  # noqa: SLF001 - this module's purpose
+        self.serialize: Callable[[str, Mapping[str, str]], bytes] = writer._serialize_headers
         """Line and headers as bytes; raises `ValueError` for a line break in one."""
         self.no_timer = TimerNoop()
 

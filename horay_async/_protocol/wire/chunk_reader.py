@@ -1,5 +1,9 @@
 """Where the bytes of a stream become chunks: objects of the classes in `models`. Says how the stream ended, too."""
 
+# The bytes of a chunk are kept under a private name, which users don't see:
+# ruff: noqa: SLF001
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
 import re
@@ -227,7 +231,7 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
         if found.normalized or found.wrapped or found.adds:
             return
         if self._template.take(
-            chunk._raw,  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - as it was sent
+            chunk._raw,
             "".join(self.merged.texts_in([chunk])),
             masked(found, self._context) if found else found,
         ):
@@ -278,24 +282,15 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
             if found:
                 self._note(chunk, found)
             if found.normalized and not self._drop_repeated(chunk):
-                self._fail(
-                    self._bad(
-                        "has a whole message at its end that isn't its pieces",
-                        chunk._raw,  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - as it was sent
-                    )
-                )
+                problem = "has a whole message at its end that isn't its pieces"
+                self._fail(self._bad(problem, chunk._raw))
                 chunks = chunks[:at]
                 break
             self._add([chunk])
             self.merged.add_unknown(chunk)
             has_content = has_content or self.has_content
             if found and self._failed_by(chunk):
-                self._fail(
-                    stream_error(
-                        chunk._raw,  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - as it was sent
-                        context=self._context,
-                    )
-                )
+                self._fail(stream_error(chunk._raw, context=self._context))
                 chunks = chunks[: at + 1]
                 break
         self.has_content = has_content
@@ -363,7 +358,7 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
                 self._bad(
                     f"is a stream of more than {self._max_objects:,} objects and pieces: pass "
                     "max_response_objects=... to the client to take in more",
-                    chunks[-1]._raw,  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - as it was sent
+                    chunks[-1]._raw,
                 )
             )
 

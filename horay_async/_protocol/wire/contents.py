@@ -1,5 +1,9 @@
 """What there is in a body: a response, the report of a failure, or both, and what can be read of one that is neither. Pure."""
 
+# The bytes of a response are kept under a private name, which users don't see:
+# ruff: noqa: SLF001
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -60,7 +64,7 @@ def _decode_nearly(into: BodyDecoder[Any], body: bytes, most: int = MAX_OBJECTS)
         return _decode_repaired(into, body, most, with_end, _holds_anything)
     except ErrorInBody:
         return _decode_repaired(into, body, most, without_errors)
-    del made._raw  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
+    del made._raw
     return made
 
 
@@ -79,7 +83,7 @@ def _decode_repaired(
         made = problem.response
     if made is None or not holds(made):
         return None
-    del made._raw  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
+    del made._raw
     return made
 
 

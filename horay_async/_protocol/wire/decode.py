@@ -1,5 +1,9 @@
 """From the bytes of a response to its attrs class."""
 
+# How a response differs from what is described, and its bytes, are kept under private names, which users don't see:
+# ruff: noqa: SLF001
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -157,11 +161,11 @@ class Decoder(Generic[R]):
             raise InvalidBody("is JSON nested too deep") from error
         except (InvalidBody, ErrorInBody) as problem:
             if problem.response is not None:
-                problem.response._raw = data  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
+                problem.response._raw = data
             raise
         if self._numbers:
             number_choices(self._list_of(response))
-        response._raw = data  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
+        response._raw = data
         return response
 
     def decode_many(
@@ -196,8 +200,8 @@ class Decoder(Generic[R]):
         ):
             return [self.decode(data, max_objects=max_objects, split=split) for data in datas]
         for response, data in zip(responses, datas, strict=True):
-            response._drift = None  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
-            response._raw = data  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
+            response._drift = None
+            response._raw = data
         return responses
 
     def decode_described(self, data: bytes) -> R | None:
@@ -210,8 +214,8 @@ class Decoder(Generic[R]):
             response = self._json.decode(data)
         except MALFORMED:
             return None
-        response._drift = None  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
-        response._raw = data  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
+        response._drift = None
+        response._raw = data
         return response
 
     def says_something(self, response: R) -> bool:
@@ -229,7 +233,7 @@ class Decoder(Generic[R]):
             return None
         if not self._list_of(response) or not (data.isascii() or _is_utf8(data)):
             return None
-        response._drift = None  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
+        response._drift = None
         return response
 
     def _decode_leniently(self, data: bytes) -> R:
@@ -254,7 +258,7 @@ class Decoder(Generic[R]):
         if found and self._wire.content_in:
             found.adds = keep_unknown(inner, response, normalized=found.normalized)
         kept = found or found.normalized or found.wrapped
-        response._drift = found if kept else None  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
+        response._drift = found if kept else None
         return response
 
     def _structure(self, inner: Any, data: bytes | None) -> R:

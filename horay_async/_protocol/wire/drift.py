@@ -10,6 +10,10 @@ each taken only where the one before isn't enough:
 3. The JSON is gone through, field by field.
 """
 
+# The bytes of a response are kept under a private name, and the interpreter's frames are private, too:
+# ruff: noqa: SLF001
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
 import sys
@@ -68,7 +72,7 @@ class DriftWatch(Record):
             return None
         distinct = tuple(dict.fromkeys(found))
         path, kind = distinct[0]
-        body = response._raw.decode("utf-8", "replace")  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - as it was sent
+        body = response._raw.decode("utf-8", "replace")
         return DriftError(
             context.clean(_summary(distinct, context.label)),
             path=path,
@@ -94,7 +98,7 @@ def _summary(found: Sequence[Difference], label: str) -> str:
 def _levels() -> int:
     """How many calls up the code stands that isn't this package's."""
     # Coroutines that wait for one another are calls of one another while they run.
-    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - just looks
+    frame: FrameType | None = sys._getframe(1)
     levels = 1  # that of the caller here
     while frame is not None and frame.f_code.co_filename.startswith(PACKAGE):
         frame = frame.f_back

@@ -4,6 +4,10 @@ A vector that isn't what was asked for looks like any other. So whatever doesn't
 text that isn't base64, bytes that aren't 32-bit floats, a number that is none, an input without a vector or with two.
 """
 
+# The bytes of a response, and how it differs, are kept under private names, which users don't see:
+# ruff: noqa: SLF001
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
 import re
@@ -195,9 +199,9 @@ class EmbeddingDecoder:
             usage=sent.usage,
         )
         made, read = cast("Response", response), cast("Response", sent)
-        made._raw = read._raw  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
+        made._raw = read._raw
         if found := drift_of(sent):
-            made._drift = found  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
+            made._drift = found
         return response, problem
 
     def _vectors(self, data: list[SentEmbedding]) -> tuple[list[Embedding], str | None]:

@@ -1,5 +1,9 @@
 """From the bytes of a response that nothing describes to its JSON."""
 
+# The bytes of a response are kept under a private name, which users don't see:
+# ruff: noqa: SLF001
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
 from typing import Any, cast
@@ -42,5 +46,5 @@ def _is_own_object(decoded: Any) -> bool:
 def _made(decoded: Any, data: bytes) -> JSONResponse:
     response = JSONResponse(json=decoded)
     # The cast: mypy takes the slots of an attrs class for all that there are.
-    cast("Response", response)._raw = data  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
+    cast("Response", response)._raw = data
     return response

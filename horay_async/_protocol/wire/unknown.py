@@ -12,6 +12,10 @@ request as well, and what chunks bring of it is a part of the whole response:
 A null is no value. Only responses that differ from what the API describes come here.
 """
 
+# What is kept here stands under private names, which users don't see:
+# ruff: noqa: SLF001
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
@@ -50,7 +54,7 @@ def keep_unknown(sent: Any, made: Extensible, *, normalized: bool) -> bool:
     """
     adds = False
     known = _known_fields(cast(Any, type(made)))
-    as_sent = made._as_sent  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
+    as_sent = made._as_sent
     unknown = {
         name: value
         for name, value in sent.items()
@@ -59,8 +63,8 @@ def keep_unknown(sent: Any, made: Extensible, *, normalized: bool) -> bool:
         and (as_sent or not _is_read_elsewhere(name, value, normalized=normalized))
     }
     if unknown:
-        made._unknown = unknown  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - see above
-        in_pieces = made._in_pieces  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - see above
+        made._unknown = unknown
+        in_pieces = made._in_pieces
         adds = as_sent or (in_pieces and any(map(_adds, unknown.values())))
     for name in known & sent.keys():
         value, inner = sent[name], getattr(made, name)
@@ -108,7 +112,7 @@ def with_unknown(made: E, fields: Json) -> E:
     """`made` with these fields, merged by `merge_unknown`, beside its own, such as the `message` of a choice whose chunks had one too."""
     if fields:
         known = _known_fields(cast("Any", type(made)))
-        made._unknown = {  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - see `keep_unknown`
+        made._unknown = {
             name: _result(value, name) for name, value in fields.items() if name not in known
         }
     return made
@@ -132,7 +136,7 @@ def drop_repeated(have: Json, sent: object) -> None:
     """Takes out of the fields of `sent` that its class doesn't know what `have` holds of them: `sent` is a whole message."""
     fields: Json | None = getattr(sent, "_unknown", None)
     if fields:
-        cast("Any", sent)._unknown = _rest(fields, have, ()) or {}  # noqa: SLF001 - see `keep_unknown`
+        cast("Any", sent)._unknown = _rest(fields, have, ()) or {}
 
 
 def _rest(whole: Any, have: Any, path: tuple[str, ...]) -> Any:
