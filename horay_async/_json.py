@@ -25,6 +25,16 @@ def fields_of(value: object) -> dict[str, Any]:
     return value if is_object(value) else {}
 
 
+def only_of(value: Any) -> Any:
+    """What a list of one holds; anything else as it is."""
+    return value[0] if is_array(value) and len(value) == 1 else value
+
+
+def objects_in(value: object) -> list[Json]:
+    """The objects in a list; none where it isn't one."""
+    return [item for item in value if is_object(item)] if is_array(value) else []
+
+
 def decimal(digits: str) -> Decimal:
     """A fraction of JSON with its digits; one that even a `Decimal` can't hold is infinite, or 0."""
     try:

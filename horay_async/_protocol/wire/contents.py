@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from horay_async._json import fields_of, is_array, is_object
+from horay_async._json import fields_of, is_object, objects_in, only_of
 from horay_async._protocol.wire.characters import whole_characters
 from horay_async._protocol.wire.cut_json import closed
 from horay_async._protocol.wire.decode import (
@@ -117,13 +117,13 @@ def without_errors(data: bytes) -> bytes:
     """
     held = parsed(nearly_json(whole_characters(data)))
     while True:
-        held = held[0] if is_array(held) and len(held) == 1 else held
+        held = only_of(held)
         fields = fields_of(held)
         fields.pop("error", None)
         if fields.get("object") == "error":
             del fields["object"]
         inner = fields.get("data")
-        only = inner[0] if is_array(inner) and len(inner) == 1 else inner
+        only = only_of(inner)
         # The only item of a response's own list holds no response.
         is_item = only is not inner and not fields_of(only).keys() & HOLDS_ITEMS
         if "choices" in fields or is_item or not is_object(only):
@@ -131,8 +131,7 @@ def without_errors(data: bytes) -> bytes:
         held = only
     if is_envelope(fields):  # of the list that it is about
         fields = {"data": fields.get("data")}
-    choices = fields.get("choices")
-    for choice in filter(is_object, choices if is_array(choices) else ()):
+    for choice in objects_in(fields.get("choices")):
         choice.pop("error", None)
         if choice.get("finish_reason") == "error":
             del choice["finish_reason"]

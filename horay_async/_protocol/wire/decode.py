@@ -14,7 +14,7 @@ from typing import Any, Generic, Protocol, TypeVar, get_args
 import msgspec
 
 from horay_async._first_use import FIRST_USE
-from horay_async._json import decimal, is_array, is_object
+from horay_async._json import decimal, is_array, is_object, only_of
 from horay_async._protocol.wire.characters import SplitCharacters, whole_characters
 from horay_async._protocol.wire.description import (
     Difference,
@@ -331,7 +331,8 @@ class Decoder(Generic[R]):
 
     def _only_response(self, inner: Any) -> Any:
         """The response in a list of one, as gateways have it that collect what comes; anything else as it is."""
-        if is_array(inner) and len(inner) == 1 and is_object(only := inner[0]):
+        only = only_of(inner)
+        if only is not inner and is_object(only):
             lists = {self._wire.list_field, "data"}  # the latter as openai has it for images
             if not self._wire.list_field or any(is_array(only.get(name)) for name in lists):
                 return only

@@ -21,7 +21,7 @@ from typing import Any, cast
 
 import attrs
 
-from horay_async._json import Json, is_array, is_object
+from horay_async._json import Json, is_array, is_object, objects_in
 from horay_async._protocol.wire.content_parts import KEPT, is_data, split, text_of
 from horay_async.models._base import Response
 from horay_async.models._base64 import SCHEMES, data_url
@@ -92,7 +92,7 @@ def normalize(sent: Json, into: type[Response]) -> bool:
         return changes.made
     if is_object(sent.get("choices")):
         changes.put(sent, "choices", [sent["choices"]])
-    choices = _objects(sent.get("choices"))
+    choices = objects_in(sent.get("choices"))
     for choice in choices:
         if place == "text":
             _find_text(choice, changes)
@@ -108,7 +108,7 @@ def unrecognised_in_response(sent: Json, into: type[Response]) -> str | None:
     was normalized. None where nothing is amiss.
     """
     place = into.__wire__.content_in
-    choices = _objects(sent.get("choices"))
+    choices = objects_in(sent.get("choices"))
     if not choices:
         return None
     unrecognised = None
@@ -138,7 +138,7 @@ def unrecognised_images(sent: Json, into: type[Response]) -> str | None:
     images: list[Any] = sent.get("images") or []
     if any(is_object(image) and image.get("error") and not image.get("url") for image in images):
         return "'error' in the place of one"
-    holders = [image for image in images if is_object(image)] or [sent]
+    holders = objects_in(images) or [sent]
     if any(isinstance(url := holder.get("url"), str) and url for holder in holders):
         return None
     for image in images:
@@ -157,7 +157,7 @@ def unrecognised_images(sent: Json, into: type[Response]) -> str | None:
 def unrecognised_in_chunk(sent: Json, into: type[Response]) -> str | None:
     """Where a chunk has something unknown that may have been generated; None where it doesn't."""
     place = into.__wire__.content_in
-    for choice in _objects(sent.get("choices")):
+    for choice in objects_in(sent.get("choices")):
         if unrecognised := _unrecognised(choice, place):
             return unrecognised
     return None
@@ -206,7 +206,7 @@ def from_messages(sent: Json) -> list[int]:
     """Which choices of a chunk, by position, have their content in a `message` in place of the `delta`."""
     return [
         position
-        for position, choice in enumerate(_objects(sent.get("choices")))
+        for position, choice in enumerate(objects_in(sent.get("choices")))
         if is_object(choice.get("message"))
         and not (is_object(choice.get("delta")) and _has_content(choice["delta"]))
     ]
@@ -413,10 +413,3 @@ def _object(value: Any) -> Json | None:
 
 def _text_or_parts(value: Any) -> Any:
     return cast(Any, value) if isinstance(value, str | list) else None
-
-
-def _objects(value: Any) -> list[Json]:
-    """The objects in a list; none where it isn't one."""
-    if not is_array(value):
-        return []
-    return [item for item in value if is_object(item)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from horay_async._json import is_array, is_object
+from horay_async._json import fields_of, is_array, is_object, objects_in, only_of
 
 SUCCESS_CODES = frozenset({"200", "20000", "success", "ok", ""})
 """What an envelope's `code` says of success, without zeros before it: 20000 here, one of the others, or zeros, at most gateways that have one."""
@@ -65,14 +65,11 @@ def error_in(decoded: Any) -> Any:
     may have no more than the finish reason `error`, or MiniMax's `base_resp` without a choice; None where there is none. Gemini's
     endpoint sends a list of one such object.
     """
-    if is_array(decoded) and len(decoded) == 1:
-        decoded = decoded[0]
+    decoded = only_of(decoded)
     if not is_object(decoded):
         return None
     choices = decoded.get("choices")
-    for holder in (decoded, decoded.get("x_groq"), *(choices if is_array(choices) else ())):
-        if not is_object(holder):
-            continue
+    for holder in (decoded, fields_of(decoded.get("x_groq")), *objects_in(choices)):
         error = _innermost(holder.get("error"))
         if any(error.values()) if is_object(error) else error:
             return error
@@ -87,10 +84,7 @@ def error_in(decoded: Any) -> Any:
 def _innermost(error: Any) -> Any:
     """An error within lists of one, and errors of its own."""
     while True:
-        if is_array(error) and len(error) == 1:
-            inner = error[0]
-        else:
-            inner = error.get("error") if is_object(error) else None
+        inner = error.get("error") if is_object(error) else only_of(error)
         if not is_object(inner):
             return error
         error = inner
@@ -154,8 +148,7 @@ def holder_in(decoded: Any) -> str | None:
 def _is_response(inner: Any) -> bool:
     """Whether something within is a response by its list, holds one, or is no more than the report of a failure."""
     while True:
-        if is_array(inner) and len(inner) == 1:
-            inner = inner[0]
+        inner = only_of(inner)
         if not is_object(inner):
             return False
         listed = (inner.get(name) for name in HOLDS_ITEMS)
@@ -168,7 +161,8 @@ def _is_response(inner: Any) -> bool:
 
 def opened(decoded: Any) -> Any:
     """What an envelope of success holds, or a list of one that is an envelope or the report of a failure; anything else as it is."""
-    if is_array(decoded) and len(decoded) == 1 and is_object(only := decoded[0]):
+    only = only_of(decoded)
+    if only is not decoded and is_object(only):
         return only if _is_no_item(only) else decoded
     name = holder_in(decoded)
     held: Any = cast("dict[str, Any]", decoded).get(name) if name is not None else decoded
@@ -178,7 +172,8 @@ def opened(decoded: Any) -> Any:
 def reporting(decoded: Any) -> Any:
     """The object that says of a failure what it was: within lists of one and envelopes of success; anything else as it is."""
     while error_in(decoded) is None or is_array(decoded):
-        inner = decoded[0] if is_array(decoded) and len(decoded) == 1 else opened(decoded)
+        inner = only_of(decoded)
+        inner = opened(decoded) if inner is decoded else inner
         if inner is decoded or not (is_object(inner) or is_array(inner)):
             break
         decoded = inner

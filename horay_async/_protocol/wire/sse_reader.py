@@ -6,7 +6,7 @@ import re
 from abc import ABC, abstractmethod
 from typing import Any, Generic, TypeVar
 
-from horay_async._json import is_array, is_object
+from horay_async._json import fields_of, only_of
 from horay_async._protocol.wire.content_coding import BEGINNING, coding_in, is_text
 from horay_async._protocol.wire.decode import (
     ErrorInBody,
@@ -311,8 +311,7 @@ def _is_chunk(data: bytes) -> bool:
         held = unwrapped(parsed(data))
     except (InvalidBody, ErrorInBody):
         return False
-    held = held[0] if is_array(held) and len(held) == 1 else held
-    return is_object(held) and bool(held.get("choices"))
+    return bool(fields_of(only_of(held)).get("choices"))
 
 
 def _without_comments(opening: bytes) -> bytes:

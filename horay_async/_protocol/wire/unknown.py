@@ -25,7 +25,7 @@ from typing import Any, TypeVar, cast
 
 import attrs
 
-from horay_async._json import Json, is_array, is_object
+from horay_async._json import Json, is_array, is_object, objects_in
 from horay_async.models._base import Extensible
 
 E = TypeVar("E", bound=Extensible)
@@ -69,7 +69,7 @@ def keep_unknown(sent: Any, made: Extensible, *, normalized: bool) -> bool:
     for name in known & sent.keys():
         value, inner = sent[name], getattr(made, name)
         # An item that is no object is left out where the list is read.
-        values = [item for item in value if is_object(item)] if is_array(value) else [value]
+        values = objects_in(value) if is_array(value) else [value]
         items = cast("list[Any]", inner if isinstance(inner, list) else [inner])
         for item_sent, item in zip(values, items, strict=False):
             if not isinstance(item, Extensible):
