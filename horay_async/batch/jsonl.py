@@ -13,13 +13,8 @@ import json
 import re
 from collections.abc import Iterator
 
-import msgspec
-
 BUFFER = 2**20
 """Bytes of a file that are read at once."""
-
-UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What the decoding of a line can raise."""
 
 
 def without_mark(line: bytes, number: int) -> bytes:

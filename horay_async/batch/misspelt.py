@@ -10,9 +10,9 @@ from typing import get_type_hints
 
 import msgspec
 
+from horay_async._protocol.wire.decode import MALFORMED
 from horay_async._protocol.wire.request import OPTIONS
 from horay_async._suggestions import about_parameter, closely_spelt
-from horay_async.batch.jsonl import UNREADABLE
 from horay_async.batch.operations import OPERATIONS, VERSION, path_below_version
 from horay_async.batch.request_lines import LINE_FIELDS, RequestLine
 
@@ -75,5 +75,5 @@ def _names(raw: bytes | msgspec.Raw) -> Iterable[str]:
     """The names in a JSON object; none for what isn't one, which is the request's own error."""
     try:
         return _decode(raw)
-    except UNREADABLE:
+    except MALFORMED:
         return ()

@@ -11,7 +11,7 @@ import msgspec
 
 from horay_async._protocol.limits.request_size import RequestSize, size_of
 from horay_async._protocol.wire.check_parameters import required_parameters
-from horay_async._protocol.wire.decode import BodyDecoder, decoder
+from horay_async._protocol.wire.decode import MALFORMED, BodyDecoder, decoder
 from horay_async._protocol.wire.embeddings import prepare
 from horay_async._protocol.wire.json_decoder import JSONDecoder
 from horay_async._protocol.wire.request import (
@@ -27,7 +27,6 @@ from horay_async._suggestions import about_batch_item
 from horay_async._transport.log import LOG
 from horay_async.batch.batch_request import BatchRequest
 from horay_async.batch.errors import InvalidRequestError
-from horay_async.batch.jsonl import UNREADABLE
 from horay_async.batch.misspelt import SHOWN, doubts
 from horay_async.batch.operations import OPERATIONS, path_below_version
 from horay_async.batch.request_lines import LINE_FIELDS, RequestLine
@@ -188,7 +187,7 @@ def check_line(line: RequestLine) -> tuple[str, bytes]:
         raise InvalidRequestError(f"body must be UTF-8: {error}") from error
     try:
         body = _body_of(raw)
-    except UNREADABLE as error:
+    except MALFORMED as error:
         given = "it is missing" if raw == b"null" else f"got {shown:.80}"
         raise InvalidRequestError(f"body must be a JSON object; {given}") from error
     if bytes(body.stream) == b"true":

@@ -14,7 +14,7 @@ from horay_async._json import is_object
 from horay_async._protocol.wire.characters import whole_characters
 from horay_async._protocol.wire.clean import Cleaner
 from horay_async._protocol.wire.contents import contents_of
-from horay_async._protocol.wire.decode import decoder
+from horay_async._protocol.wire.decode import MALFORMED, decoder
 from horay_async._protocol.wire.error_body import read
 from horay_async._protocol.wire.errors import (
     ErrorContext,
@@ -25,7 +25,7 @@ from horay_async._protocol.wire.errors import (
 from horay_async._protocol.wire.sse import begins_events
 from horay_async._transport.log import LOG
 from horay_async.batch.errors import BatchFileError, InvalidRequestError
-from horay_async.batch.jsonl import BUFFER, UNREADABLE, fields_of, text_of, without_mark
+from horay_async.batch.jsonl import BUFFER, fields_of, text_of, without_mark
 from horay_async.batch.result_lines import KEPT, RequestLineError, read_result_line
 from horay_async.batch.results import BatchResult
 from horay_async.errors import (
@@ -151,7 +151,7 @@ def _line(raw: bytes) -> _Line:
     """A line that is known to be one of results, though msgspec may not be able to decode it."""
     try:
         return _decode_line(raw)
-    except UNREADABLE:
+    except MALFORMED:
         fields = fields_of(whole_characters(raw))
     told = fields.get("error", b"null")
     line = _Line(error=text_of(told) if told.startswith(b'"') else _decoded(told))
@@ -171,7 +171,7 @@ def _decoded(raw: bytes) -> Any:
     """A JSON value; what can't be decoded, as text."""
     try:
         return msgspec.json.decode(raw)
-    except UNREADABLE:
+    except MALFORMED:
         return raw.decode("utf-8", "replace")
 
 

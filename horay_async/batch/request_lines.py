@@ -6,7 +6,8 @@ from typing import Any
 
 import msgspec
 
-from horay_async.batch.jsonl import UNREADABLE, UnfinishedError, fields_of, reason, text_of
+from horay_async._protocol.wire.decode import MALFORMED
+from horay_async.batch.jsonl import UnfinishedError, fields_of, reason, text_of
 
 LINE_FIELDS = frozenset({"custom_id", "method", "url", "body"})
 """What a request has."""
@@ -59,13 +60,13 @@ def parse_request_line(raw: bytes) -> RequestLine:
     """
     try:
         fields = _fields(raw)
-    except UNREADABLE as error:
+    except MALFORMED as error:
         return RequestLine(_custom_id(raw), problem=f"the line can't be read: {reason(error)}")
     if fields.is_result:
         raise ResultLineError("it is a result")
     try:
         return RequestLine(fields.custom_id, _any(fields.method), _any(fields.url), fields.body)
-    except UNREADABLE as error:
+    except MALFORMED as error:
         return RequestLine(
             fields.custom_id, problem=f"method or url can't be read: {reason(error)}"
         )

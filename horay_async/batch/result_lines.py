@@ -11,8 +11,9 @@ import msgspec
 
 from horay_async._protocol.wire.characters import whole_characters
 from horay_async._protocol.wire.contents import contents_of
-from horay_async._protocol.wire.decode import decoder
-from horay_async.batch.jsonl import UNREADABLE, fields_of, first_fields_of, text_of
+from horay_async._protocol.wire.decode import MALFORMED, decoder
+from horay_async.batch.jsonl import fields_of, first_fields_of, text_of
+from horay_async.batch.request_lines import LINE_FIELDS
 from horay_async.batch.results import BatchResult, response_in
 from horay_async.errors import (
     APIConnectionError,
@@ -32,9 +33,6 @@ _decode = msgspec.json.decode
 
 HEAD = b'{"id":"batch_req_'
 """What lines that were written here begin with, as OpenAI's do."""
-
-REQUEST_FIELDS = frozenset({"body", "custom_id", "method", "url"})
-"""What a line of requests has."""
 
 FAILED = 400
 """The first HTTP status that is a failure."""
@@ -127,7 +125,7 @@ def _check_json(raw: bytes) -> None:
     """
     try:
         _decode(raw)
-    except UNREADABLE:
+    except MALFORMED:
         with contextlib.suppress(RecursionError):
             json.loads(raw, parse_int=str, parse_float=str)
 
@@ -135,13 +133,13 @@ def _check_json(raw: bytes) -> None:
 def _read_result_line(raw: bytes) -> ResultLine:
     try:
         return _decode_result_line(raw)
-    except UNREADABLE as error:
+    except MALFORMED as error:
         try:
             fields = fields_of(raw)
         except ValueError:
             names = first_fields_of(raw).keys()
             # A result's piece may have one of them, and its own body within `response`.
-            asks = len(names & REQUEST_FIELDS) > 1 and not names & {"response", "error"}
+            asks = len(names & LINE_FIELDS) > 1 and not names & {"response", "error"}
             if asks and not raw.startswith(HEAD):
                 raise RequestLineError from error
             raise
@@ -186,7 +184,7 @@ def _reads_back(line: bytes, result: BatchResult[Any], read: Callable[[bytes], R
     """Whether the next start finds the same outcome."""
     try:
         found = read(line)
-    except (*UNREADABLE, ValueError):
+    except (*MALFORMED, ValueError):
         return False
     kept = found.failed or result.error is None
     return found.custom_id == result.custom_id and line.find(b"\n") == len(line) - 1 and kept
