@@ -90,13 +90,7 @@ class BodyDecoder(Protocol[R_co]):
         ...
 
 
-class Numbered(Protocol):
-    """A choice."""
-
-    index: int
-
-
-def number_choices(choices: Sequence[Numbered]) -> None:
+def number_choices(choices: Sequence[Any]) -> None:
     """Gives choices their position as index where the server sent none: all are 0 then."""
     if len(choices) > 1 and not any(choice.index for choice in choices):
         for position, choice in enumerate(choices):
