@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
@@ -391,7 +392,7 @@ class AsyncStream(Readable[ChunkT]):
                 while not reader.done:
                     # A flood of small events takes long to decode: others, and the timeouts, have their turn in between.
                     if response.buffered:
-                        await self._call.yield_to_others()
+                        await asyncio.sleep(0)
                     piece = await response.next_piece()
                     if chunks := reader.feed(piece):
                         response.execution = "executed"
@@ -403,7 +404,7 @@ class AsyncStream(Readable[ChunkT]):
                             return chunks
                         break
                     # Bytes without a chunk can go on without end: let the timeouts and other tasks run.
-                    await self._call.yield_to_others()
+                    await asyncio.sleep(0)
             except APIError as error:
                 if last := self._after(error):
                     return last

@@ -234,10 +234,6 @@ class Call:
         if self.observers is not None:
             self.observers.on_end(self, error, response)
 
-    async def yield_to_others(self) -> None:
-        """Lets other tasks and the timeouts run."""
-        await asyncio.sleep(0)
-
     def since_attempt(self) -> float:
         """Seconds since the newest attempt began."""
         return self.elapsed() - self.attempts[-1].started
