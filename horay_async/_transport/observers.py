@@ -41,7 +41,7 @@ class CallObservers:
         self._started = CallStarted(
             label=request.label,
             method=request.method,
-            path=request.path.partition("?")[0],
+            path=request.bare_path,
             url=_shown(url),
             body=request.body,
             stream=stream,

@@ -25,7 +25,6 @@ from horay_async.resources._streams import (
     STREAMED,
     Described,
     chunk_reader,
-    path_of,
     raw_event_reader,
 )
 from horay_async.streaming import AsyncStream, anew, require_event_stream
@@ -95,7 +94,7 @@ async def _receive(call: Call, stream: bool, response: RawResponse) -> Response 
     if described is None and has_no_content(call.request.method, response.meta):
         return response  # whatever its head says of a type
     named_json = media in JSON_TYPES or media.endswith("+json")
-    if described is None and (not named_json or path_of(call).endswith("/content")):
+    if described is None and (not named_json or call.request.bare_path.endswith("/content")):
         return response  # a file may be anything
     into: BodyDecoder[Any] = JSONDecoder() if described is None else decoder(described.whole)
     decoded: Response = await decode_response(call, into, response)
@@ -104,13 +103,13 @@ async def _receive(call: Call, stream: bool, response: RawResponse) -> Response 
 
 def _described(call: Call) -> Described | None:
     """The classes of the responses, where it is a call of an operation that streams. A GET of the same path lists what is stored."""
-    return STREAMED.get(path_of(call)) if call.request.method == "POST" else None
+    return STREAMED.get(call.request.bare_path) if call.request.method == "POST" else None
 
 
 def _stream(call: Call, response: RawResponse, *, asked: bool) -> ForwardedStream:
     described = _described(call)
     if described is None:
-        kind = "/".join(path_of(call).split("/")[:2])
+        kind = "/".join(call.request.bare_path.split("/")[:2])
         read: Any = partial(raw_event_reader, LAST_EVENTS.get(kind, frozenset[str]()))
     else:
         read = partial(chunk_reader, call, described)

@@ -46,15 +46,10 @@ STREAMED: Final[Mapping[str, Described]] = {
 """The operations that stream, by their paths."""
 
 
-def path_of(call: Call) -> str:
-    """The path that `call` is sent to, without the query."""
-    return call.request.path.partition("?")[0]
-
-
 async def open_stream(transport: Transport, request: Request) -> AsyncStream[Any]:
     """Sends a request and returns the stream of chunks that comes back."""
     call = transport.call(request, stream=True)
-    described = STREAMED[path_of(call)]
+    described = STREAMED[call.request.bare_path]
     response = await call.run(partial(require_event_stream, whole=described.whole))
     return AsyncStream(call, response, partial(chunk_reader, call, described), described.whole)
 
@@ -76,7 +71,7 @@ def unasked_stream(call: Call, response: RawResponse, body: bytes, failure: APIE
     """`failure`, which says that a whole body isn't a response, with what there is in it where it is an event stream: the
     response, merged, or else its text. An error that the stream itself reports says more, and comes in its place.
     """
-    described = STREAMED.get(path_of(call))
+    described = STREAMED.get(call.request.bare_path)
     if described is None:
         failure.partial = body.decode("utf-8", "replace")
         return failure

@@ -92,9 +92,14 @@ class Request(Record):
     """
 
     @property
+    def bare_path(self) -> str:
+        """The path without the query."""
+        return self.path.partition("?")[0]
+
+    @property
     def label(self) -> str:
         """Method and path, as messages name the call."""
-        path = self.path.partition("?")[0]
+        path = self.bare_path
         if self.external:  # its address may hold a password
             scheme, _, rest = path.partition("://")
             authority, slash, rest = rest.partition("/")
