@@ -20,6 +20,7 @@ import sys
 import warnings
 import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from weakref import WeakSet, WeakValueDictionary
 
@@ -31,7 +32,7 @@ from horay_async._transport.connection import Connector
 from horay_async._transport.connection_slots import CLIENT_CLOSED, ConnectionSlots
 from horay_async._transport.deadline_timer import DeadlineTimer
 from horay_async._transport.eviction import EvictingDict
-from horay_async._transport.loops import PerLoop, call_soon, registry_of
+from horay_async._transport.loops import PerLoop, call_soon, nothing, registry_of
 from horay_async._transport.open_files import connections_allowed, log_waiting
 from horay_async.errors import ConfigurationError
 from horay_async.options import ClientOptions
@@ -87,8 +88,7 @@ class SlotsByLimit(EvictingDict[int, ConnectionSlots]):
 
     def end_waits_soon(self) -> None:
         """Ends the waits for all slots, from any thread."""
-        with contextlib.suppress(RuntimeError):  # the loop is closed
-            self._loop.call_soon_threadsafe(self._end_waits)
+        call_soon(self._loop, self._end_waits, if_closed=nothing)
 
     def _end_waits(self) -> None:
         for slots in self.values():
@@ -366,8 +366,7 @@ class ConnectionPools:
         self.closed = True
         here = asyncio.get_running_loop()
         for loop, waits in self._waits.items():
-            with contextlib.suppress(RuntimeError):  # it is closed
-                loop.call_soon_threadsafe(_end_all, waits)
+            call_soon(loop, partial(_end_all, waits), if_closed=nothing)
         for known in list(self._loops.values()):
             known.slots.end_waits_soon()
         self._pools.clear()

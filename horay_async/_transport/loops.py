@@ -69,6 +69,10 @@ def call_on(
         call_soon(loop, call, if_closed=if_closed)
 
 
+def nothing() -> None:
+    """For `if_closed`: what was to be called has no effect on a closed loop."""
+
+
 def finalize_on(loop: asyncio.AbstractEventLoop | None, close: Callable[[], object]) -> None:
     """Calls `close`, which may be called in any thread, from a finalizer: on the next turn of `loop` where that runs here.
     The garbage collector can come between any two steps of what runs on the loop, and what it closes isn't to change that.

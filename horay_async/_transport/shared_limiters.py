@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
 from horay_async._transport.eviction import EvictingDict
-from horay_async._transport.loops import PerLoop, running_loop
+from horay_async._transport.loops import PerLoop, call_on, nothing, running_loop
 from horay_async.options import ClientOptions, Limits
 
 if TYPE_CHECKING:
@@ -61,11 +60,6 @@ class SharedLimiters:
 
     def close(self) -> None:
         """Ends all waits, on every loop."""
-        here = running_loop()
         for loop, limiters in self._loops.items():
             for limiter in list(limiters.values()):
-                if loop is here:
-                    limiter.close()
-                else:
-                    with contextlib.suppress(RuntimeError):  # it is closed, and nobody waits on it
-                        loop.call_soon_threadsafe(limiter.close)
+                call_on(loop, limiter.close, if_closed=nothing)
