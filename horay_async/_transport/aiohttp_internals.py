@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 import aiohttp
 from multidict import CIMultiDict, CIMultiDictProxy
@@ -36,6 +36,20 @@ SUPPORTED_AIOHTTP = "3.14."
 
 ENABLED: bool = aiohttp.__version__.startswith(SUPPORTED_AIOHTTP)
 """The switch."""
+
+HEAD_LIMITS: Final[Mapping[str, Any]] = {
+    "max_line_size": MAX_HEADER_BYTES,
+    "max_field_size": MAX_HEADER_BYTES,
+    "max_headers": MAX_HEADERS,
+}
+"""How much of a response's head is taken in, in aiohttp's words."""
+
+PARSING: Final[Mapping[str, Any]] = {
+    "read_until_eof": True,
+    "auto_decompress": False,
+    **HEAD_LIMITS,
+}
+"""How all responses are parsed."""
 
 _EMPTY = getattr(aiohttp.streams, "EMPTY_PAYLOAD", None)
 
@@ -164,14 +178,7 @@ async def response_before_error(
                 self.body.set_exception(exc)
 
     parsed = Parsed(asyncio.get_running_loop())
-    parsed.set_response_params(
-        skip_payload=head_only,
-        read_until_eof=True,
-        auto_decompress=False,
-        max_line_size=MAX_HEADER_BYTES,
-        max_field_size=MAX_HEADER_BYTES,
-        max_headers=MAX_HEADERS,
-    )
+    parsed.set_response_params(skip_payload=head_only, **PARSING)
     start = 0
     while (end := data.find(b"\n", start) + 1) and parsed.exception() is None:
         parsed.data_received(bytes(data[start:end]))
@@ -333,14 +340,7 @@ class DirectSender:
         try:
             protocol = connection.protocol
             assert protocol is not None
-            protocol.set_response_params(
-                timer=target.no_timer,
-                read_until_eof=True,
-                auto_decompress=False,
-                max_line_size=MAX_HEADER_BYTES,
-                max_field_size=MAX_HEADER_BYTES,
-                max_headers=MAX_HEADERS,
-            )
+            protocol.set_response_params(timer=target.no_timer, **PARSING)
             transport = connection.transport
             if transport is None or transport.is_closing():
                 raise aiohttp.ClientConnectionResetError("Cannot write to closing transport")

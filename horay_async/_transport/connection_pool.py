@@ -26,8 +26,7 @@ from weakref import WeakSet, WeakValueDictionary
 
 import aiohttp
 
-from horay_async._protocol.wire.size_limits import MAX_HEADER_BYTES, MAX_HEADERS
-from horay_async._transport.aiohttp_internals import DirectSender, is_of_another_loop
+from horay_async._transport.aiohttp_internals import HEAD_LIMITS, DirectSender, is_of_another_loop
 from horay_async._transport.connection import Connector
 from horay_async._transport.connection_slots import CLIENT_CLOSED, ConnectionSlots
 from horay_async._transport.deadline_timer import DeadlineTimer
@@ -140,9 +139,7 @@ class ConnectionPool:
                 connector=self._connector,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=_NO_TIMER,
-                max_line_size=MAX_HEADER_BYTES,
-                max_field_size=MAX_HEADER_BYTES,
-                max_headers=MAX_HEADERS,
+                **HEAD_LIMITS,
             )
             self.direct = DirectSender(session)
         self.session: aiohttp.ClientSession = session
