@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING
 
 from horay_async._keys import ProvidedKeys
@@ -26,32 +27,40 @@ if TYPE_CHECKING:
 class Transport:
     """Makes the calls of one client. `made_at` is where in the caller's code the client was made."""
 
-    def __init__(
-        self, options: ClientOptions, *, made_at: str = "", share: Transport | None = None
-    ) -> None:
-        self.options = options
-        if share is None:
-            log.set_up()
-        self.pools: ConnectionPools = share.pools if share else ConnectionPools(made_at)
-        self.budget: RetryBudget = share.budget if share else RetryBudget()
-        self.drift: DriftWatch = (share.drift.changed if share else DriftWatch)(options.strict)
-        self._log_once: LogOnce = share._log_once if share else LogOnce()  # noqa: SLF001 - its own kind
-        self._hooks = _hooks_of(options, self._log_once)
-        self._limiters: SharedLimiters = share._limiters if share else SharedLimiters()  # noqa: SLF001 - see above
-        key = options.api_key
+    def __init__(self, options: ClientOptions, *, made_at: str = "") -> None:
+        self.options: ClientOptions = options
+        log.set_up()
+        self.pools: ConnectionPools = ConnectionPools(made_at)
+        self.budget: RetryBudget = RetryBudget()
+        self.drift: DriftWatch = DriftWatch(options.strict)
+        self._log_once: LogOnce = LogOnce()
+        self._limiters: SharedLimiters = SharedLimiters()
         self._keys: KeySource | None = None  # where a function provides them; a copy has the same
-        if isinstance(key, ProvidedKeys):
+        self._use_options()
+
+    def _use_options(self) -> None:
+        """Makes what depends on the options."""
+        options = self.options
+        self._hooks: Observer | None = _hooks_of(options, self._log_once)
+        key = options.api_key
+        if not isinstance(key, ProvidedKeys):
+            self._keys = None
+        elif self._keys is None:
             from horay_async._transport.key_source import KeySource  # noqa: PLC0415 - seldom needed
 
-            self._keys = (share and share._keys) or KeySource(key)  # noqa: SLF001 - see above
+            self._keys = KeySource(key)
         self.clean: Cleaner = Cleaner(str(key)) if self._keys is None else self._keys.clean
         """What masks the API keys that are sent."""
         membership = self._limiters.join(options)
-        self._sender = Sender(options, self.pools, membership, self.clean, self._keys)
+        self._sender: Sender = Sender(options, self.pools, membership, self.clean, self._keys)
 
     def changed(self, options: ClientOptions) -> Transport:
         """A transport with other options on the same pools and budget."""
-        return Transport(options, share=self)
+        made = copy(self)
+        made.options = options
+        made.drift = self.drift.changed(options.strict)
+        made._use_options()  # noqa: SLF001 - its own kind
+        return made
 
     def call(self, request: Request, *, stream: bool = False, started: float | None = None) -> Call:
         """A call, ready to run. It is a part of one that began at `started`, where that is given."""
