@@ -122,19 +122,19 @@ def replace_unknown(have: Json, sent: object) -> int:
     """Takes the fields of `sent` that its class doesn't know in the place of those of their names; returns how many values
     that adds.
     """
-    fields: Json | None = getattr(sent, "_unknown", None)
+    fields = unknown_of(sent)
     return sum(_put(have, name, value) for name, value in fields.items()) if fields else 0
 
 
 def merge_unknown(have: Json, sent: object) -> int:
     """Merges the fields of `sent` that its class doesn't know with what has come; returns how many values that adds."""
-    fields: Json | None = getattr(sent, "_unknown", None)
+    fields = unknown_of(sent)
     return _merge(have, fields, ()) if fields else 0
 
 
 def drop_repeated(have: Json, sent: object) -> None:
     """Takes out of the fields of `sent` that its class doesn't know what `have` holds of them: `sent` is a whole message."""
-    fields: Json | None = getattr(sent, "_unknown", None)
+    fields = unknown_of(sent)
     if fields:
         cast("Any", sent)._unknown = _rest(fields, have, ()) or {}
 
