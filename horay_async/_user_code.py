@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -25,6 +26,12 @@ def contain(function: Callable[..., Any], *args: Any) -> Any:
         if isinstance(error, KeyboardInterrupt) and is_main_thread():
             raise
         raise UserCodeEnded(f"it raised {type(error).__name__}") from error
+
+
+def is_async(function: Callable[..., Any]) -> bool:
+    """Whether what is called is a coroutine function, by itself or by its `__call__`."""
+    called = getattr(function, "__call__", None)  # noqa: B004 - to look at what it is, not whether
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(called)
 
 
 def is_main_thread() -> bool:

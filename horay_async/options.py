@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
@@ -40,6 +39,7 @@ from horay_async._suggestions import (
 )
 from horay_async._timeouts import Timeouts
 from horay_async._type_hints import resolvable
+from horay_async._user_code import is_async
 from horay_async.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -200,8 +200,7 @@ def _hook(instance: object, attribute: attrs.Attribute[Any], value: object) -> N
         return
     if not callable(value):
         raise wrong(attribute.name, "a function", value)
-    called = getattr(value, "__call__", None)  # noqa: B004 - to look at what it is, not whether
-    if inspect.iscoroutinefunction(value) or inspect.iscoroutinefunction(called):
+    if is_async(value):
         raise ConfigurationError(
             f"{attribute.name} must be a plain function, since nothing waits for it: have it start a "
             f"task, or put what it is told into a queue; got the coroutine function {value!r}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from contextvars import ContextVar
 from functools import partial
 from typing import Any, cast
@@ -15,7 +15,7 @@ from horay_async._protocol.wire.clean import Cleaner
 from horay_async._transport.failures import chain
 from horay_async._transport.in_thread import in_thread
 from horay_async._transport.loops import PerLoop
-from horay_async._user_code import is_main_thread
+from horay_async._user_code import is_async, is_main_thread
 from horay_async.errors import ConfigurationError
 
 MARGIN = 30.0
@@ -139,7 +139,7 @@ class KeyOfLoop:
     async def _returned(self) -> tuple[object, BaseException | None]:
         """What the function returned, or what it raised in a thread: there, an exception that would end this loop is just a failure."""
         function: Any = self._provided.function
-        if _is_async(function):
+        if is_async(function):
             self._note_call()
             return await function(), None
         if (thread := self._thread) is not None and thread.done() and thread.result()[1]:
@@ -163,8 +163,3 @@ class KeyOfLoop:
         """The function is being called."""
         self.asks += 1
         self._called = asyncio.get_running_loop().time()
-
-
-def _is_async(function: Callable[..., Any]) -> bool:
-    called = getattr(function, "__call__", None)  # noqa: B004 - to look at what it is, not whether
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(called)
