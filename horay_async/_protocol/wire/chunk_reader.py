@@ -21,6 +21,7 @@ from horay_async._protocol.wire.cut_chunk import has_text, keep_sure
 from horay_async._protocol.wire.cut_json import closed
 from horay_async._protocol.wire.decode import (
     NO_DIFFERENCES,
+    NOTHING_KNOWN,
     Decoder,
     ErrorInBody,
     InvalidBody,
@@ -124,10 +125,12 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
             self.body = self.body or (behind if behind.startswith((b"{", b"[")) else b"")
             if self.body:
                 return self._misnamed(self.body) or self._bad("isn't an event stream", self.body)
-        if self._unrecognised_beside is not None and self.merged.without_choices:
-            what = f"is finished and holds nothing that is known, but {self._unrecognised_beside}"
-        elif self._unrecognised is not None and self.merged.holds_nothing:
-            what = f"is finished and holds nothing that is known, but {self._unrecognised}"
+        merged = self.merged
+        if where := (
+            (merged.without_choices and self._unrecognised_beside)
+            or (merged.holds_nothing and self._unrecognised)
+        ):
+            what = f"{NOTHING_KNOWN}, but {where}"
         elif self._saw_done and self.merged.partly_finished:
             what = "ends with [DONE], and not all of its choices are finished"
         else:

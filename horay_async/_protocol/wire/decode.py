@@ -59,6 +59,11 @@ R_co = TypeVar("R_co", bound=Response, covariant=True)
 MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What decoding raises for bytes that aren't JSON, or that are nested too deep."""
 
+NOTHING_KNOWN = "is finished and holds nothing that is known"
+NO_FIELDS = "holds none of the fields that the API describes"
+TOO_DEEP = "is JSON nested too deep"
+"""What is wrong with a response, as its error says it."""
+
 NO_DIFFERENCES = Differences()
 
 
@@ -152,7 +157,7 @@ class Decoder(Generic[R]):
                 data = whole_characters(data) if split is None else split.join(data)
                 response = self._decode_leniently(data)
         except RecursionError as error:
-            raise InvalidBody("is JSON nested too deep") from error
+            raise InvalidBody(TOO_DEEP) from error
         except (InvalidBody, ErrorInBody) as problem:
             if problem.response is not None:
                 problem.response._raw = data
@@ -281,7 +286,7 @@ class Decoder(Generic[R]):
             )
         items = self._list_of(response)
         if is_bare and items and all(item == type(item)() for item in items):
-            raise InvalidBody("holds none of the fields that the API describes", response)
+            raise InvalidBody(NO_FIELDS, response)
         if where := unrecognised_images(inner, self._into):
             raise InvalidBody(f"holds no image that is known, but {where}", response)
         if not self._numbers:
@@ -293,7 +298,7 @@ class Decoder(Generic[R]):
             keep_unknown(inner, response, normalized=normalized)
             raise ErrorInBody(response)
         if where := unrecognised_in_response(inner, self._into):
-            raise InvalidBody(f"is finished and holds nothing that is known, but {where}", response)
+            raise InvalidBody(f"{NOTHING_KNOWN}, but {where}", response)
 
     def _keep_digits(self, inner: dict[str, Any], data: bytes) -> None:
         """Writes the arguments of tool calls, which aren't text in `data`, with all digits of their numbers."""
@@ -356,7 +361,7 @@ class Decoder(Generic[R]):
             raise ErrorInBody
         if is_array(fields.get(self._wire.list_field)) or self._wire.allow_empty:
             return
-        raise InvalidBody("holds none of the fields that the API describes", response)
+        raise InvalidBody(NO_FIELDS, response)
 
 
 def drift_of(response: Response) -> Differences:
@@ -472,7 +477,7 @@ def parsed(data: bytes, decode: Callable[[bytes], Any] = msgspec.json.decode) ->
             problem = "it ends too early" if data.strip() else "it is empty"
         raise InvalidBody(f"isn't valid JSON: {problem}") from error
     except RecursionError as error:
-        raise InvalidBody("is JSON nested too deep") from error
+        raise InvalidBody(TOO_DEEP) from error
 
 
 def check_reported(decoded: Any) -> None:
