@@ -20,6 +20,7 @@ from horay_async._protocol.wire.size_limits import MAX_BODY_BYTES
 from horay_async._protocol.wire.sse import begins_events
 from horay_async._suggestions import ONLY_ASYNC, no_attribute, no_await, no_copy, no_item
 from horay_async._transport.connection_slots import CLIENT_CLOSED
+from horay_async._transport.headers import EVENT_STREAM
 from horay_async._transport.in_thread import decoded
 from horay_async._transport.loops import finalize_on, runs_here
 from horay_async.errors import (
@@ -469,7 +470,7 @@ async def require_event_stream(
     error has it.
     """
     media = response.content_type
-    if media in ("", "text/event-stream"):
+    if media in ("", EVENT_STREAM):
         return response
     beginning = await response.peek(lambda begun: begins_events(begun) is not None)
     if begins_events(beginning):

@@ -15,6 +15,7 @@ import msgspec
 
 from horay_async._protocol.wire.decode import BodyDecoder, decoder
 from horay_async._protocol.wire.json_decoder import JSONDecoder
+from horay_async._transport.headers import EVENT_STREAM
 from horay_async._transport.loops import finalize_on
 from horay_async.errors import APIError, APIStatusError, StreamError
 from horay_async.models._base import Response
@@ -76,7 +77,7 @@ async def forward(transport: Transport, request: Request, *, stream: bool) -> Fo
     if isinstance(received, Response):
         return Forwarded(received.meta.status, received.meta, received._raw)
     meta = received.meta
-    if stream or received.content_type == "text/event-stream":
+    if stream or received.content_type == EVENT_STREAM:
         # A GET asks for one by its query, and a form by a field.
         asked = stream or not (request.body or b"").startswith(b"{")
         return Forwarded(meta.status, meta, _stream(call, received, asked=asked))
@@ -86,7 +87,7 @@ async def forward(transport: Transport, request: Request, *, stream: bool) -> Fo
 async def _receive(call: Call, stream: bool, response: RawResponse) -> Response | RawResponse:
     """The whole response where it is JSON; else the one whose body is still to be read."""
     media = response.content_type
-    if media == "text/event-stream":
+    if media == EVENT_STREAM:
         return response
     if stream:
         return await require_event_stream(response)
