@@ -21,7 +21,6 @@ from horay_async._bridge.blocking_iterator import (
     BlockingIterator,
     BlockingReader,
     Prefetcher,
-    none_of,
 )
 from horay_async._bridge.thread import BlockingCall, LoopHandle
 from horay_async.streaming import all_of
@@ -396,6 +395,11 @@ def odd(items: Iterator[int]) -> Iterator[int]:
 def reads(code: CodeType) -> bool:
     """Whether code is a step of reading a stream."""
     return code.co_filename == blocking_iterator.__file__ or code in odd.__code__.co_consts
+
+
+def none_of(items: Iterator[int] | None) -> Iterator[int]:
+    """Goes through all of them, and selects none."""
+    return iter(deque(items or (), maxlen=0))
 
 
 @pytest.mark.parametrize("way", ["loop", "selecting", "next", "exhaust"])

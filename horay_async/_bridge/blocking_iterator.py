@@ -158,7 +158,7 @@ class Prefetcher(Generic[T]):
         """Cancels the reading, unless the source has come to its end; reading on raises `error`."""
         if not self.over and self._failure is None:
             self._failure = error or HorayError(STREAM_LEFT)
-            none_of(self.ready)  # which every loop goes through
+            deque(self.ready, maxlen=0)  # which every loop goes through
         if self._call is not None:
             self._call.cancel()
 
@@ -260,8 +260,3 @@ class BlockingIterator(BlockingReader[T_co]):
             self._prefetcher.iterators -= 1
         if not getattr(self, "_rejected", True):  # __init__ may have been interrupted
             self._drop()
-
-
-def none_of(items: Iterator[Any] | None) -> Iterator[Any]:
-    """Drops the items."""
-    return iter(deque(items or (), maxlen=0))
