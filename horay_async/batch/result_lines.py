@@ -10,6 +10,7 @@ from typing import Any, cast, get_args
 import msgspec
 
 from horay_async._protocol.wire.characters import whole_characters
+from horay_async._protocol.wire.clean import well_formed
 from horay_async._protocol.wire.contents import contents_of
 from horay_async._protocol.wire.decode import MALFORMED, decoder
 from horay_async.batch.jsonl import fields_of, first_fields_of, text_of
@@ -198,7 +199,7 @@ def _line_of(result: BatchResult[Any]) -> bytes:
         told = b"null" if error is None else _described(error, _message(error), apart)
         return _joined(result.custom_id, _sent(sent.meta.status, sent.meta.request_id, body), told)
     if isinstance(error, APIError) and isinstance(text := error.partial, str):
-        came = _sent(EVENTS_STATUS, error.request_id, _encode(_clean(text)))
+        came = _sent(EVENTS_STATUS, error.request_id, _encode(well_formed(text)))
         return _joined(result.custom_id, came, _described(error, _message(error)))
     if isinstance(error, APIStatusError) and error.execution == "not_sent":
         # It has another's refusal, and says why in a note.
@@ -214,7 +215,7 @@ def _line_of(result: BatchResult[Any]) -> bytes:
         return _joined(result.custom_id, failure, told)
     if isinstance(error, APIResponseError) and error.status_code is not None and error.body:
         # A text that may have been paid for: it is nowhere else.
-        body = _encode(_clean(error.body))
+        body = _encode(well_formed(error.body))
         failure = _sent(error.status_code, error.request_id, body)
         return _joined(result.custom_id, failure, _described(error, _message(error)))
     return _failed_line(result.custom_id, error, "" if error is None else _message(error))
@@ -222,7 +223,7 @@ def _line_of(result: BatchResult[Any]) -> bytes:
 
 def _failed_line(custom_id: str, error: HorayError | None, message: str) -> bytes:
     told = error.body if isinstance(error, APIConnectionError | APIResponseError) else ""
-    body = _encode(_clean(told)) if told else None
+    body = _encode(well_formed(told)) if told else None
     request_id = error.request_id if isinstance(error, APIError) else None
     return _joined(custom_id, b"null", _described(error, message, body, request_id))
 
@@ -243,17 +244,12 @@ def _described(
     kept = {name: getattr(error, name, None) for name in KEPT}
     told = {name: value for name, value in kept.items() if value is not None}
     if request_id:
-        told["request_id"] = _clean(request_id)
+        told["request_id"] = well_formed(request_id)
     if body is not None:
         told["body"] = msgspec.Raw(body)
     elif isinstance(error, APIResponseError) and not error.body:
         told["body"] = ""  # or the response's would be taken for it
-    return _encode({"code": code, "message": _clean(message), **told})
-
-
-def _clean(text: str) -> str:
-    """Text that can be written: of what a server sent in its headers, not all need be Unicode."""
-    return text.encode("utf-8", "replace").decode()
+    return _encode({"code": code, "message": well_formed(message), **told})
 
 
 def _body_of(response: Response, error: HorayError | None) -> tuple[bytes, bytes | None]:
@@ -268,10 +264,10 @@ def _body_of(response: Response, error: HorayError | None) -> tuple[bytes, bytes
     as_sent: bytes | None = None
     if told:
         with contextlib.suppress(*_WRITING):
-            as_sent = _encode(_clean(told) if isinstance(told, str) else told)
+            as_sent = _encode(well_formed(told) if isinstance(told, str) else told)
     if as_sent is None:
         return body, None
-    text = told.encode("utf-8", "replace") if isinstance(told, str) else as_sent
+    text = well_formed(told).encode() if isinstance(told, str) else as_sent
     found = contents_of(decoder(type(response)), text).response
     if found is not None and _dumped(found) == body:
         return as_sent, None
@@ -291,14 +287,15 @@ def _failure(error: APIStatusError) -> bytes:
             return _encode(cast("dict[str, Any]", body))
     told = {"message": error.message, "type": error.type, "param": error.param, "code": error.code}
     shown = {
-        name: _clean(value) if isinstance(value, str) else value for name, value in told.items()
+        name: well_formed(value) if isinstance(value, str) else value
+        for name, value in told.items()
     }
     return _encode({"error": shown})
 
 
 def _sent(status: int, request_id: str | None, body: bytes) -> bytes:
     """What the server sent, as the field `response`."""
-    encoded = _encode(_clean(request_id or ""))
+    encoded = _encode(well_formed(request_id or ""))
     return b'{"status_code":%d,"request_id":%b,"body":%b}' % (status, encoded, body)
 
 
@@ -306,7 +303,7 @@ def _joined(custom_id: str, response: bytes, error: bytes) -> bytes:
     return b'%b%b","custom_id":%b,"response":%b,"error":%b}\n' % (
         HEAD,
         new_idempotency_key().encode(),
-        _encode(_clean(custom_id)),
+        _encode(well_formed(custom_id)),
         response,
         error,
     )

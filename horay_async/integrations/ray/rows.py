@@ -10,6 +10,7 @@ import attrs
 
 from horay_async._json import is_array
 from horay_async._protocol.limits.token_estimate import are_believable
+from horay_async._protocol.wire.clean import well_formed
 from horay_async._protocol.wire.embeddings import parts, prepare
 from horay_async._protocol.wire.request import Operation
 from horay_async.batch import BatchRequest, BatchResult, InvalidRequestError
@@ -214,7 +215,7 @@ def _counts(usage: Usage) -> dict[str, int] | None:
 
 def failure(error: HorayError | None) -> dict[str, object]:
     """The cell of the column for errors."""
-    message = str(error).encode("utf-8", "replace").decode()  # a column holds Unicode alone
+    message = well_formed(str(error))  # a column holds Unicode alone
     status = error.status_code if isinstance(error, APIStatusError) else None
     return {"type": type(error).__name__, "message": message, "status": status}
 
