@@ -18,7 +18,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache
-from itertools import takewhile
 from typing import Any, cast
 
 from horay_async._json import is_object
@@ -35,6 +34,9 @@ SECRET_NAMES = (
     r"|(?:access|account|api|app|auth|client|functions|master|private|signing|subscription)[-_]?key(?:[-_]?\d+)?$"
 )
 """How headers and parts of a query are called that hold secrets: `X-Api-Key`, `key` of Gemini's URLs, `sig` and `code` of Azure's."""
+
+CUT_SPELLING = re.compile(r"(?:\\{1,8}(?:u[0-9a-fA-F]{0,3})?|%[0-9a-fA-F]?)?\Z")
+"""The end of a text, or what may be the beginning of a character's spelling there."""
 
 NAMED_PART = r"[\w-]+=([^=].*)"
 """A part such as `session=...` of a cookie: its name is no secret, and a token may end in `=`."""
@@ -101,21 +103,11 @@ class Cleaner:
         """`text` with the beginnings of secrets masked: one that it ends in, where a body broke off or a message was cut, and longer ones
         anywhere, where a server has shortened what it shows.
         """
+        is_spelled = "\\" in text or "%" in text
         for secret in self.secrets:
-            at = text.find(secret[:MIN_SECRET_LENGTH])
-            if at < 0 or len(secret) <= MIN_SECRET_LENGTH:
-                continue
-            shown: list[str] = []
-            done = 0
-            while at >= 0:
-                alike = zip(text[at : at + len(secret)], secret, strict=False)
-                end = at + sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], alike))
-                is_part = end == len(text) or end - at >= LONG_PART
-                if is_part:
-                    shown += (text[done:at], MASK)
-                    done = end
-                at = text.find(secret[:MIN_SECRET_LENGTH], end if is_part else at + 1)
-            text = "".join([*shown, text[done:]])
+            begins = is_spelled or secret[:MIN_SECRET_LENGTH] in text
+            if begins and len(secret) > MIN_SECRET_LENGTH:
+                text = _without_parts(text, secret)
         return text
 
     def mask_bytes(self, data: bytes) -> bytes:
@@ -178,6 +170,29 @@ def printable(text: str | bytes) -> str:
         text = re.sub(_BREAK, " ", re.sub(_ESCAPE, "", text))
         text = re.sub(_SURROGATE, "\ufffd", re.sub(_CONTROL, "", text))
     return text
+
+
+def _without_parts(text: str, secret: str) -> str:
+    shown: list[str] = []
+    done = at = 0
+    beginning = _spelled(secret[:MIN_SECRET_LENGTH])
+    while begun := beginning.search(text, at):
+        end, length = begun.end(), MIN_SECRET_LENGTH
+        for character in secret[MIN_SECRET_LENGTH:]:
+            if (more := _spelled(character).match(text, end)) is None:
+                break
+            end, length = more.end(), length + 1
+        end = len(text) if CUT_SPELLING.match(text, end) else end
+        at = begun.start() + 1
+        if end == len(text) or length >= LONG_PART:
+            shown += (text[done : begun.start()], MASK)
+            done = at = end
+    return "".join([*shown, text[done:]])
+
+
+@lru_cache(maxsize=512)
+def _spelled(text: str) -> re.Pattern[str]:
+    return re.compile("".join(map(_spelling, text)))
 
 
 @lru_cache(maxsize=8)
