@@ -42,7 +42,7 @@ HEAD_LIMITS: Final[Mapping[str, Any]] = {
     "max_field_size": MAX_HEADER_BYTES,
     "max_headers": MAX_HEADERS,
 }
-"""How much of a response's head is taken in, in aiohttp's words."""
+"""How much of a response's head is taken in, by the names that aiohttp has for it."""
 
 PARSING: Final[Mapping[str, Any]] = {
     "read_until_eof": True,

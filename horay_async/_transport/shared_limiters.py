@@ -59,7 +59,8 @@ class SharedLimiters:
         return limiter
 
     def close(self) -> None:
-        """Ends all waits, on every loop."""
+        """Ends all waits, on every loop. Raises `ConfigurationError` where none of asyncio's runs."""
+        running_loop()
         for loop, limiters in self._loops.items():
             for limiter in list(limiters.values()):
                 call_on(loop, limiter.close, if_closed=nothing)

@@ -36,9 +36,9 @@ class Transport:
         self._log_once: LogOnce = LogOnce()
         self._limiters: SharedLimiters = SharedLimiters()
         self._keys: KeySource | None = None  # where a function provides them; a copy has the same
-        self._use_options()
+        self.use_options()
 
-    def _use_options(self) -> None:
+    def use_options(self) -> None:
         """Makes what depends on the options."""
         options = self.options
         self._hooks: Observer | None = _hooks_of(options, self._log_once)
@@ -59,7 +59,7 @@ class Transport:
         made = copy(self)
         made.options = options
         made.drift = self.drift.changed(options.strict)
-        made._use_options()  # noqa: SLF001 - its own kind
+        made.use_options()
         return made
 
     def call(self, request: Request, *, stream: bool = False, started: float | None = None) -> Call:
