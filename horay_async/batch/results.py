@@ -179,7 +179,7 @@ class BatchProgress(Record):
 
         A request that waits to be sent, or to be sent again, isn't waited for. It has no result, and the next `run_file` sends it.
         In a `run` that is `ordered`, one before others that have a result has a `HorayError` in its place; and what was refused for the key or
-        the balance has that error as its result.
+        the balance has that error as its result, unless it waits to be sent once more.
 
         Returns:
             Whether a run is going on. Before and after it, and while `run_file` still reads its files, this does nothing.
