@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Generator, MutableMapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from horay_async._attempt import Attempt
 from horay_async._observer_defaults import LogOnce
@@ -14,14 +14,25 @@ from horay_async._observers import CallEnded, CallObserver, CallStarted, Observe
 from horay_async._protocol.wire.request import Request
 from horay_async._transport.loops import call_on
 from horay_async.models._base import Response
+from horay_async.models.meta import ResponseMeta
 
 if TYPE_CHECKING:
     from yarl import URL
 
-    from horay_async._transport.call import Call
     from horay_async.errors import APIError
 
 ObserverT = TypeVar("ObserverT")
+
+
+class Timeline(Protocol):
+    """What a call says of itself when it is over."""
+
+    attempts: list[Attempt]
+    meta: ResponseMeta | None
+
+    def elapsed(self) -> float:
+        """Seconds since the call began."""
+        ...
 
 
 class CallObservers:
@@ -76,7 +87,7 @@ class CallObservers:
 
     def on_end(
         self,
-        call: Call,
+        call: Timeline,
         error: BaseException | None,
         response: Callable[[], Response | None] | None,
     ) -> None:
@@ -99,7 +110,7 @@ class CallObservers:
 
     def _end(
         self,
-        call: Call,
+        call: Timeline,
         error: BaseException | None,
         response: Callable[[], Response | None] | None,
     ) -> None:
