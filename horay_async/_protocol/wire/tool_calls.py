@@ -5,7 +5,7 @@ do so, and which call a piece belongs to is decided by what it has:
 
 | the piece has | it |
 | --- | --- |
-| an index that is new, but neither an id nor a name, and the newest call has no index and isn't whole | goes on with that call, whose index it is |
+| an index that is new, and the id of a call without one; or no id and no other name, and the newest call has no index and isn't whole | goes on with that call, whose index it is |
 | an index that is new otherwise | begins a call |
 | the id of a call, or its name without one, and all of its arguments once more, not in the chunk that begins it | says nothing new: some servers end with the whole message, or repeat a call as `function_call` |
 | an id that is known | goes on with that call |
@@ -221,7 +221,9 @@ class Piece:
 
     def tells_index_of(self, call: MergedCall) -> bool:
         """Whether it goes on with a call that has none so far."""
-        return call.index is None and not (self.id or self.name or call.arguments.whole)
+        if call.index is not None or self.id:
+            return call.index is None and self.id == call.id
+        return not (self.name and call.name) and not call.arguments.whole
 
     def begins(self, call: MergedCall, *, follows: bool) -> bool:
         """Whether it begins a call, where it might go on with `call`: see the table above. `follows` says whether the piece
@@ -338,13 +340,13 @@ class ToolCalls:
         known = self._by_id.get(piece.id)
         if known is not None and piece.index in (None, known.index):
             return known
-        newest = self._newest
+        begun = known or self._newest
         if piece.index is None:
-            return newest
+            return begun
         known = self._by_index.get(piece.index)
-        if known is None and newest is not None and piece.tells_index_of(newest):
-            newest.index = piece.index
-            known = self._by_index[piece.index] = newest
+        if known is None and begun is not None and piece.tells_index_of(begun):
+            begun.index = piece.index
+            known = self._by_index[piece.index] = begun
         return known
 
     def _begin(self, index: int | None) -> MergedCall:

@@ -687,6 +687,16 @@ def test_index_that_comes_later(first: JSON) -> None:
         ("a", "f", '{"x": 1}'),
         ("", "", "2"),
     ]
+    named = tool(index=1, function={"name": "f", "arguments": "1"})
+    assert calls_of(tool(**first, id="a"), named) == [("a", "f", "1")]
+    again = [tool(index=1, id="a", function={"arguments": part}) for part in ('{"x": ', "1}")]
+    assert calls_of(begun, *again) == [("a", "f", '{"x": 1}')]
+    other = tool(**first, id="b", function={"name": "g", "arguments": "{}"})
+    assert calls_of(begun, other, *again) == [("a", "f", '{"x": 1}'), ("b", "g", "{}")]
+    assert calls_of(begun, tool(index=1, id="b", function={"name": "f"})) == [
+        ("a", "f", ""),
+        ("b", "f", ""),
+    ]
     whole = tool(**first, id="a", function={"name": "f", "arguments": "{}"})
     assert calls_of(whole, *rest) == [("a", "f", "{}"), ("", "", '{"x": 1}')]
 
