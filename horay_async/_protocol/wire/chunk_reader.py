@@ -104,9 +104,8 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
         failure = self._failure or self._unfinished() or self._drift_error
         self._failure = self._drift_error = None
         if isinstance(failure, APIError) and self._cut_has_text:
-            failure.execution = (
-                "executed"  # what had come is in its body, whether it could be merged or not
-            )
+            # What had come is in its body, whether it could be merged or not.
+            failure.execution = "executed"
         if failure is not None and not self.merged.empty:
             whole = self.result()
             if isinstance(failure, APIError):
