@@ -116,6 +116,16 @@ def test_objects_are_merged_to_their_depth() -> None:
         assert message == merged
 
 
+@pytest.mark.parametrize("texts", [("one", "two", "three"), ("one", "two\n", "three")])
+def test_value_that_changes_back(texts: tuple[str, ...]) -> None:
+    """The last counts, though the chunk that has it is but for its text the one that came first."""
+    values = (True, False, True)
+    message = message_of(
+        *({"content": text, "x": {"y": value}} for text, value in zip(texts, values, strict=True))
+    )
+    assert message["x"] == {"y": True}
+
+
 def test_the_last_of_other_values_counts() -> None:
     """A value that changes its kind, or is repeated with each chunk, is the last one."""
     message = message_of(
