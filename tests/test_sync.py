@@ -302,6 +302,20 @@ def test_closing_ends_a_loop_in_another_thread(
     assert "closed" in str(raised[0])
 
 
+def test_stream_that_is_read_once_the_client_is_closed(
+    fault_server: FaultServer, connect_blocking: ConnectBlocking
+) -> None:
+    """Its request was sent, and may have been paid for: the error doesn't say that nothing was."""
+    fault_server.stream(["a", "b"])
+    client = connect_blocking()
+    unread = chat(client, "?")
+    client.close()
+    for _ in range(2):
+        with pytest.raises(APIConnectionError, match="before its stream was read") as raised:
+            next(unread)
+        assert (raised.value.execution, raised.value.transient) == ("unknown", False)
+
+
 def test_closing_ends_a_call_in_another_thread(
     fault_server: FaultServer, connect_blocking: ConnectBlocking
 ) -> None:

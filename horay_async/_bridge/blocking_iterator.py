@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from horay_async._bridge import thread
 from horay_async._bridge.thread import FORKED, BlockingCall, LoopHandle
 from horay_async._suggestions import no_copy
-from horay_async.errors import ConfigurationError, HorayError
-from horay_async.streaming import STREAM_LEFT, Select, interrupted, kept
+from horay_async.errors import APIConnectionError, ConfigurationError, HorayError
+from horay_async.streaming import CLIENT_CLOSED_UNREAD, STREAM_LEFT, Select, interrupted, kept
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -47,10 +47,11 @@ class Prefetcher(Generic[T]):
         made_in: object = None,
     ) -> None:
         """`close` ends the source, from any thread; it may be called after its end. `made_in` is the process that the source
-        belongs to, where that isn't the one that reads first.
+        belongs to, where it is a response that has begun; else it belongs to the one that reads first.
         """
         self._handle = handle
         self._made_in = made_in
+        self._has_begun = made_in is not None
         self._read = read
         self._close = close
         self._call: BlockingCall[None] | None = None
@@ -132,8 +133,12 @@ class Prefetcher(Generic[T]):
             self._call = BlockingCall(self._run, on_end=self._ended)
             try:
                 self._handle.submit(self._call)
-            except ConfigurationError:  # the client is closed: nobody runs it, whoever asks again
+            except (
+                ConfigurationError
+            ) as error:  # the client is closed: nobody runs it, whoever asks again
                 self._call = None
+                if self._has_begun:  # it was sent, and may have been paid for
+                    raise APIConnectionError(CLIENT_CLOSED_UNREAD, transient=False) from error
                 raise
         items = self._next()
         if (resume := self._resume) is not None and self._lists.qsize() < MAX_PREFETCHED // 2:
