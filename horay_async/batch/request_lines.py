@@ -102,3 +102,8 @@ def is_unfinished(raw: bytes) -> bool:
     except ValueError:
         pass
     return False
+
+
+def line_number(item: object) -> int | None:
+    """The number of the line that a request stands in; None where it isn't of a file."""
+    return (isinstance(item, RequestLine) and item.number) or None

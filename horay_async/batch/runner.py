@@ -7,9 +7,10 @@ from collections.abc import AsyncIterable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from horay_async._transport.connection_slots import CLIENT_CLOSED
 from horay_async.batch.balance_search import MAX_BYTES_AHEAD, BalanceSearch
 from horay_async.batch.batch_limiter import BatchAttemptLimiter
-from horay_async.batch.request_lines import RequestLine
+from horay_async.batch.request_lines import line_number
 from horay_async.batch.result_buffer import ResultBuffer
 from horay_async.batch.results import BatchResult
 from horay_async.batch.sender import RequestSender
@@ -178,7 +179,7 @@ class BatchRunner:
         if set_aside.unfinished and error is None and not stopped:
             raise set_aside.error_of_all()
         for work, failure, _ in set_aside.pop_all():
-            if not _line_of(work.item):  # those of a file are sent by the next run
+            if not line_number(work.item):  # those of a file are sent by the next run
                 self._finish(work.result(self._loop.time(), error=failure))
         if error is not None:
             # Not raised here: in a task, a `SystemExit` would end the loop.
@@ -285,6 +286,9 @@ class BatchRunner:
             attempt_limiter = await self._sender.admit(work)
         except SendingStoppedError:
             return
+        except ConfigurationError as error:  # the client is closed: those under way have their results first
+            self._source.fail(error)
+            return
         if attempt_limiter is None:
             self._finish(self._sender.unsent(work))
             return
@@ -308,6 +312,8 @@ class BatchRunner:
         self._sending.discard(task)
         self._sender.release(attempt_limiter)
         error = _error_of(task)
+        if self._sender.cut_off:
+            self._source.fail(ConfigurationError(CLIENT_CLOSED))
         if isinstance(error, Exception):
             self._source.fail(error)
         elif error is not None:
@@ -322,7 +328,7 @@ class BatchRunner:
         self._unfinished.pop(result.index, None)
         self._sender.progress.count(result.response, result.error)
         if result.error is not None and self._sender.settings.fail_fast:
-            line = _line_of(result.request)
+            line = line_number(result.request)
             which = f"line {line}" if line else f"request {result.index}"
             result.error.add_note(f"{which}, custom_id {result.custom_id!r}")
             # What was executed is paid for: it goes into the file, with what came of it, and isn't sent again.
@@ -355,11 +361,6 @@ class BatchRunner:
         self._sender.progress.end()
         if self._bar is not None:
             self._bar.stop()
-
-
-def _line_of(item: object) -> int | None:
-    """The number of the line that a request stands in; None where it isn't of a file."""
-    return (isinstance(item, RequestLine) and item.number) or None
 
 
 def _error_of(task: asyncio.Task[None]) -> BaseException | None:

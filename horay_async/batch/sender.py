@@ -32,6 +32,7 @@ from horay_async.batch.outcomes import (
 )
 from horay_async.batch.preparer import Preparer
 from horay_async.batch.put_off import PutOff
+from horay_async.batch.request_lines import line_number
 from horay_async.batch.results import TOLD_AFTER, BatchProgress, BatchResult
 from horay_async.batch.sending_stop import SendingStop, SendingStoppedError
 from horay_async.batch.set_aside import SetAside
@@ -102,6 +103,8 @@ class RequestSender:
         """Requests that met an error which may be every request's."""
         self.stop: SendingStop = SendingStop()
         """Whether no more are sent: then `admit`, and each wait to be sent again, ends with `SendingStoppedError`."""
+        self.cut_off: bool = False
+        """Whether the client was closed while requests were under way."""
         self.waiting: int = 0
         """Requests that wait because the server asked that of them alone."""
         self._outage_logged = False
@@ -205,10 +208,14 @@ class RequestSender:
             if self._transport.pools.closed:
                 if not of_request:
                     raise
-                # Where it was under way then, that is no result of its own: the next run of a file sends it.
+                # Where it was under way then, that is its result, but for one of a file, which the next run sends.
                 cut_off = isinstance(raised, APIConnectionError) and not raised.transient
                 if cut_off or CLOSED_BEFORE_RETRY in getattr(raised, "__notes__", ()):
-                    raise ConfigurationError(CLIENT_CLOSED) from raised
+                    if line_number(work.item):
+                        raise ConfigurationError(CLIENT_CLOSED) from raised
+                    self.cut_off = True
+                    work.record(cast("APIError", raised).attempts, began)
+                    return work.result(self._clock(), error=cast("APIError", raised))
             error = as_error(raised, self._transport.masked)
             result = self._failed(work, attempt_limiter, error, began)
             if result is None and work.pause:

@@ -741,16 +741,20 @@ async def test_consumer_that_is_cancelled_is_cancelled(stub: Stub, batch: AsyncB
 
 
 async def test_closing_the_client_ends_the_batch(stub: Stub) -> None:
-    """That is no failure of a request."""
+    """What was under way has its results first: it was sent, and may have been paid for."""
     stub.open.clear()
     client = client_of(stub)
-    run = AsyncBatch(client._transport).run(lines(10))
+    run = AsyncBatch(client._transport).run(lines(12), concurrency=10)
     first = asyncio.ensure_future(anext(run))
     await stub.reached(lambda: stub.under_way == 10)
     await client.close()
-    with pytest.raises(ConfigurationError, match="closed"):
-        await first
-    assert run.progress.failed == 0
+    results = [await first]
+    with pytest.raises(ConfigurationError, match="the client is closed"):
+        async for result in run:
+            results.append(result)
+    assert sorted(result.index for result in results) == list(range(10))
+    assert {getattr(result.error, "execution", "") for result in results} == {"unknown"}
+    assert all(len(result.attempts) == 1 for result in results)
 
 
 async def test_bugs_arent_results(
