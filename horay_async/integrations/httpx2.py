@@ -119,7 +119,8 @@ class _Forwarder:
         """What of a URL is below the base URL, else all of it; and whether it is on another host."""
         base = self._base
         if (url.scheme, url.raw_host, url.port) != (base.scheme, base.raw_host, base.port):
-            return str(url), True
+            # httpx2 has made a header of a user name and a password in it.
+            return str(url.copy_with(userinfo=b"")), True
         path, above = url.raw_path.decode("ascii"), base.raw_path.decode("ascii").rstrip("/")
         if path.startswith(f"{above}/"):
             return path[len(above) :], False
@@ -127,15 +128,17 @@ class _Forwarder:
 
 
 def _options(extensions: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The options of one call."""
-    if EXTENSION in extensions:
-        options: Mapping[str, Any] = extensions[EXTENSION]
-        check_parameters(options, GenerationOptions)
-        return options
+    """The options of one call: those that it names, and httpx2's timeouts where it names none."""
+    options: Any = extensions.get(EXTENSION) or {}
+    if not isinstance(options, Mapping):
+        raise TypeError(
+            f"extensions[{EXTENSION!r}] must be a mapping of call options, not {options!r}"
+        )
+    check_parameters(options, GenerationOptions)
     timeout = extensions.get("timeout")
     if timeout is None or set(timeout.values()) == {UNSET_SECONDS}:
-        return {}
-    return timeout_options(timeout)
+        return options
+    return {**timeout_options(timeout), **options}
 
 
 def timeout_options(timeout: Mapping[str, float | None]) -> Mapping[str, Any]:

@@ -748,10 +748,9 @@ async def test_closing_the_client_ends_the_batch(stub: Stub) -> None:
     first = asyncio.ensure_future(anext(run))
     await stub.reached(lambda: stub.under_way == 10)
     await client.close()
-    results = [await first]
+    results = [await first, *[await anext(run) for _ in range(9)]]
     with pytest.raises(ConfigurationError, match="the client is closed"):
-        async for result in run:
-            results.append(result)
+        await anext(run)
     assert sorted(result.index for result in results) == list(range(10))
     assert {getattr(result.error, "execution", "") for result in results} == {"unknown"}
     assert all(len(result.attempts) == 1 for result in results)

@@ -231,11 +231,23 @@ async def test_timeouts(side: Side) -> None:
         ({"httpx2_timeout": 0.1}, {}, "'total'"),
         ({}, {"timeout": httpx2.Timeout(9, read=0.1)}, "'first_byte'"),
         ({}, {"extensions": {"horay": {"timeout": 0.1}}}, "'total'"),
+        ({"httpx2_timeout": 0.1}, {"extensions": {"horay": {"max_retries": 0}}}, "'total'"),
+        ({"httpx2_timeout": 0.1}, {"extensions": {"horay": None}}, "'total'"),
     ]
     for options, call, clock in cases:
         client = side.client(**options)
         with pytest.raises(httpx2.ReadTimeout, match=clock):
             await side.send(client, "POST", "/chat/completions", json=CHAT, **call)
+
+
+async def test_password_in_the_address_of_another_host(side: Side) -> None:
+    """It goes into a header, as httpx2 sends it, and not into the address as well."""
+    with FaultServer() as other:
+        other.add(json_response({}))
+        client = side.client()
+        side.url = other.base_url.replace("//", "//user:word@")
+        await side.send(client, "GET", "/x")
+        assert other.requests[0].headers["authorization"] == "Basic dXNlcjp3b3Jk"
 
 
 async def test_options_of_a_call(side: Side) -> None:
@@ -245,6 +257,8 @@ async def test_options_of_a_call(side: Side) -> None:
     extensions: Any = {"horay": {"max_retries": 3}}
     await side.send(client, "POST", "/chat/completions", json=CHAT, extensions=extensions)
     assert len(side.server.requests) == 4
+    with pytest.raises(TypeError, match=r"extensions\['horay'\] must be a mapping"):
+        await side.send(client, "GET", "/models", extensions={"horay": [1]})
     with pytest.raises(TypeError, match="max_retry"):
         await side.send(client, "GET", "/models", extensions={"horay": {"max_retry": 3}})
 
