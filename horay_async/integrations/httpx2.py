@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 import attrs
 
@@ -129,11 +129,12 @@ class _Forwarder:
 
 def _options(extensions: Mapping[str, Any]) -> Mapping[str, Any]:
     """The options of one call: those that it names, and httpx2's timeouts where it names none."""
-    options: Any = extensions.get(EXTENSION) or {}
-    if not isinstance(options, Mapping):
+    given: object = extensions.get(EXTENSION) or {}
+    if not isinstance(given, Mapping):
         raise TypeError(
-            f"extensions[{EXTENSION!r}] must be a mapping of call options, not {options!r}"
+            f"extensions[{EXTENSION!r}] must be a mapping of call options, not {given!r}"
         )
+    options = cast("Mapping[str, Any]", given)
     check_parameters(options, GenerationOptions)
     timeout = extensions.get("timeout")
     if timeout is None or set(timeout.values()) == {UNSET_SECONDS}:
