@@ -98,6 +98,12 @@ class BatchLimiter:
             rate_limiter.is_idle(now) for rate_limiter in self._rate_limiters.values()
         )
 
+    def acquire_nowait(self, request: LimitedRequest, wait_limit: WaitLimit) -> bool:
+        """Whether a request is admitted at once, as nearly all are. Where its model is refused, `acquire` decides."""
+        if self.not_before > wait_limit.until or self.refused_models.get(wait_limit.model):
+            return False
+        return self.limiter.admit_nowait(request)
+
     async def acquire(self, request: LimitedRequest, wait_limit: WaitLimit) -> bool:
         """Waits until a request is admitted, and has its permit.
 

@@ -131,9 +131,10 @@ class RequestSender:
         if since < self._batch_limiter.not_before <= wait_limit.until:
             self._note_pause()
         self._note_window(work.tokens)
-        wait = partial(self._batch_limiter.acquire, request, wait_limit)
-        if not await self.stop.unless_stopped(wait):
-            return None
+        if not self._batch_limiter.acquire_nowait(request, wait_limit):
+            wait = partial(self._batch_limiter.acquire, request, wait_limit)
+            if not await self.stop.unless_stopped(wait):
+                return None
         attempt_limiter = work.request.limiter = BatchAttemptLimiter(
             self._batch_limiter, request, wait_limit, self.stop
         )
