@@ -31,7 +31,7 @@ from horay_async._transport.connection import Connector
 from horay_async._transport.connection_slots import CLIENT_CLOSED, ConnectionSlots
 from horay_async._transport.deadline_timer import DeadlineTimer
 from horay_async._transport.eviction import EvictingDict
-from horay_async._transport.loops import PerLoop, call_soon, nothing, registry_of
+from horay_async._transport.loops import PerLoop, Waits, call_soon, nothing, registry_of
 from horay_async._transport.open_files import connections_allowed, log_waiting
 from horay_async.errors import ConfigurationError
 from horay_async.options import ClientOptions
@@ -272,7 +272,7 @@ class ConnectionPools:
         self._pools: WeakValueDictionary[PoolKey, ConnectionPool] = WeakValueDictionary()
         # By the loop's `id`, as in `PoolKey`.
         self._loops: WeakValueDictionary[int, _PoolsOfLoop] = WeakValueDictionary()
-        self._waits: PerLoop[set[asyncio.Timeout]] = PerLoop(set)  # those that `close` ends
+        self._waits: PerLoop[Waits] = PerLoop(Waits)  # those that `close` ends
         _all.add(self)
 
     def get(self, key: PoolKey, user: object) -> ConnectionPool | None:
@@ -346,24 +346,14 @@ class ConnectionPools:
         if self.closed:
             raise ConfigurationError(CLIENT_CLOSED)
         waits = self._waits.get_or_make(asyncio.get_running_loop())
-        until_closed = asyncio.timeout(None)
-        waits.add(until_closed)
-        try:
-            async with until_closed:
-                return await wait()
-        except TimeoutError:
-            if not until_closed.expired():
-                raise
-            raise ConfigurationError(CLIENT_CLOSED) from None
-        finally:
-            waits.discard(until_closed)
+        return await waits.unless_ended(wait, partial(ConfigurationError, CLIENT_CLOSED))
 
     async def close(self) -> None:
         """Closes the pools of every loop; a loop that isn't running has closed, or will close, its own."""
         self.closed = True
         here = asyncio.get_running_loop()
         for loop, waits in self._waits.items():
-            call_soon(loop, partial(_end_all, waits), if_closed=nothing)
+            call_soon(loop, waits.end, if_closed=nothing)
         for known in list(self._loops.values()):
             known.slots.end_waits_soon()
         self._pools.clear()
@@ -412,13 +402,6 @@ def _look_later(pools: ConnectionPools, here: asyncio.AbstractEventLoop) -> None
             found.look_again(here)
 
     here.call_later(KEEPALIVE_SECONDS, look)
-
-
-def _end_all(waits: set[asyncio.Timeout]) -> None:
-    now = asyncio.get_running_loop().time()
-    for wait in waits:
-        with contextlib.suppress(RuntimeError):  # it hasn't begun, or ends in this moment
-            wait.reschedule(now)
 
 
 def pool_close_soon(pool: ConnectionPool) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 import weakref
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from typing import Generic, TypeVar
 
@@ -124,6 +125,36 @@ def registry_of(loop: asyncio.AbstractEventLoop) -> LoopRegistry:
 
 _registries: dict[asyncio.AbstractEventLoop, LoopRegistry] = {}
 """By the loop, for those whose class lets them take no attributes: they are kept for ever."""
+
+
+class Waits:
+    """Waits on one loop that can be ended, all at once."""
+
+    def __init__(self) -> None:
+        self._timeouts = set[asyncio.Timeout]()
+
+    async def unless_ended(
+        self, wait: Callable[[], Awaitable[T]], error: Callable[[], Exception]
+    ) -> T:
+        """What `wait` returns; raises `error` where `end` is called meanwhile."""
+        until_ended = asyncio.timeout(None)
+        self._timeouts.add(until_ended)
+        try:
+            async with until_ended:
+                return await wait()
+        except TimeoutError:
+            if not until_ended.expired():
+                raise
+            raise error() from None
+        finally:
+            self._timeouts.discard(until_ended)
+
+    def end(self) -> None:
+        """Ends them; to be called on their loop."""
+        now = asyncio.get_running_loop().time()
+        for timeout in self._timeouts:
+            with contextlib.suppress(RuntimeError):  # it ends in this moment
+                timeout.reschedule(now)
 
 
 class PerLoop(Generic[T]):

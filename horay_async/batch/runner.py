@@ -286,9 +286,8 @@ class BatchRunner:
             attempt_limiter = await self._sender.admit(work)
         except SendingStoppedError:
             return
-        except (
-            ConfigurationError
-        ) as error:  # the client is closed: those under way have their results first
+        except ConfigurationError as error:
+            # The client is closed: those under way have their results first.
             self._source.fail(error)
             return
         if attempt_limiter is None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, TypeVar
 
+from horay_async._transport.loops import Waits
 from horay_async.errors import HorayError
 
 STOPPED = "the batch was told to send no more requests"
@@ -26,7 +28,7 @@ class SendingStop:
         self.on_stop: Callable[[], object] | None = None
         """Called on the loop after that."""
         self._loop = asyncio.get_running_loop()
-        self._waits = set[asyncio.Timeout]()
+        self._waits = Waits()
 
     def __reduce__(self) -> Any:
         """Nothing, in a copy of the progress that holds it: there is no run behind that."""
@@ -45,21 +47,9 @@ class SendingStop:
         """What `wait` returns; raises `SendingStoppedError` as soon as nothing more is sent."""
         if self.stopped:
             raise SendingStoppedError(STOPPED)
-        until_stopped = asyncio.timeout(None)
-        self._waits.add(until_stopped)
-        try:
-            async with until_stopped:
-                return await wait()
-        except TimeoutError:
-            if not until_stopped.expired():
-                raise
-            raise SendingStoppedError(STOPPED) from None
-        finally:
-            self._waits.discard(until_stopped)
+        return await self._waits.unless_ended(wait, partial(SendingStoppedError, STOPPED))
 
     def _end_waits(self) -> None:
-        for wait in tuple(self._waits):
-            if not wait.expired():
-                wait.reschedule(self._loop.time())
+        self._waits.end()
         if self.on_stop is not None:
             self.on_stop()
