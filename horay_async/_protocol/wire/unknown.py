@@ -4,8 +4,10 @@ Servers put audio, citations, signatures of thoughts and much else into messages
 request as well, and what chunks bring of it is a part of the whole response:
 
 - what stands in a delta, or in a tool call's piece, is merged with what has come: a list goes on, an object's fields are
-  merged one by one, those of objects within it too, and of any other value the last counts;
-- the strings that come in pieces are joined: `data` and `transcript` of `audio`, `input` of a call of a custom tool;
+  merged one by one, those of objects within it too, and of any other value but strings the last counts;
+- the strings that are known to come in pieces are joined: `data` and `transcript` of `audio`, `input` of a call of a custom tool;
+- of other strings nobody says whether they are pieces of a text or labels, as `"status": "typing"`: those that look like text are
+  joined, and of labels the last counts (`Pieces`);
 - of what stands in a choice or in the chunk itself, the last counts: servers repeat it with each chunk;
 - what stands beside the tokens of log probabilities is merged as in a delta; a token has its own, as has the usage.
 
@@ -18,6 +20,7 @@ A null is no value. Only responses that differ from what the API describes come 
 
 from __future__ import annotations
 
+import re
 from base64 import b64decode, b64encode
 from collections.abc import Iterable
 from functools import lru_cache
@@ -43,6 +46,9 @@ MAX_DEPTH = 8
 
 JOINED = frozenset({("audio", "data"), ("audio", "transcript"), ("custom", "input")})
 """Strings that come in pieces; `data` in base64."""
+
+LABEL = re.compile(r"[\w.:+/=-]*|\d{4}-\d\d-\d\d.*", re.ASCII)
+"""What a string is that names a state or a moment, and isn't a piece of text: one word, as `typing`, or a time."""
 
 
 def keep_unknown(sent: Any, made: Extensible, *, normalized: bool) -> bool:
@@ -113,7 +119,7 @@ def with_unknown(made: E, fields: Json) -> E:
     if fields:
         known = _known_fields(cast("Any", type(made)))
         made._unknown = {
-            name: _result(value, name) for name, value in fields.items() if name not in known
+            name: _result(value) for name, value in fields.items() if name not in known
         }
     return made
 
@@ -142,35 +148,60 @@ def drop_repeated(have: Json, sent: object) -> None:
 def _rest(whole: Any, have: Any, path: tuple[str, ...]) -> Any:
     """What `whole` has beyond `have`; None where that is nothing."""
     if isinstance(have, Pieces):
-        have = have.joined(path[-1])
+        text = have.result()
+        if isinstance(whole, str) and have.is_text:
+            return whole.removeprefix(text) or None
+        have = text
     if is_object(whole) and is_object(have) and len(path) <= MAX_DEPTH:
         rests = {name: _rest(value, have.get(name), (*path, name)) for name, value in whole.items()}
         return {name: rest for name, rest in rests.items() if rest is not None} or None
     if is_array(whole) and is_array(have) and whole[: len(have)] == have:
         return whole[len(have) :] or None
-    if path in JOINED and isinstance(whole, str) and isinstance(have, str):
-        return whole.removeprefix(have) or None
     return None if whole == have else whole
 
 
 class Pieces:
-    """A string that comes in pieces."""
+    """The strings that have come under one name, each time in which it came."""
 
-    __slots__ = ("texts",)
+    __slots__ = ("_is_base64", "_is_known", "_texts")
 
-    def __init__(self) -> None:
-        self.texts: list[str] = []
+    def __init__(self, path: tuple[str, ...]) -> None:
+        self._texts: list[str] = []
+        self._is_known = path in JOINED
+        self._is_base64 = path[-1] == "data"
 
-    def joined(self, name: str) -> str:
-        if name == "data" and any(text.endswith("=") for text in self.texts[:-1]):
+    @property
+    def is_text(self) -> bool:
+        """Whether these are pieces of one text.
+
+        They are where the API says so, or where they differ and one of them is more than a word. A string that is the same each
+        time is a label, and so are words and times alone, which would be no text when joined.
+        """
+        texts = self._texts
+        return self._is_known or (
+            any(text != texts[0] for text in texts)
+            and not all(LABEL.fullmatch(text) for text in texts)
+        )
+
+    def add(self, text: str) -> int:
+        """Adds what came; returns how many values that adds: a label sent with each chunk is one."""
+        is_same = bool(self._texts) and text == self._texts[-1]
+        self._texts.append(self._texts[-1] if is_same else text)
+        return not is_same
+
+    def result(self) -> str:
+        """The text, or the last label."""
+        if not self.is_text:
+            return self._texts[-1]
+        if self._is_base64 and any(text.endswith("=") for text in self._texts[:-1]):
             # Each piece is base64 of its own: text may not go on behind the padding.
             try:
                 return b64encode(
-                    b"".join(b64decode(text, validate=True) for text in self.texts)
+                    b"".join(b64decode(text, validate=True) for text in self._texts)
                 ).decode()
             except ValueError:
                 pass
-        return "".join(self.texts)
+        return "".join(self._texts)
 
 
 def _merge(have: Json, more: Json, path: tuple[str, ...]) -> int:
@@ -180,11 +211,10 @@ def _merge(have: Json, more: Json, path: tuple[str, ...]) -> int:
         before: Any = have.get(name)
         if value is None:
             continue
-        if at in JOINED and isinstance(value, str):
+        if isinstance(value, str):
             if not isinstance(before, Pieces):
-                have[name] = before = Pieces()
-            before.texts.append(value)
-            added += 1
+                have[name] = before = Pieces(at)
+            added += before.add(value)
         elif is_array(value):
             if not is_array(before):
                 have[name] = before = []
@@ -205,12 +235,11 @@ def _put(have: Json, name: str, value: Any) -> int:
     return max(0, _count(value) - _count(before)) + (before is None)
 
 
-def _result(value: Any, name: str) -> Any:
+def _result(value: Any) -> Any:
     if isinstance(value, Pieces):
-        return value.joined(name)
+        return value.result()
     if isinstance(value, dict):
-        fields = cast("Json", value)
-        return {inner: _result(item, inner) for inner, item in fields.items()}
+        return {name: _result(item) for name, item in cast("Json", value).items()}
     return [*cast("list[Any]", value)] if isinstance(value, list) else value
 
 

@@ -126,6 +126,39 @@ def test_value_that_changes_back(texts: tuple[str, ...]) -> None:
     assert message["x"] == {"y": True}
 
 
+@pytest.mark.parametrize(
+    ("strings", "result"),
+    [
+        # Texts, one of whose pieces at least is no single word.
+        (["Let me ", "think ", "twice."], "Let me think twice."),
+        (["Let", " me", " me", " think"], "Let me me think"),
+        (["你", "好"], "你好"),
+        (["(", "x", ")"], "(x)"),
+        # Labels and times: joined they would be no text.
+        (["typing", "typing", "finished"], "finished"),
+        (["2026-01-02 03:04:05", "2026-01-02 03:04:06"], "2026-01-02 03:04:06"),
+        (["Searching the web", "Searching the web"], "Searching the web"),
+    ],
+)
+def test_strings_under_an_unknown_name(strings: list[str], result: str) -> None:
+    """Pieces of a text are joined, alone and within an object, and a label is the last one."""
+    for beside in ({}, {"content": "a"}):
+        message = message_of(
+            {"content": "b"}, *({"x": text, "y": {"z": text}, **beside} for text in strings)
+        )
+        assert (message["x"], message["y"]["z"]) == (result, result)
+
+
+def test_text_under_an_unknown_name_is_repeated() -> None:
+    """A server may end a choice with its whole message: of a text that came in pieces nothing is doubled."""
+    deltas = [{"content": "a", "x": "One "}, {"content": "b", "x": "two"}]
+    for end, result in (("", "One two"), (" three.", "One two three.")):
+        last = {"content": "ab", "x": f"One two{end}"}
+        choice = {"message": last, "index": 0, "finish_reason": "stop"}
+        chunks = [*map(chunk, deltas), event({**HEAD, "choices": [choice]})]
+        assert merged(*chunks)["choices"][0]["message"]["x"] == result
+
+
 def test_the_last_of_other_values_counts() -> None:
     """A value that changes its kind, or is repeated with each chunk, is the last one."""
     message = message_of(
