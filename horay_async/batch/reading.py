@@ -217,15 +217,15 @@ def _error_with(
     found = contents_of(decoder(response_type), sent).response
     failure.request_id = context.request_id or failure.request_id
     failure.partial = text if found is None and begins_events(sent) else found
-    own: object = told.get("body") if is_object(told) else None
+    has_own = is_object(told) and "body" in told
     if isinstance(failure, APIResponseError):
-        failure.body = sent.decode("utf-8", "replace") if own is None else failure.body
+        failure.body = failure.body if has_own else sent.decode("utf-8", "replace")
     elif isinstance(failure, APIConnectionError):
         failure.body = failure.body or text or ""
     elif isinstance(failure, DriftError):
         failure.response = found
     elif isinstance(failure, APIStatusError | StreamError):
-        report = sent if own is None else msgspec.json.encode(own)
+        report = msgspec.json.encode(told["body"]) if has_own else sent
         vars(failure).update(read(report, context.clean).fields)
     return failure
 

@@ -45,6 +45,7 @@ KEPT: dict[str, Callable[[object], bool]] = {
     "execution": get_args(Execution).__contains__,
     "status_code": lambda value: type(value) is int,
     "clock": get_args(Clock).__contains__,
+    "retry_after": lambda value: type(value) in {int, float},
 }
 """Attributes of an error, where it has them, that its line keeps beside its class and its message; and whether a value is one."""
 
@@ -208,11 +209,12 @@ def _line_of(result: BatchResult[Any]) -> bytes:
     if isinstance(error, APIStatusError) and (
         error.status_code >= FAILED or isinstance(error.body, dict)
     ):
-        failure = _sent(error.status_code, error.request_id, _failure(error))
+        failure, as_sent = _failure(error)
         # By a status of success alone, the line would be that of a success.
         alone = error.status_code >= FAILED and error.execution == "unknown"
-        told = b"null" if alone else _described(error, _message(error))
-        return _joined(result.custom_id, failure, told)
+        says_all = alone and as_sent is None and error.retry_after is None
+        told = b"null" if says_all else _described(error, _message(error), as_sent)
+        return _joined(result.custom_id, _sent(error.status_code, error.request_id, failure), told)
     if isinstance(error, APIResponseError) and error.status_code is not None and error.body:
         # A text that may have been paid for: it is nowhere else.
         body = _encode(well_formed(error.body))
@@ -279,18 +281,22 @@ def _dumped(response: Response) -> bytes:
     return _encode(dump(response, mode="json", unknown=True))
 
 
-def _failure(error: APIStatusError) -> bytes:
-    """What the server said of a failure, if it was a JSON object, else the same in the usual form."""
+def _failure(error: APIStatusError) -> tuple[bytes, bytes | None]:
+    """What the server said of a failure as the body of an error, which is a JSON object. Where it said that otherwise, the same in the
+    usual form, and beside it the body as it was sent.
+    """
     body = cast(object, error.body)
-    if isinstance(body, dict):
-        with contextlib.suppress(*_WRITING):
-            return _encode(cast("dict[str, Any]", body))
+    as_sent = b"null"
+    with contextlib.suppress(*_WRITING):
+        as_sent = _encode(well_formed(body) if isinstance(body, str) else body)
+        if isinstance(body, dict):
+            return as_sent, None
     told = {"message": error.message, "type": error.type, "param": error.param, "code": error.code}
     shown = {
         name: well_formed(value) if isinstance(value, str) else value
         for name, value in told.items()
     }
-    return _encode({"error": shown})
+    return _encode({"error": shown}), as_sent
 
 
 def _sent(status: int, request_id: str | None, body: bytes) -> bytes:

@@ -228,6 +228,40 @@ async def test_what_came_of_a_broken_response(
         assert text is None or str(text)[:4] in json.dumps(held["response"])
 
 
+REFUSALS: dict[str, ScriptedResponse] = {
+    "text": respond(b"the quota is used up", status=400, content_type="text/plain"),
+    "page": respond(b"<html><title>Bad gateway</title>", status=502, content_type="text/html"),
+    "list": respond(b'["a", {"b": 1}]', status=400),
+    "string": respond(b'"a"', status=400),
+    "number": respond(b"5", status=400),
+    "empty": respond(b"", status=400),
+    "no characters": respond(b'\xed\xa0\x80{"error"', status=400),
+    "wait": error(429, "Slow down.", headers={"Retry-After-Ms": "50"}),
+    "usual": error(404, "No such model."),
+}
+
+
+async def test_refusals(fault_server: FaultServer, connect: Connect, tmp_path: Path) -> None:
+    """A failing status has the body and the wait that `run` tells of, whatever the server wrote; and a message that says it once."""
+    fault_server.always(lambda request: REFUSALS[request.json()["model"]])
+    source, results = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    asked = [json.loads(ASK(model=name, custom_id=name).to_line()) for name in REFUSALS]
+    write(source, *asked)
+    async with connect(timeout=20) as client:
+        of_run = {one.custom_id: one.error async for one in client.batch.run(asked)}
+        await client.batch.run_file(source, results)
+    for one in read_results(results):
+        run: Any = of_run[one.custom_id]
+        read: Any = one.error
+        assert type(read) is type(run), one.custom_id
+        for field in ("body", "retry_after", "status_code", "code", "type", "execution"):
+            assert getattr(read, field) == getattr(run, field), (one.custom_id, field)
+        if one.custom_id != "usual":
+            assert read.message == run.message
+    for raw in results.read_text("utf-8").splitlines():
+        assert json.loads(raw)["response"]["body"]["error"]["message"]  # as OpenAI's have it
+
+
 @given(st.text(), st.dictionaries(st.text(), st.text()), st.data())
 def test_any_response_that_is_cut(
     tmp_path_factory: pytest.TempPathFactory, text: str, more: dict[str, str], data: st.DataObject
