@@ -2,7 +2,7 @@
 
 Header values, reason phrases, ids, media types and what servers say of failures end in error messages, tracebacks,
 logs, spans, journals and terminals. So they are cleaned once, where they enter, and no sink has to think of it:
-secrets are masked, however JSON or a URL spells them; control characters and the escape sequences of terminals
+secrets are masked, however JSON, a URL or HTML spells them; control characters and the escape sequences of terminals
 are dropped, line breaks become blanks; bytes that aren't UTF-8, and halves of surrogate pairs, become U+FFFD.
 What a model wrote is never passed through here.
 
@@ -35,7 +35,18 @@ SECRET_NAMES = (
 )
 """How headers and parts of a query are called that hold secrets: `X-Api-Key`, `key` of Gemini's URLs, `sig` and `code` of Azure's."""
 
-CUT_SPELLING = re.compile(r"(?:\\{1,8}(?:u[0-9a-fA-F]{0,3})?|%[0-9a-fA-F]?)?\Z")
+SPELLING = re.compile(r"[\\%&]")
+"""What a character's spelling begins with that isn't the character itself."""
+
+ENTITIES = {'"': "quot", "&": "amp", "'": "apos", "<": "lt", ">": "gt"}
+"""The names in HTML of the characters that it reserves; all but letters, digits, `-` and `_` may be spelled as their numbers, too."""
+
+AMPERSAND = r"(?:&|\\{1,8}u0026)"
+"""What spellings of HTML begin with; some servers' JSON escapes it."""
+
+CUT_SPELLING = re.compile(
+    rf"(?:{AMPERSAND}#?\w{{0,8}}|\\{{1,8}}(?:u[0-9a-fA-F]{{0,3}})?|%[0-9a-fA-F]?)?\Z"
+)
 """The end of a text, or what may be the beginning of a character's spelling there."""
 
 NAMED_PART = r"[\w-]+=([^=].*)"
@@ -89,21 +100,20 @@ class Cleaner:
             if secret in text:
                 break
         else:
-            # Every other spelling of a secret has a backslash or a percent sign in it.
-            if not secrets or ("\\" not in text and "%" not in text):
+            if not secrets or SPELLING.search(text) is None:
                 return self._mask_parts(text)
         return self._mask_parts(_spellings(secrets).sub(MASK, text))
 
     def may_change(self, text: str) -> bool:
         """Whether texts that are joined to this one may have to be cleaned, each by itself."""
-        shown = text.isprintable() and "\\" not in text and "%" not in text
+        shown = text.isprintable() and SPELLING.search(text) is None
         return not shown or any(secret[:MIN_SECRET_LENGTH] in text for secret in self.secrets)
 
     def _mask_parts(self, text: str) -> str:
         """`text` with the beginnings of secrets masked: one that it ends in, where a body broke off or a message was cut, and longer ones
         anywhere, where a server has shortened what it shows.
         """
-        is_spelled = "\\" in text or "%" in text
+        is_spelled = SPELLING.search(text) is not None
         for secret in self.secrets:
             begins = is_spelled or secret[:MIN_SECRET_LENGTH] in text
             if begins and len(secret) > MIN_SECRET_LENGTH:
@@ -216,4 +226,8 @@ def _spelling(character: str) -> str:
     digits = "".join(f"[{d}{d.upper()}]" if d.isalpha() else d for d in f"{ord(character):02x}")
     plain = re.escape(character)
     escaped = rf"\\{{1,8}}{plain}|" if character in "\"'\\/" else ""
-    return rf"(?:{escaped}{plain}|\\{{1,8}}u00{digits}|%{digits})"
+    entity = ""
+    if not (character.isalnum() or character in "-_"):
+        named = f"{ENTITIES[character]}|" if character in ENTITIES else ""
+        entity = rf"{AMPERSAND}(?:{named}#0{{0,6}}{ord(character)}|#[xX]0{{0,6}}{digits});|"
+    return rf"(?:{escaped}{entity}{plain}|\\{{1,8}}u00{digits}|%{digits})"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
 import unicodedata
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -77,6 +80,24 @@ def test_only_masking() -> None:
 def test_key_that_python_spells_otherwise(key: str) -> None:
     """Names that the server has sent are shown as Python has them."""
     assert Cleaner(key)(f"$[{key!r}]")[3:-2] == MASK
+
+
+@pytest.mark.parametrize(
+    "spell",
+    [
+        html.escape,
+        lambda key: re.sub(r"[^\w-]", lambda found: f"&#{ord(found[0]):03};", key),
+        lambda key: key.replace("/", "&#x2F;").replace("+", "&#x2b;"),
+        lambda key: html.escape(key).replace("&", "\\u0026"),
+    ],
+)
+@pytest.mark.parametrize("key", ["""sk-"q'<&%41>/\\+=F""", "ab&amp;cd/+Zm9vYmFy"])
+def test_key_that_html_spells_otherwise(spell: Callable[[str], str], key: str) -> None:
+    """Error pages escape what they quote, each its own characters."""
+    text = spell(key)
+    assert Cleaner(key)(f"<p>bad key {text}</p>") == f"<p>bad key {MASK}</p>"
+    for cut in range(1, 8):
+        assert Cleaner(key)(f"<p>bad key {text[:-cut]}") == f"<p>bad key {MASK}"
 
 
 @pytest.mark.parametrize("kept", [8, 9, 15, 16, len(KEY) - 1])
