@@ -88,7 +88,9 @@ def normalize(sent: Json, into: type[Response]) -> bool:
     changes = Changes()
     if into.__wire__.list_field == "images":
         _find_images(sent, changes)
+        return changes.made
     if not place:
+        _find_usage(sent, [], changes, output=0)
         return changes.made
     if is_object(sent.get("choices")):
         changes.put(sent, "choices", [sent["choices"]])
@@ -99,7 +101,7 @@ def normalize(sent: Json, into: type[Response]) -> bool:
         else:
             _find_message(choice, place, changes)
         _find_finish_reason(choice, sent if len(choices) == 1 else {}, changes)
-    _find_usage(sent, choices, changes)
+    _find_usage(sent, choices, changes, output=None)
     return changes.made
 
 
@@ -376,7 +378,8 @@ def _reason(value: Any) -> Any:
     return found if isinstance(found, str) and found != "null" else None
 
 
-def _find_usage(sent: Json, choices: list[Json], changes: Changes) -> None:
+def _find_usage(sent: Json, choices: list[Json], changes: Changes, *, output: int | None) -> None:
+    """Counts the tokens; those that were generated are `output`, where the server doesn't say."""
     holders = (sent.get("x_groq"), *choices)
     if not sent.get("usage") and (usage := _first(_object, ("usage",), *holders)):
         changes.put(sent, "usage", usage)
@@ -391,7 +394,7 @@ def _find_usage(sent: Json, choices: list[Json], changes: Changes) -> None:
                 # As Anthropic has them, these aren't counted there.
                 cached = (counted.get(part) for part in CACHED)
                 counted[name] += sum(part for part in cached if isinstance(part, int))
-    prompt, completion = counted.get("prompt_tokens"), counted.get("completion_tokens")
+    prompt, completion = counted.get("prompt_tokens"), counted.get("completion_tokens", output)
     if not counted.get("total_tokens") and isinstance(prompt, int) and isinstance(completion, int):
         counted["total_tokens"] = prompt + completion
     if counted != usage:

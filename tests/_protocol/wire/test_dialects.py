@@ -18,6 +18,7 @@ from horay_async.models._base import Response
 from horay_async.models.chat import ChatCompletion
 from horay_async.models.chat_chunks import ChatCompletionChunk
 from horay_async.models.completions import Completion, CompletionChunk
+from horay_async.models.embeddings import EmbeddingResponse
 from tests.readers import reader_of
 
 Vector = dict[str, Any]
@@ -410,6 +411,23 @@ def test_choice_taken_back_by_a_filter(more: Any) -> None:
     choice["finish_reason"] = "stop"
     with pytest.raises(InvalidBody, match="but no message"):
         decoder(ChatCompletion).decode(json.dumps({"choices": [choice]}).encode())
+
+
+@pytest.mark.parametrize(
+    ("counts", "tokens"),
+    [
+        ({"input_tokens": 5}, 5),
+        ({"prompt_tokens": 5}, 5),
+        ({"input_tokens": 5, "total_tokens": 6}, 6),
+    ],
+)
+def test_usage_of_embeddings(counts: dict[str, int], tokens: int) -> None:
+    """Nothing is generated, so the prompt's tokens are all there are where no total is told."""
+    vector = {"object": "embedding", "index": 0, "embedding": [0.5]}
+    body = json.dumps({"data": [vector], "model": "m", "usage": counts}).encode()
+    usage = decoder(EmbeddingResponse).decode(body).usage
+    assert usage is not None
+    assert (usage.prompt_tokens, usage.total_tokens) == (5, tokens)
 
 
 def test_details_of_usage_named_as_in_another_api() -> None:
