@@ -81,7 +81,7 @@ async def run_file(
         progress.total, finished = await _in_thread(read_both_files, stop_reading)
         progress.skipped, progress.skipped_failed = finished
         if progress.skipped_failed:
-            told = "%s: %d requests that failed in earlier runs aren't sent again (retry_failed sends them)"
+            told = "%s: %d that failed in earlier runs aren't sent again; retry_failed=True, or --retry-failed, sends them"
             LOG.warning(told, results, progress.skipped_failed)
         runner = BatchRunner(
             RequestSender(transport, settings, progress, ends_with=is_of_setup),

@@ -76,7 +76,8 @@ class ChatMessage(Message):
     """The calls that the model asks for."""
 
     def __attrs_pre_init__(self) -> None:
-        self.content = self.refusal = self.reasoning_content = self.tool_calls = None
+        new = self
+        new.content = new.refusal = new.reasoning_content = new.tool_calls = None
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
@@ -137,7 +138,8 @@ class ChatChoice(Extensible):
     """Probabilities of the tokens, where they were asked for."""
 
     def __attrs_pre_init__(self) -> None:
-        self.logprobs = None
+        new = self
+        new.logprobs = None
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
@@ -156,4 +158,5 @@ class ChatCompletion(GeneratedResponse):
     """How the request was served, in the server's word."""
 
     def __attrs_pre_init__(self) -> None:
-        self.usage = self.system_fingerprint = self.service_tier = None
+        new = self
+        new.usage = new.system_fingerprint = new.service_tier = None

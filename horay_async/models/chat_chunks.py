@@ -65,7 +65,8 @@ class ChatDelta(Extensible):
     """Pieces of the calls that the model asks for."""
 
     def __attrs_pre_init__(self) -> None:
-        self.role = self.content = self.refusal = self.reasoning_content = self.tool_calls = None
+        new = self
+        new.role = new.content = new.refusal = new.reasoning_content = new.tool_calls = None
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
@@ -84,7 +85,8 @@ class ChatChunkChoice(Extensible):
     """Probabilities of the tokens that have come, where they were asked for."""
 
     def __attrs_pre_init__(self) -> None:
-        self.finish_reason = self.logprobs = None
+        new = self
+        new.finish_reason = new.logprobs = None
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
@@ -105,7 +107,8 @@ class ChatCompletionChunk(GeneratedResponse):
     """How the request was served, in the server's word."""
 
     def __attrs_pre_init__(self) -> None:
-        self.usage = self.system_fingerprint = self.service_tier = None
+        new = self
+        new.usage = new.system_fingerprint = new.service_tier = None
 
     @property
     def text(self) -> str:

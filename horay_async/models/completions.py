@@ -70,7 +70,8 @@ class CompletionChoice(Extensible):
     """Probabilities of the tokens, where they were asked for."""
 
     def __attrs_pre_init__(self) -> None:
-        self.logprobs = None
+        new = self
+        new.logprobs = None
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
@@ -102,7 +103,8 @@ class Completion(GeneratedResponse):
     """Tells whether the server's set-up is the same as in another response."""
 
     def __attrs_pre_init__(self) -> None:
-        self.prompt = self.usage = self.system_fingerprint = None
+        new = self
+        new.prompt = new.usage = new.system_fingerprint = None
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
@@ -121,7 +123,8 @@ class CompletionChunkChoice(Extensible):
     """Some servers send the text as `delta.content` on this path too; `text` has it then as well."""
 
     def __attrs_pre_init__(self) -> None:
-        self.finish_reason = self.logprobs = self.delta = None
+        new = self
+        new.finish_reason = new.logprobs = new.delta = None
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
@@ -142,7 +145,8 @@ class CompletionChunk(GeneratedResponse):
     """Tells whether the server's set-up is the same as in another response."""
 
     def __attrs_pre_init__(self) -> None:
-        self.prompt = self.usage = self.system_fingerprint = None
+        new = self
+        new.prompt = new.usage = new.system_fingerprint = None
 
     @property
     def text(self) -> str:

@@ -64,7 +64,8 @@ class Usage(Extensible):
     """What the tokens of the response are made up of; None where the server doesn't say."""
 
     def __attrs_pre_init__(self) -> None:
-        self.prompt_tokens_details = self.completion_tokens_details = None
+        new = self
+        new.prompt_tokens_details = new.completion_tokens_details = None
 
 
 UsageT = TypeVar("UsageT", bound=Usage)

@@ -551,7 +551,7 @@ async def test_whatever_a_line_holds_is_one_result(
     assert "failed in earlier runs" not in caplog.text
     progress = await batch.run_file(files.requests, files.results)
     assert (progress.skipped, progress.skipped_failed, progress.failed) == (25, 5, 0)
-    told = "5 requests that failed in earlier runs aren't sent again (retry_failed sends them)"
+    told = "5 that failed in earlier runs aren't sent again; retry_failed=True, or --retry-failed, sends them"
     assert told in caplog.text
 
 

@@ -21,6 +21,22 @@ def test_jedi_on_living_objects() -> None:
         assert "prompt: The text to continue." in signature.docstring()
 
 
+@pytest.mark.parametrize(
+    ("of", "field", "names"),
+    [
+        ("ChatCompletion", "usage", {"prompt_tokens", "total_tokens"}),
+        ("ChatChoice", "logprobs", {"content"}),
+        ("ChatMessage", "tool_calls[0]", {"function", "id"}),
+        ("Completion", "usage", {"completion_tokens"}),
+    ],
+)
+def test_jedi_on_fields_that_may_be_none(of: str, field: str, names: set[str]) -> None:
+    """As in a cell that hasn't run yet: what the field is declared as."""
+    jedi: Any = pytest.importorskip("jedi")
+    script = jedi.Script(f"from horay_async import {of}\ndef show(it: {of}):\n    it.{field}.")
+    assert names <= {each.name for each in script.complete()}
+
+
 @pytest.mark.parametrize("client", ["AsyncHoray", "Horay"])
 @pytest.mark.parametrize(
     ("argument", "rest", "keys"),

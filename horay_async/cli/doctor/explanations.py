@@ -15,8 +15,8 @@ ADVICE: Final = {
     "whether a firewall is in between.",
     "proxy": "Check HTTPS_PROXY, HTTP_PROXY or --proxy: the proxy must run and let you through; set "
     "NO_PROXY to the API's host if none is needed.",
-    "TLS": "Check that the base URL's port is one that speaks TLS, as https:// says, and that nothing "
-    "in between cuts the connection.",
+    "TLS": "Write http:// in the base URL if the server has no TLS, else check its port, and that nothing in "
+    "between cuts the connection.",
 }
 """What to do, by the name of the check."""
 
@@ -75,5 +75,7 @@ def tls_fault(error: ssl.SSLError, host: str) -> Finding:
             f"has {ssl.OPENSSL_VERSION}.",
         )
     if reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"):
-        return fault("TLS", f"what responds at {host} doesn't speak TLS", ADVICE["TLS"])
+        return fault(
+            "TLS", f"{host} speaks plain HTTP, or another protocol, not TLS", ADVICE["TLS"]
+        )
     return fault("TLS", f"the handshake with {host} failed: {reason}", ADVICE["TLS"])
