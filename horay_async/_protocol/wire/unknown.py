@@ -174,8 +174,8 @@ class Pieces:
     def is_text(self) -> bool:
         """Whether these are pieces of one text.
 
-        They are where the API says so, or where they differ and one of them is more than a word. A string that is the same each
-        time is a label, and so are words and times alone, which would be no text when joined.
+        They are where the API says so, or where they differ and one of them is more than a single word or a time. A string that is
+        the same each time is a label.
         """
         texts = self._texts
         return self._is_known or (
