@@ -134,6 +134,10 @@ def check_key(value: object, *, name: str = "the API key") -> str:
         raise ConfigurationError(
             f"{name} begins with 'Bearer ', which is added to it: leave that out"
         )
+    if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
+        raise ConfigurationError(
+            f"{name} stands in quotation marks, which aren't part of it: leave them out"
+        )
     if not value.isascii() or not value.isprintable() or " " in value:
         raise ConfigurationError(
             f"{name} holds a line break, a space or another character that can't stand in a "
@@ -169,6 +173,8 @@ def check_base_url(given: Any, *, example: str, name: str = "base_url") -> str:
         # What may hold a password isn't repeated, nor what may be the key in the wrong place.
         text = str(given)
         got = f"; got {text!r}" if "://" in text and "@" not in text else ""
+        if got and text != text.strip():
+            got = f"{got}, with a blank or a line end at its beginning or end"
         parts = None if got or "@" in text else http_url(f"http://{text}")
         if parts is not None and (parts.port or text.rstrip("/").endswith("/v1")):
             got = f"; got {text!r}, which lacks the scheme"

@@ -45,7 +45,10 @@ class Secret(str):
         return f"…{self[-4:]}" if len(self) >= 12 else "…"
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("an API key isn't pickled: let each process read it from HORAY_API_KEY")
+        raise TypeError(
+            "an API key is neither copied nor pickled: client.with_options() makes a copy of a client, and each "
+            "process can read the key from HORAY_API_KEY"
+        )
 
 
 class EnvironmentSecret(Secret):

@@ -5,7 +5,7 @@ Looked at when an attribute, a parameter or an option doesn't exist, or a value 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from enum import EnumMeta
 from functools import wraps
 from types import FrameType, MappingProxyType, UnionType
@@ -134,6 +134,9 @@ cancel list retrieve: the server knows nothing of a batch: run(requests) sends i
 file from_file: it is run_file(...)
 read_results results: from horay_async import read_results
 request: from horay_async import BatchRequest
+[ChatCompletion Completion EmbeddingResponse ImageResponse ModelList UserInfo]
+get keys items values: to_dict() makes a dict of it
+model_copy: write copy.deepcopy(...)
 [ChatCompletion Completion ImageResponse]
 request_id: it is meta.request_id
 status_code status: it is meta.status
@@ -302,6 +305,10 @@ parsed_arguments: the call is event.tool_call; parse() and final() have function
 refusal: new text of a refusal is event.text, where event.type is 'refusal'
 logprobs: they are in the chunks and in stream.final()
 choices: these are events; chunks with choices come from create(..., stream=True)
+[GeneratedImage]
+b64_json: this API sends addresses, url; client.images.save(picture, path) fetches a picture
+save read download write_to_file show: client.images.save(picture, path) fetches it
+to_dict to_json json dict: {PART}
 [ImageResponse]
 data: the pictures are in .images, each with its .url; client.images.save(picture, path) fetches one
 created: the server doesn't tell it
@@ -929,6 +936,8 @@ def about_value(name: str, value: object) -> str:
         return "parse(...) and stream(...) take a class: make it a field of one"
     if name == "response_format" and isinstance(value, type):
         return f"parse(..., response_format={value.__name__}) and stream(...) take a class"
+    if name == "messages" and isinstance(value, Iterator):
+        return "write messages=list(...)"
     if name == "messages":
         return f"write messages={_as_messages(value if isinstance(value, str) else '...')}"
     if name == "prompt" and isinstance(value, Sequence):

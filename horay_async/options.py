@@ -96,6 +96,10 @@ def _key(value: str | KeyFunction | ProvidedKeys | None) -> Secret | ProvidedKey
     if value is None:
         value, name = os.environ.get("HORAY_API_KEY"), "the API key in HORAY_API_KEY"
         kind = EnvironmentSecret
+    if value == "" and kind is Secret:
+        raise ConfigurationError(
+            "api_key is an empty string: leave it out for the key in HORAY_API_KEY, or pass a key"
+        )
     if not value:
         raise ConfigurationError(
             "no API key: pass api_key=..., or set the environment variable HORAY_API_KEY"

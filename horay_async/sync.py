@@ -288,9 +288,9 @@ class Embeddings(BlockingWrapper, of=AsyncEmbeddings):
 
 @with_signatures
 class Horay(BlockingWrapper, of=AsyncHoray):
-    """A blocking client of the Horay API: `AsyncHoray` with the same methods, called without waiting.
+    """A blocking client of the Horay API: `AsyncHoray` with the same methods, called without `await`.
 
-    It works wherever Python code runs, be it a script, a notebook or a thread with a running event loop.
+    It works in scripts, threads and notebooks. In a coroutine a call holds up the event loop until it returns: use `AsyncHoray` there.
     All blocking clients of a process share one thread. Interrupting a call, as with Ctrl-C, cancels its
     request. Takes and raises what `AsyncHoray` does.
     """

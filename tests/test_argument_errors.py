@@ -71,11 +71,11 @@ WRONG: dict[str, tuple[Callable[[Any], Any], str]] = {
     ),
     "none": (
         lambda client: client.completions.create(),
-        "Completions.create(): missing parameter: model, prompt",
+        "Completions.create(): missing parameters: model, prompt",
     ),
     "none, of a stream": (
         lambda client: client.chat.completions.stream(),
-        "ChatCompletions.stream(): missing parameter: messages, model",
+        "ChatCompletions.stream(): missing parameters: messages, model",
     ),
     "none, of a typed stream": (
         lambda client: client.chat.completions.stream(response_format=Exception),

@@ -60,8 +60,14 @@ def _is_descriptor(given: object) -> TypeGuard[int]:
 def _path(name: str, given: object) -> Path:
     """A parameter as a path. Raises `TypeError` for what is none, and `ConfigurationError` for an empty one."""
     if not isinstance(given, str | os.PathLike):
-        allowed = "a path, or an open file's descriptor" if name == "requests" else "a path"
-        raise TypeError(f"{name} must be {allowed}, not a value of type {type(given).__qualname__}")
+        allowed, instead = "a path", ""
+        if name == "requests":
+            allowed = "a path, or an open file's descriptor"
+            if hasattr(given, "__iter__") or hasattr(given, "__aiter__"):
+                instead = ": run(requests) takes requests; a file has the to_line() of each"
+        raise TypeError(
+            f"{name} must be {allowed}, not a value of type {type(given).__qualname__}{instead}"
+        )
     if not os.fspath(given):  # of which `Path` makes the current folder
         raise ConfigurationError(f"{name} must name a file; it is empty")
     return Path(cast("os.PathLike[str]", given))

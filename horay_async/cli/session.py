@@ -56,6 +56,10 @@ def open_server(server: ServerOptions) -> Generator[ServerOptions]:
     if not server.local:
         yield server
         return
+    if _unless_from("HORAY_BASE_URL", server.base_url) is not None:
+        raise WrongUsage(
+            "--local starts a server of its own: leave out either --local or --base-url"
+        )
     from horay_async.local import LocalServer  # noqa: PLC0415 - loads a web server
 
     with ExitStack() as stack:

@@ -102,7 +102,8 @@ def check_parameters(
     if not params.keys() >= needed:
         missing = sorted(needed - params.keys())
         advice = ADVICE.get(missing[0]) if len(missing) == 1 else None
-        raise TypeError(f"missing parameter: {', '.join(missing)}{f', {advice}' if advice else ''}")
+        noun = "parameter" if len(missing) == 1 else "parameters"
+        raise TypeError(f"missing {noun}: {', '.join(missing)}{f', {advice}' if advice else ''}")
 
 
 def check_messages(messages: Sequence[Any]) -> None:

@@ -124,7 +124,7 @@ def test_mismatches(params: dict[str, Any], complaint: str) -> None:
 
 def test_missing() -> None:
     """Required parameters must be there; all that are missing are named."""
-    with pytest.raises(TypeError, match=r"^missing parameter: model, prompt$"):
+    with pytest.raises(TypeError, match=r"^missing parameters: model, prompt$"):
         check_parameters({}, CompletionParams)
     with pytest.raises(TypeError, match=r"^missing parameter: image_size, such as '1024x1024'$"):
         check_parameters({"model": "m", "prompt": "p"}, ImageParams)
