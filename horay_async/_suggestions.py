@@ -638,6 +638,19 @@ def no_attribute(self: object, name: str) -> Any:
     raise AttributeError(message, name=name, obj=self)
 
 
+def no_setting(self: object, name: str, value: object) -> None:
+    """As a client's `__setattr__`: raises the `AttributeError` for an option, which would change nothing. A derived class may have
+    attributes of these names.
+    """
+    if name in CLIENT_NAMES and type(self).__module__.startswith("horay_async."):
+        copy = f"client.with_options({name}=...) makes a copy with another"
+        instead = "make a client for another key" if name == "api_key" else copy
+        kind = type(self).__name__
+        message = f"{kind!r} object has no attribute {name!r} that can be set: {instead}"
+        raise AttributeError(message, name=name, obj=self)
+    object.__setattr__(self, name, value)
+
+
 def no_export(
     module: str, name: str, habits: Mapping[str, str], caller: FrameType
 ) -> AttributeError | ImportError:

@@ -19,7 +19,7 @@ from horay_async._protocol.wire.request import (
     streamed_body,
 )
 from horay_async._signatures import with_signatures
-from horay_async._suggestions import ONLY_ASYNC, no_attribute
+from horay_async._suggestions import ONLY_ASYNC, no_attribute, no_setting
 from horay_async.models.drift import Drift
 from horay_async.models.options import CallOptions, GenerationOptions
 from horay_async.options import ClientOptions, ClientParams
@@ -117,6 +117,7 @@ class AsyncHoray:
 
     if not TYPE_CHECKING:
         __getattr__ = no_attribute
+        __setattr__ = no_setting
         __enter__ = ONLY_ASYNC
 
     @overload

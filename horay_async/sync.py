@@ -19,7 +19,7 @@ from horay_async._bridge.wrapper import BlockingWrapper, blocking
 from horay_async._class_attributes import Group, own_attributes
 from horay_async._keys import KeyFunction
 from horay_async._signatures import with_signatures
-from horay_async._suggestions import no_copy
+from horay_async._suggestions import no_copy, no_setting
 from horay_async.batch import AsyncBatch, AsyncBatchRun, BatchResult
 from horay_async.batch.run import READ_TO_END as BATCH_READ_TO_END
 from horay_async.client import AsyncHoray
@@ -296,6 +296,9 @@ class Horay(BlockingWrapper, of=AsyncHoray):
     """
 
     _wrapped: AsyncHoray
+
+    if not TYPE_CHECKING:
+        __setattr__ = no_setting
 
     def __init__(
         self, api_key: str | KeyFunction | None = None, **options: Unpack[ClientParams]

@@ -445,3 +445,19 @@ def test_what_reads_a_connection_is_not_copied_either(
                     way(each)
             assert events.final().choices[0].finish_reason == "stop"
         assert "".join(texts)
+
+
+@pytest.mark.parametrize("kind", [AsyncHoray, Horay])
+def test_options_cannot_be_set(kind: Any) -> None:
+    """They would change nothing: the error says how to make a copy. Other attributes can be set, and by derived classes all."""
+    client = kind(KEY)
+    for name in ("timeout", "base_url", "max_retries"):
+        with pytest.raises(AttributeError, match=rf"with_options\({name}=...\) makes a copy"):
+            setattr(client, name, 1)
+    with pytest.raises(AttributeError, match="make a client for another key"):
+        client.api_key = "another-key"
+    client.note = 1
+    assert client.with_options(timeout=1).note == 1
+    derived = type("Derived", (kind,), {})(KEY)
+    derived.timeout = 3
+    assert derived.timeout == 3

@@ -40,6 +40,7 @@ from horay_async.errors import (
 )
 from horay_async.models._base import Response
 from horay_async.models.chat import ChatCompletion
+from horay_async.models.embeddings import EmbeddingResponse
 from horay_async.models.parsed import ParsedCompletion
 
 __all__ = ["read_results"]
@@ -80,8 +81,8 @@ def read_results(
 
     Blank lines, and those that were damaged or cut, give nothing, as `BatchProgress.unreadable` says: their requests have another line,
     or are sent again at the next start. Where a run with `retry_failed` was killed, a request may have two results, of which the later
-    counts. Raises `BatchFileError` for a line of requests, and `OSError` for a file that can't be opened, when the first result is
-    asked for; `TypeError` at once for a class that can't be one of responses, or that no schema can describe.
+    counts. Raises `TypeError` at once for a class that can't be one of responses, or that no schema can describe. When the first result is
+    asked for: `OSError` for a file that can't be opened, and `BatchFileError` for one of requests, or of something else.
 
     Args:
         path: The file of results.
@@ -127,6 +128,7 @@ _decode_line = msgspec.json.Decoder(_Line).decode
 def _results(
     path: str, response_type: type[Response], parse: Callable[[Any], Response] | None
 ) -> Iterator[BatchResult[Any]]:
+    found = other = False
     with open(path, "rb", BUFFER) as lines:
         for index, line in enumerate(lines):
             raw = without_mark(line, index + 1)
@@ -139,12 +141,16 @@ def _results(
                 raise BatchFileError(problem, path=path, line=index + 1) from error
             except ValueError as error:
                 LOG.warning("%s, line %d is left out: %s", path, index + 1, error)
+                other = other or not raw.startswith(b"{")  # as a line that was cut does
                 continue
+            found = True
             label = f"request {custom_id!r}"
             response, failure = _outcome(_line(raw), label, response_type, parse)
             yield BatchResult(
                 index=index, custom_id=custom_id, request=None, response=response, error=failure
             )
+    if other and not found:
+        raise BatchFileError(f"{path} isn't a file of results: none of its lines is one", path=path)
 
 
 def _line(raw: bytes) -> _Line:
@@ -196,11 +202,12 @@ def _outcome(
         return None, status_error("", {}, body, context=context, now=0.0)
     held = contents_of(decoder(response_type), body)
     found = held.response
-    if held.is_response:
+    if held.is_response and not (isinstance(found, EmbeddingResponse) and not found.data):
         return _parsed(found, parse)
     if held.reports_error:
         return None, reported_failure(body, found, context=context)
-    failure = bad_response(held.problem, body, context=context, whole_body=True)
+    problem = held.problem or "has no vectors"
+    failure = bad_response(problem, body, context=context, whole_body=True)
     failure.partial = found
     return None, failure
 

@@ -7,6 +7,9 @@ import attrs
 from horay_async.testing._server_connection import ServerConnection
 from horay_async.testing.records import Headers
 
+TLS_HANDSHAKE = 0x16
+"""What a client that speaks TLS sends first (RFC 8446, section 5.1). It would wait for more than this server understands."""
+
 
 class BadRequest(Exception):
     """What came isn't HTTP/1.1."""
@@ -35,6 +38,8 @@ class Head:
 
 async def read_head(wire: ServerConnection) -> Head:
     """The next request's head. Raises `BadRequest`."""
+    if await wire.first_byte() == TLS_HANDSHAKE:
+        raise BadRequest("TLS, which this server doesn't speak at an http:// address")
     lines = (await wire.read_until(b"\r\n\r\n")).decode("latin-1").strip("\r\n").split("\r\n")
     parts = lines[0].split(" ")
     if len(parts) != 3 or parts[2] not in ("HTTP/1.1", "HTTP/1.0"):

@@ -94,6 +94,12 @@ class ServerConnection(asyncio.Protocol):
             await self._more()
         return self._take(place + len(mark))
 
+    async def first_byte(self) -> int:
+        """The next byte, which stays to be read."""
+        if not self._buffer:
+            await self._more()
+        return self._buffer[0]
+
     async def read_some(self, most: int) -> bytes:
         """At least one byte, and `most` at most."""
         if not self._buffer:

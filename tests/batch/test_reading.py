@@ -379,3 +379,23 @@ def test_misuse(tmp_path: Path) -> None:
         read_results(path, response_format=object)
     with pytest.raises(FileNotFoundError):
         next(read_results(tmp_path / "none.jsonl"))
+
+
+def test_files_of_something_else(tmp_path: Path) -> None:
+    """No line is a result; of a line that was cut that can't be said."""
+    path = tmp_path / "texts.csv"
+    path.write_text("id,text\n1,yes\n")
+    with pytest.raises(BatchFileError, match="isn't a file of results"):
+        list(read_results(path))
+    path.write_text('{"id":"batch_req_1","custom_id":"a","resp')
+    assert not list(read_results(path))
+    path.write_text(f"# by hand\n{json.dumps(result('a', completion('yes')))}\n")
+    assert [one.custom_id for one in read_results(path)] == ["a"]
+
+
+def test_response_of_another_kind(tmp_path: Path) -> None:
+    """A completion has no vectors, which is an error as it is in a call."""
+    path = write(tmp_path / "out.jsonl", result("a", completion("yes")))
+    (one,) = read_results(path, response_type=EmbeddingResponse)
+    assert isinstance(one.error, APIResponseError)
+    assert "has no vectors" in one.error.message

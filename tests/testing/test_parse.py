@@ -189,6 +189,7 @@ def test_a_client_that_leaves_within_the_body(server: FaultServer, connect: Conn
     "data",
     [
         b"hello\r\n\r\n",
+        b"\x16\x03\x01\x00\x20",  # what begins TLS, and goes on without a line's end
         b"GET / HTTP/2\r\n\r\n",
         b"GET / HTTP/1.1\r\nno colon\r\n\r\n",
         b"GET / HTTP/1.1\r\n folded: x\r\n\r\n",

@@ -31,6 +31,9 @@ NO_MESSAGE: tuple[type[Any], ...] = (str, int, float, list, NoneType)
 AROUND_MESSAGES = {"choices": "a response", "message": "a choice"}
 """What has such a field and no role, and holds a message."""
 
+AROUND_CONTENT = {**AROUND_MESSAGES, "role": "a message"}
+"""What has such a field holds the content of a message."""
+
 USUAL: dict[type, type] = {list: Sequence, dict: Mapping}
 """What plain lists and dicts are given for."""
 
@@ -118,6 +121,13 @@ def check_messages(messages: Sequence[Any]) -> None:
             content = message.get("content")
             if content.__class__ is list and str in map(type, content):
                 raise TypeError(_textual_part(f"messages[{at}].content", content))
+            if content.__class__ is dict:
+                for field, given in AROUND_CONTENT.items():
+                    if field in content:
+                        raise TypeError(
+                            f"messages[{at}].content must be a string or a list of parts, not {given}: write "
+                            "response.choices[0].message.content"
+                        )
             if "role" not in message:
                 for field, given in AROUND_MESSAGES.items():
                     if field in message:

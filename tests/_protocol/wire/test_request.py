@@ -405,6 +405,25 @@ def test_what_is_no_message(item: Any, said: str) -> None:
         build(CHAT, {"model": "m", "messages": []}, options(), new_idempotency_key="k")
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (RESPONSE, "a response"),
+        (RESPONSE.choices[0], "a choice"),
+        (RESPONSE.choices[0].message, "a message"),
+    ],
+)
+def test_response_as_content(content: Any, said: str) -> None:
+    """What holds a content isn't one."""
+    messages = [{"role": "assistant", "content": content}]
+    with pytest.raises(TypeError) as caught:
+        build(CHAT, {"model": "m", "messages": messages}, options(), new_idempotency_key="k")
+    assert str(caught.value) == (
+        f"messages[0].content must be a string or a list of parts, not {said}: write "
+        "response.choices[0].message.content"
+    )
+
+
 def test_text_among_parts() -> None:
     """A bare text in the place of a part is refused, with its place and what to write."""
     content = [{"type": "text", "text": "Hi"}, "Berlin " * 9]
