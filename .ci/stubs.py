@@ -106,7 +106,6 @@ LAST = re.compile(r"timeout|extra_\w+")
 """The options of a call that close its signature: few calls need them."""
 
 HEADER = "# Written by .ci/stubs.py from the parameter classes: change those, and run it again."
-WIDTH = 100
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -434,24 +433,11 @@ def write_function(
 
 
 def docstring(text: str, indent: str) -> list[str]:
-    """A docstring's lines, its paragraphs as they are and each parameter's description wrapped."""
+    """A docstring's lines, each parameter's description on one, since editors show no more of it."""
     if not text:
         return []
-    lines: list[str] = []
-    for line in text.splitlines():
-        if not re.match(r"    \w+: ", line):
-            lines.append(line)
-            continue
-        lines += textwrap.wrap(
-            line,
-            WIDTH - len(indent),
-            subsequent_indent="        ",
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-    text = "\n".join(lines)
     quoted = f'{"r" if chr(92) in text else ""}"""{text}'
-    end = '\n"""' if len(lines) > 1 else '"""'
+    end = '\n"""' if "\n" in text else '"""'
     return textwrap.indent(quoted + end, indent, lambda line: bool(line.strip())).splitlines()
 
 

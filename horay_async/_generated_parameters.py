@@ -53,7 +53,7 @@ PARAMETERS: dict[str, dict[str, str]] = {
     "CallOptions": {
         "max_retries: int = ...": "Most attempts after the first.",
         "idempotency_key: str = ...": "Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits unless given.",
-        "bulk: bool = ...": "Low priority, for work that nobody waits for: where the client's `limits` make calls wait, all other calls go first. False.",
+        "bulk: bool = ...": "Low priority, for work that nobody waits for: where the client's `limits` make calls wait, all other calls go first. False unless given.",
         "timeout: float | Timeouts | None = ...": "The deadline of the whole call in seconds, all attempts and backoffs included; None sets no deadline. `Timeouts` sets each of the five timeouts.",
         "extra_headers: Mapping[str, str] = ...": "Sent in addition to the client's own, which they override; none that the connection sets by itself, such as `Host` and `Content-Length`.",
         "extra_query: Mapping[str, object] = ...": "Added to the URL's query: texts, numbers and booleans; of a list each item, under the same name.",
@@ -89,7 +89,7 @@ PARAMETERS: dict[str, dict[str, str]] = {
     "ClientParams": {
         "base_url: str | None = ...": "From `HORAY_BASE_URL` unless given, else `https://api.horay.ai/v1`. A URL object of httpx or yarl is taken, too.",
         "timeout: float | Timeouts | None = ...": "A number is the total deadline in seconds; `Timeouts` sets each of the five timeouts. Unless given, the defaults of `Timeouts`: 15 s to connect, 600 s to the first byte, 120 s without content, no deadline.",
-        "max_retries: int = ...": "Most attempts after the first; the other rules of retrying stay as they are. 2.",
+        "max_retries: int = ...": "Most attempts after the first; the other rules of retrying stay as they are. 2 unless given.",
         "retry: RetryPolicy = ...": "The rules of retrying, `RetryPolicy()` unless given; `max_retries` changes only how many retries there are.",
         "limits: Limits | None = ...": "Most requests and tokens a minute, and requests at once, for all calls; None, the default, is no limit. Copies with the same limits and `base_url` share them.",
         "max_connections: int = ...": "Most requests under way at once on one event loop; further ones wait in line. 1,000, and never more than the files that the system lets a process have open (`ulimit -n`), less 32; if calls wait for that reason, the log says so.",
@@ -100,7 +100,7 @@ PARAMETERS: dict[str, dict[str, str]] = {
         "proxy: str | None = ...": "`http://host:port` of a proxy. None, the default, is no proxy but what `trust_env` finds.",
         "ssl_context: ssl.SSLContext | None = ...": "For a private certificate authority or client certificates. Unless given, the client trusts the system's certificates. A copy that changes this has connections of its own: make one context and pass the same one each time.",
         "trust_env: bool = ...": "Whether to take the proxy from `HTTPS_PROXY` and its like, and its password from `.netrc`. False, the default: the environment's proxy isn't used.",
-        "allow_insecure_http: bool = ...": "Whether the key may be sent over plain HTTP to a host that isn't this machine. False.",
+        "allow_insecure_http: bool = ...": "Whether the key may be sent over plain HTTP to a host that isn't this machine. False unless given.",
         "on_truncation: Literal['raise', 'return'] = ...": 'What to do if a stream ends without a mark of its end: `"raise"`, the default, raises a `StreamTruncatedError`; `"return"` takes what came as complete.',
         "strict: Literal['warn', 'raise'] | None = ...": 'What happens beside counting where a response differs from what the API describes (`client.drift`). None, the default: nothing; `"warn"` gives a `DriftWarning`, once for each path and kind; `"raise"` raises a `DriftError`, which keeps the response.',
         "session: aiohttp.ClientSession | None = ...": "A session of yours to send with. The client never closes it; its connector decides on connections, TLS and proxies. A response that nobody asked for, from a faulty gateway, can be taken there for the response to the next call; the client's own connections discard it.",
@@ -219,7 +219,7 @@ METHODS: dict[str, tuple[str, dict[str, str]]] = {
     "AsyncChatCompletions.run_tools": (
         "ChatParams",
         {
-            "max_rounds: int = 10": "Most requests; 10.",
+            "max_rounds: int = 10": "Most requests; 10 unless given.",
             "max_total_tokens: int | None = None": "Most tokens of all rounds' prompts and responses together; None is no limit.",
             "approve: Approve | None = None": "Asked about each call before its tool runs; None lets all run.",
         },

@@ -66,7 +66,7 @@ class ClientParams(TypedDict, total=False):
     base_url: str | None
     timeout: float | Timeouts | None
     max_retries: int
-    """Most attempts after the first; the other rules of retrying stay as they are. 2."""
+    """Most attempts after the first; the other rules of retrying stay as they are. 2 unless given."""
     retry: RetryPolicy
     limits: Limits | None
     max_connections: int
@@ -274,7 +274,7 @@ class ClientOptions(FrozenRecord):
     """Whether to take the proxy from `HTTPS_PROXY` and its like, and its password from `.netrc`. False, the default: the
     environment's proxy isn't used."""
     allow_insecure_http: bool = attrs.field(default=False, validator=_switch)
-    """Whether the key may be sent over plain HTTP to a host that isn't this machine. False."""
+    """Whether the key may be sent over plain HTTP to a host that isn't this machine. False unless given."""
     on_truncation: Literal["raise", "return"] = attrs.field(default="raise")
     """What to do if a stream ends without a mark of its end: `"raise"`, the default, raises a `StreamTruncatedError`;
     `"return"` takes what came as complete."""

@@ -211,30 +211,14 @@ class Batch(BlockingWrapper, of=AsyncBatch):
 
         Args:
             requests: What to send: an iterable, plain or asynchronous.
-            ordered: Whether the results come in the order of the requests. Where the loop raises,
-                or is ended by `progress.stop_sending()`, a request that has no result by then,
-                before others that have one, has a `HorayError` in its place.
+            ordered: Whether the results come in the order of the requests. Where the loop raises, or is ended by `progress.stop_sending()`, a request that has no result by then, before others that have one, has a `HorayError` in its place.
             progress: Whether to draw a bar where somebody sees it; `"always"` draws it anyway.
-            concurrency: Most requests under way at once. `"auto"`, the default, finds what the
-                server can take: it tries more as long as more succeeds in the same time, and fewer
-                when the server refuses (429, 503) or its responses get slower. What it found is
-                shared by all batches of the client. Neither is bound by the client's
-                `max_connections`; a session of the caller's is bound by its connector.
-            rpm: Most requests a minute, retries included; they go evenly spaced. Batches of the
-                client with the same `rpm` and `tpm` share them. The client's `limits` hold beside
-                this and the others. None, the default, is no limit.
-            tpm: Most tokens a minute: estimated from a request's length and its `max_tokens`, and
-                corrected by what its response reports. None, the default, is no limit.
-            bulk: Low priority: where the client's `limits` make calls wait, all other calls go
-                before the batch's requests. True; with False they wait in the same line.
-            fail_fast: Whether the first failure ends the batch, with its error. False, the default:
-                a failure is a result like any other. In a file its request has no line then, unless
-                a response came that can't be used.
-            give_up_after: Seconds, 600 by default, for which a request is sent again and again
-                where the server is overloaded (429, 503), or can't be reached though it has
-                responded before. After that, the request fails with that error. If the server has
-                refused everything for so long, the requests that wait fail too. All other failures
-                are retried as the client's `RetryPolicy` says, and no more.
+            concurrency: Most requests under way at once. `"auto"`, the default, finds what the server can take: it tries more as long as more succeeds in the same time, and fewer when the server refuses (429, 503) or its responses get slower. What it found is shared by all batches of the client. Neither is bound by the client's `max_connections`; a session of the caller's is bound by its connector.
+            rpm: Most requests a minute, retries included; they go evenly spaced. Batches of the client with the same `rpm` and `tpm` share them. The client's `limits` hold beside this and the others. None, the default, is no limit.
+            tpm: Most tokens a minute: estimated from a request's length and its `max_tokens`, and corrected by what its response reports. None, the default, is no limit.
+            bulk: Low priority: where the client's `limits` make calls wait, all other calls go before the batch's requests. True; with False they wait in the same line.
+            fail_fast: Whether the first failure ends the batch, with its error. False, the default: a failure is a result like any other. In a file its request has no line then, unless a response came that can't be used.
+            give_up_after: Seconds, 600 by default, for which a request is sent again and again where the server is overloaded (429, 503), or can't be reached though it has responded before. After that, the request fails with that error. If the server has refused everything for so long, the requests that wait fail too. All other failures are retried as the client's `RetryPolicy` says, and no more.
         """
     @overload
     def run(
@@ -269,30 +253,14 @@ class Batch(BlockingWrapper, of=AsyncBatch):
 
         Args:
             requests: What to send: an iterable, plain or asynchronous.
-            ordered: Whether the results come in the order of the requests. Where the loop raises,
-                or is ended by `progress.stop_sending()`, a request that has no result by then,
-                before others that have one, has a `HorayError` in its place.
+            ordered: Whether the results come in the order of the requests. Where the loop raises, or is ended by `progress.stop_sending()`, a request that has no result by then, before others that have one, has a `HorayError` in its place.
             progress: Whether to draw a bar where somebody sees it; `"always"` draws it anyway.
-            concurrency: Most requests under way at once. `"auto"`, the default, finds what the
-                server can take: it tries more as long as more succeeds in the same time, and fewer
-                when the server refuses (429, 503) or its responses get slower. What it found is
-                shared by all batches of the client. Neither is bound by the client's
-                `max_connections`; a session of the caller's is bound by its connector.
-            rpm: Most requests a minute, retries included; they go evenly spaced. Batches of the
-                client with the same `rpm` and `tpm` share them. The client's `limits` hold beside
-                this and the others. None, the default, is no limit.
-            tpm: Most tokens a minute: estimated from a request's length and its `max_tokens`, and
-                corrected by what its response reports. None, the default, is no limit.
-            bulk: Low priority: where the client's `limits` make calls wait, all other calls go
-                before the batch's requests. True; with False they wait in the same line.
-            fail_fast: Whether the first failure ends the batch, with its error. False, the default:
-                a failure is a result like any other. In a file its request has no line then, unless
-                a response came that can't be used.
-            give_up_after: Seconds, 600 by default, for which a request is sent again and again
-                where the server is overloaded (429, 503), or can't be reached though it has
-                responded before. After that, the request fails with that error. If the server has
-                refused everything for so long, the requests that wait fail too. All other failures
-                are retried as the client's `RetryPolicy` says, and no more.
+            concurrency: Most requests under way at once. `"auto"`, the default, finds what the server can take: it tries more as long as more succeeds in the same time, and fewer when the server refuses (429, 503) or its responses get slower. What it found is shared by all batches of the client. Neither is bound by the client's `max_connections`; a session of the caller's is bound by its connector.
+            rpm: Most requests a minute, retries included; they go evenly spaced. Batches of the client with the same `rpm` and `tpm` share them. The client's `limits` hold beside this and the others. None, the default, is no limit.
+            tpm: Most tokens a minute: estimated from a request's length and its `max_tokens`, and corrected by what its response reports. None, the default, is no limit.
+            bulk: Low priority: where the client's `limits` make calls wait, all other calls go before the batch's requests. True; with False they wait in the same line.
+            fail_fast: Whether the first failure ends the batch, with its error. False, the default: a failure is a result like any other. In a file its request has no line then, unless a response came that can't be used.
+            give_up_after: Seconds, 600 by default, for which a request is sent again and again where the server is overloaded (429, 503), or can't be reached though it has responded before. After that, the request fails with that error. If the server has refused everything for so long, the requests that wait fail too. All other failures are retried as the client's `RetryPolicy` says, and no more.
         """
     def run_file(
         self,
@@ -341,30 +309,14 @@ class Batch(BlockingWrapper, of=AsyncBatch):
             requests: The file of requests, or a pipe; or the descriptor of one that is open.
             results: The output file; it is made, or continued.
             retry_failed: Whether to send earlier failures again.
-            sync_interval: Seconds until what was written is safe from a loss of power; 5, with 0 at
-                once.
-            progress: Whether to draw a bar, as for `run`; or an object that is kept up to date. One
-                of an earlier run begins anew.
-            concurrency: Most requests under way at once. `"auto"`, the default, finds what the
-                server can take: it tries more as long as more succeeds in the same time, and fewer
-                when the server refuses (429, 503) or its responses get slower. What it found is
-                shared by all batches of the client. Neither is bound by the client's
-                `max_connections`; a session of the caller's is bound by its connector.
-            rpm: Most requests a minute, retries included; they go evenly spaced. Batches of the
-                client with the same `rpm` and `tpm` share them. The client's `limits` hold beside
-                this and the others. None, the default, is no limit.
-            tpm: Most tokens a minute: estimated from a request's length and its `max_tokens`, and
-                corrected by what its response reports. None, the default, is no limit.
-            bulk: Low priority: where the client's `limits` make calls wait, all other calls go
-                before the batch's requests. True; with False they wait in the same line.
-            fail_fast: Whether the first failure ends the batch, with its error. False, the default:
-                a failure is a result like any other. In a file its request has no line then, unless
-                a response came that can't be used.
-            give_up_after: Seconds, 600 by default, for which a request is sent again and again
-                where the server is overloaded (429, 503), or can't be reached though it has
-                responded before. After that, the request fails with that error. If the server has
-                refused everything for so long, the requests that wait fail too. All other failures
-                are retried as the client's `RetryPolicy` says, and no more.
+            sync_interval: Seconds until what was written is safe from a loss of power; 5, with 0 at once.
+            progress: Whether to draw a bar, as for `run`; or an object that is kept up to date. One of an earlier run begins anew.
+            concurrency: Most requests under way at once. `"auto"`, the default, finds what the server can take: it tries more as long as more succeeds in the same time, and fewer when the server refuses (429, 503) or its responses get slower. What it found is shared by all batches of the client. Neither is bound by the client's `max_connections`; a session of the caller's is bound by its connector.
+            rpm: Most requests a minute, retries included; they go evenly spaced. Batches of the client with the same `rpm` and `tpm` share them. The client's `limits` hold beside this and the others. None, the default, is no limit.
+            tpm: Most tokens a minute: estimated from a request's length and its `max_tokens`, and corrected by what its response reports. None, the default, is no limit.
+            bulk: Low priority: where the client's `limits` make calls wait, all other calls go before the batch's requests. True; with False they wait in the same line.
+            fail_fast: Whether the first failure ends the batch, with its error. False, the default: a failure is a result like any other. In a file its request has no line then, unless a response came that can't be used.
+            give_up_after: Seconds, 600 by default, for which a request is sent again and again where the server is overloaded (429, 503), or can't be reached though it has responded before. After that, the request fails with that error. If the server has refused everything for so long, the requests that wait fail too. All other failures are retried as the client's `RetryPolicy` says, and no more.
         """
 
 class User(BlockingWrapper, of=AsyncUser):
@@ -384,18 +336,12 @@ class User(BlockingWrapper, of=AsyncUser):
 
         Args:
             max_retries: Most attempts after the first.
-            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
-                unless given.
-            bulk: Low priority, for work that nobody waits for: where the client's `limits` make
-                calls wait, all other calls go first. False.
-            timeout: The deadline of the whole call in seconds, all attempts and backoffs included;
-                None sets no deadline. `Timeouts` sets each of the five timeouts.
-            extra_headers: Sent in addition to the client's own, which they override; none that the
-                connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
-                under the same name.
-            extra_body: Fields that this client doesn't know, put into the JSON body over those that
-                it does.
+            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits unless given.
+            bulk: Low priority, for work that nobody waits for: where the client's `limits` make calls wait, all other calls go first. False unless given.
+            timeout: The deadline of the whole call in seconds, all attempts and backoffs included; None sets no deadline. `Timeouts` sets each of the five timeouts.
+            extra_headers: Sent in addition to the client's own, which they override; none that the connection sets by itself, such as `Host` and `Content-Length`.
+            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item, under the same name.
+            extra_body: Fields that this client doesn't know, put into the JSON body over those that it does.
         """
 
 class Models(BlockingWrapper, of=AsyncModels):
@@ -419,21 +365,14 @@ class Models(BlockingWrapper, of=AsyncModels):
 
         Args:
             type: Only models of this kind. One of `"text"`, `"image"`, `"audio"`, `"video"`.
-            sub_type: Only models for this task. One of `"chat"`, `"embedding"`, `"reranker"`,
-                `"text-to-image"`, `"image-to-image"`, `"speech-to-text"`, `"text-to-video"`.
+            sub_type: Only models for this task. One of `"chat"`, `"embedding"`, `"reranker"`, `"text-to-image"`, `"image-to-image"`, `"speech-to-text"`, `"text-to-video"`.
             max_retries: Most attempts after the first.
-            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
-                unless given.
-            bulk: Low priority, for work that nobody waits for: where the client's `limits` make
-                calls wait, all other calls go first. False.
-            timeout: The deadline of the whole call in seconds, all attempts and backoffs included;
-                None sets no deadline. `Timeouts` sets each of the five timeouts.
-            extra_headers: Sent in addition to the client's own, which they override; none that the
-                connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
-                under the same name.
-            extra_body: Fields that this client doesn't know, put into the JSON body over those that
-                it does.
+            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits unless given.
+            bulk: Low priority, for work that nobody waits for: where the client's `limits` make calls wait, all other calls go first. False unless given.
+            timeout: The deadline of the whole call in seconds, all attempts and backoffs included; None sets no deadline. `Timeouts` sets each of the five timeouts.
+            extra_headers: Sent in addition to the client's own, which they override; none that the connection sets by itself, such as `Host` and `Content-Length`.
+            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item, under the same name.
+            extra_body: Fields that this client doesn't know, put into the JSON body over those that it does.
         """
     def retrieve(
         self,
@@ -456,18 +395,12 @@ class Models(BlockingWrapper, of=AsyncModels):
         Args:
             model: The model's id, e.g. `"meta-llama/Meta-Llama-3.1-8B-Instruct"`.
             max_retries: Most attempts after the first.
-            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
-                unless given.
-            bulk: Low priority, for work that nobody waits for: where the client's `limits` make
-                calls wait, all other calls go first. False.
-            timeout: The deadline of the whole call in seconds, all attempts and backoffs included;
-                None sets no deadline. `Timeouts` sets each of the five timeouts.
-            extra_headers: Sent in addition to the client's own, which they override; none that the
-                connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
-                under the same name.
-            extra_body: Fields that this client doesn't know, put into the JSON body over those that
-                it does.
+            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits unless given.
+            bulk: Low priority, for work that nobody waits for: where the client's `limits` make calls wait, all other calls go first. False unless given.
+            timeout: The deadline of the whole call in seconds, all attempts and backoffs included; None sets no deadline. `Timeouts` sets each of the five timeouts.
+            extra_headers: Sent in addition to the client's own, which they override; none that the connection sets by itself, such as `Host` and `Content-Length`.
+            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item, under the same name.
+            extra_body: Fields that this client doesn't know, put into the JSON body over those that it does.
         """
 
 class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
@@ -531,71 +464,48 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
 
         Args:
             model: The model's name, e.g. `"meta-llama/Meta-Llama-3.1-8B-Instruct"`.
-            messages: The conversation, oldest first: objects with `role` and `content`, instances
-                of the message classes, and responses' messages.
+            messages: The conversation, oldest first: objects with `role` and `content`, instances of the message classes, and responses' messages.
             stream: Whether to return the chunks as they come; without it the whole response.
-            on_truncation: What to do when a stream ends without `[DONE]` and without a finish
-                reason for every choice: raise `StreamTruncatedError` (the default), or take what
-                came as the response, for servers that never mark the end.
+            on_truncation: What to do when a stream ends without `[DONE]` and without a finish reason for every choice: raise `StreamTruncatedError` (the default), or take what came as the response, for servers that never mark the end.
             max_tokens: Most tokens to generate.
             stop: Sequences that end the output; they aren't part of it.
-            temperature: How random the text is: 0 to 1 in the API's description; the server may
-                take up to 2. 0 takes the likeliest token each time.
-            top_p: Nucleus threshold: samples from the likeliest tokens that make up this
-                probability.
+            temperature: How random the text is: 0 to 1 in the API's description; the server may take up to 2. 0 takes the likeliest token each time.
+            top_p: Nucleus threshold: samples from the likeliest tokens that make up this probability.
             top_k: Samples from this many of the likeliest tokens.
             min_p: Leaves out tokens less likely than this part of the likeliest one's probability.
             repetition_penalty: A higher value repeats less; 1 changes nothing.
             presence_penalty: -2.0 to 2.0; above 0 favours tokens that haven't appeared yet.
             frequency_penalty: -2.0 to 2.0; above 0 disfavours tokens by how often they appeared.
-            logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024":
-                -10.5}`.
+            logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024": -10.5}`.
             n: How many choices to generate, 1 to 128.
             seed: For responses that repeat, as far as the server can.
             stream_options: `{"include_usage": True}` asks for a last chunk with the usage.
             user: An id of your end user, for the server's abuse checks.
-            max_completion_tokens: Most tokens to generate, reasoning included, for models that
-                distinguish the two.
+            max_completion_tokens: Most tokens to generate, reasoning included, for models that distinguish the two.
             parallel_tool_calls: Whether one response may ask for several calls.
             logprobs: Asks for the log probabilities of the sampled tokens.
             top_logprobs: How many alternatives to report for each token, with `logprobs=True`.
-            reasoning_effort: How much to reason before the response; another word where the model
-                knows one.
+            reasoning_effort: How much to reason before the response; another word where the model knows one.
             verbosity: How long the response is to be.
-            service_tier: How the request is served, in the server's word, e.g. `"auto"` or
-                `"flex"`.
+            service_tier: How the request is served, in the server's word, e.g. `"auto"` or `"flex"`.
             metadata: Names and values kept with the request, where the server stores it.
             store: Whether the server keeps the response.
             modalities: The kinds of output, e.g. `["text", "audio"]`.
-            audio: The voice and the format of spoken output, e.g. `{"voice": "alloy", "format":
-                "wav"}`.
-            prediction: Text that the response is likely to repeat: `{"type": "content", "content":
-                ...}`.
-            web_search_options: How the model is to search the web, where it can; `{}` for the
-                server's defaults.
-            prompt_cache_key: Requests with the same key are likely to share the server's prompt
-                cache.
-            safety_identifier: A stable name of the end user, best hashed, by which the server
-                notices misuse.
-            tools: The functions that the model may ask to be called: made by `@tool`, in the API's
-                JSON form, or other software's (see `HasTool`).
-            tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use: one of `tools`,
-                its name, or the API's JSON form.
-            response_format: The form that the response must have, e.g. `{"type": "json_object"}`.
-                For one that comes back as an instance of a class, see `parse`.
+            audio: The voice and the format of spoken output, e.g. `{"voice": "alloy", "format": "wav"}`.
+            prediction: Text that the response is likely to repeat: `{"type": "content", "content": ...}`.
+            web_search_options: How the model is to search the web, where it can; `{}` for the server's defaults.
+            prompt_cache_key: Requests with the same key are likely to share the server's prompt cache.
+            safety_identifier: A stable name of the end user, best hashed, by which the server notices misuse.
+            tools: The functions that the model may ask to be called: made by `@tool`, in the API's JSON form, or other software's (see `HasTool`).
+            tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use: one of `tools`, its name, or the API's JSON form.
+            response_format: The form that the response must have, e.g. `{"type": "json_object"}`. For one that comes back as an instance of a class, see `parse`.
             max_retries: Most attempts after the first.
-            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
-                unless given.
-            bulk: Low priority, for work that nobody waits for: where the client's `limits` make
-                calls wait, all other calls go first. False.
-            timeout: The deadline of the whole call in seconds, all attempts and backoffs included;
-                None sets no deadline. `Timeouts` sets each of the five timeouts.
-            extra_headers: Sent in addition to the client's own, which they override; none that the
-                connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
-                under the same name.
-            extra_body: Fields that this client doesn't know, put into the JSON body over those that
-                it does.
+            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits unless given.
+            bulk: Low priority, for work that nobody waits for: where the client's `limits` make calls wait, all other calls go first. False unless given.
+            timeout: The deadline of the whole call in seconds, all attempts and backoffs included; None sets no deadline. `Timeouts` sets each of the five timeouts.
+            extra_headers: Sent in addition to the client's own, which they override; none that the connection sets by itself, such as `Host` and `Content-Length`.
+            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item, under the same name.
+            extra_body: Fields that this client doesn't know, put into the JSON body over those that it does.
         """
     @overload
     def create(
@@ -656,71 +566,48 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
 
         Args:
             model: The model's name, e.g. `"meta-llama/Meta-Llama-3.1-8B-Instruct"`.
-            messages: The conversation, oldest first: objects with `role` and `content`, instances
-                of the message classes, and responses' messages.
+            messages: The conversation, oldest first: objects with `role` and `content`, instances of the message classes, and responses' messages.
             stream: Whether to return the chunks as they come; without it the whole response.
-            on_truncation: What to do when a stream ends without `[DONE]` and without a finish
-                reason for every choice: raise `StreamTruncatedError` (the default), or take what
-                came as the response, for servers that never mark the end.
+            on_truncation: What to do when a stream ends without `[DONE]` and without a finish reason for every choice: raise `StreamTruncatedError` (the default), or take what came as the response, for servers that never mark the end.
             max_tokens: Most tokens to generate.
             stop: Sequences that end the output; they aren't part of it.
-            temperature: How random the text is: 0 to 1 in the API's description; the server may
-                take up to 2. 0 takes the likeliest token each time.
-            top_p: Nucleus threshold: samples from the likeliest tokens that make up this
-                probability.
+            temperature: How random the text is: 0 to 1 in the API's description; the server may take up to 2. 0 takes the likeliest token each time.
+            top_p: Nucleus threshold: samples from the likeliest tokens that make up this probability.
             top_k: Samples from this many of the likeliest tokens.
             min_p: Leaves out tokens less likely than this part of the likeliest one's probability.
             repetition_penalty: A higher value repeats less; 1 changes nothing.
             presence_penalty: -2.0 to 2.0; above 0 favours tokens that haven't appeared yet.
             frequency_penalty: -2.0 to 2.0; above 0 disfavours tokens by how often they appeared.
-            logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024":
-                -10.5}`.
+            logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024": -10.5}`.
             n: How many choices to generate, 1 to 128.
             seed: For responses that repeat, as far as the server can.
             stream_options: `{"include_usage": True}` asks for a last chunk with the usage.
             user: An id of your end user, for the server's abuse checks.
-            max_completion_tokens: Most tokens to generate, reasoning included, for models that
-                distinguish the two.
+            max_completion_tokens: Most tokens to generate, reasoning included, for models that distinguish the two.
             parallel_tool_calls: Whether one response may ask for several calls.
             logprobs: Asks for the log probabilities of the sampled tokens.
             top_logprobs: How many alternatives to report for each token, with `logprobs=True`.
-            reasoning_effort: How much to reason before the response; another word where the model
-                knows one.
+            reasoning_effort: How much to reason before the response; another word where the model knows one.
             verbosity: How long the response is to be.
-            service_tier: How the request is served, in the server's word, e.g. `"auto"` or
-                `"flex"`.
+            service_tier: How the request is served, in the server's word, e.g. `"auto"` or `"flex"`.
             metadata: Names and values kept with the request, where the server stores it.
             store: Whether the server keeps the response.
             modalities: The kinds of output, e.g. `["text", "audio"]`.
-            audio: The voice and the format of spoken output, e.g. `{"voice": "alloy", "format":
-                "wav"}`.
-            prediction: Text that the response is likely to repeat: `{"type": "content", "content":
-                ...}`.
-            web_search_options: How the model is to search the web, where it can; `{}` for the
-                server's defaults.
-            prompt_cache_key: Requests with the same key are likely to share the server's prompt
-                cache.
-            safety_identifier: A stable name of the end user, best hashed, by which the server
-                notices misuse.
-            tools: The functions that the model may ask to be called: made by `@tool`, in the API's
-                JSON form, or other software's (see `HasTool`).
-            tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use: one of `tools`,
-                its name, or the API's JSON form.
-            response_format: The form that the response must have, e.g. `{"type": "json_object"}`.
-                For one that comes back as an instance of a class, see `parse`.
+            audio: The voice and the format of spoken output, e.g. `{"voice": "alloy", "format": "wav"}`.
+            prediction: Text that the response is likely to repeat: `{"type": "content", "content": ...}`.
+            web_search_options: How the model is to search the web, where it can; `{}` for the server's defaults.
+            prompt_cache_key: Requests with the same key are likely to share the server's prompt cache.
+            safety_identifier: A stable name of the end user, best hashed, by which the server notices misuse.
+            tools: The functions that the model may ask to be called: made by `@tool`, in the API's JSON form, or other software's (see `HasTool`).
+            tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use: one of `tools`, its name, or the API's JSON form.
+            response_format: The form that the response must have, e.g. `{"type": "json_object"}`. For one that comes back as an instance of a class, see `parse`.
             max_retries: Most attempts after the first.
-            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
-                unless given.
-            bulk: Low priority, for work that nobody waits for: where the client's `limits` make
-                calls wait, all other calls go first. False.
-            timeout: The deadline of the whole call in seconds, all attempts and backoffs included;
-                None sets no deadline. `Timeouts` sets each of the five timeouts.
-            extra_headers: Sent in addition to the client's own, which they override; none that the
-                connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
-                under the same name.
-            extra_body: Fields that this client doesn't know, put into the JSON body over those that
-                it does.
+            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits unless given.
+            bulk: Low priority, for work that nobody waits for: where the client's `limits` make calls wait, all other calls go first. False unless given.
+            timeout: The deadline of the whole call in seconds, all attempts and backoffs included; None sets no deadline. `Timeouts` sets each of the five timeouts.
+            extra_headers: Sent in addition to the client's own, which they override; none that the connection sets by itself, such as `Host` and `Content-Length`.
+            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item, under the same name.
+            extra_body: Fields that this client doesn't know, put into the JSON body over those that it does.
         """
     @overload
     def create(
@@ -781,71 +668,48 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
 
         Args:
             model: The model's name, e.g. `"meta-llama/Meta-Llama-3.1-8B-Instruct"`.
-            messages: The conversation, oldest first: objects with `role` and `content`, instances
-                of the message classes, and responses' messages.
+            messages: The conversation, oldest first: objects with `role` and `content`, instances of the message classes, and responses' messages.
             stream: Whether to return the chunks as they come; without it the whole response.
-            on_truncation: What to do when a stream ends without `[DONE]` and without a finish
-                reason for every choice: raise `StreamTruncatedError` (the default), or take what
-                came as the response, for servers that never mark the end.
+            on_truncation: What to do when a stream ends without `[DONE]` and without a finish reason for every choice: raise `StreamTruncatedError` (the default), or take what came as the response, for servers that never mark the end.
             max_tokens: Most tokens to generate.
             stop: Sequences that end the output; they aren't part of it.
-            temperature: How random the text is: 0 to 1 in the API's description; the server may
-                take up to 2. 0 takes the likeliest token each time.
-            top_p: Nucleus threshold: samples from the likeliest tokens that make up this
-                probability.
+            temperature: How random the text is: 0 to 1 in the API's description; the server may take up to 2. 0 takes the likeliest token each time.
+            top_p: Nucleus threshold: samples from the likeliest tokens that make up this probability.
             top_k: Samples from this many of the likeliest tokens.
             min_p: Leaves out tokens less likely than this part of the likeliest one's probability.
             repetition_penalty: A higher value repeats less; 1 changes nothing.
             presence_penalty: -2.0 to 2.0; above 0 favours tokens that haven't appeared yet.
             frequency_penalty: -2.0 to 2.0; above 0 disfavours tokens by how often they appeared.
-            logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024":
-                -10.5}`.
+            logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024": -10.5}`.
             n: How many choices to generate, 1 to 128.
             seed: For responses that repeat, as far as the server can.
             stream_options: `{"include_usage": True}` asks for a last chunk with the usage.
             user: An id of your end user, for the server's abuse checks.
-            max_completion_tokens: Most tokens to generate, reasoning included, for models that
-                distinguish the two.
+            max_completion_tokens: Most tokens to generate, reasoning included, for models that distinguish the two.
             parallel_tool_calls: Whether one response may ask for several calls.
             logprobs: Asks for the log probabilities of the sampled tokens.
             top_logprobs: How many alternatives to report for each token, with `logprobs=True`.
-            reasoning_effort: How much to reason before the response; another word where the model
-                knows one.
+            reasoning_effort: How much to reason before the response; another word where the model knows one.
             verbosity: How long the response is to be.
-            service_tier: How the request is served, in the server's word, e.g. `"auto"` or
-                `"flex"`.
+            service_tier: How the request is served, in the server's word, e.g. `"auto"` or `"flex"`.
             metadata: Names and values kept with the request, where the server stores it.
             store: Whether the server keeps the response.
             modalities: The kinds of output, e.g. `["text", "audio"]`.
-            audio: The voice and the format of spoken output, e.g. `{"voice": "alloy", "format":
-                "wav"}`.
-            prediction: Text that the response is likely to repeat: `{"type": "content", "content":
-                ...}`.
-            web_search_options: How the model is to search the web, where it can; `{}` for the
-                server's defaults.
-            prompt_cache_key: Requests with the same key are likely to share the server's prompt
-                cache.
-            safety_identifier: A stable name of the end user, best hashed, by which the server
-                notices misuse.
-            tools: The functions that the model may ask to be called: made by `@tool`, in the API's
-                JSON form, or other software's (see `HasTool`).
-            tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use: one of `tools`,
-                its name, or the API's JSON form.
-            response_format: The form that the response must have, e.g. `{"type": "json_object"}`.
-                For one that comes back as an instance of a class, see `parse`.
+            audio: The voice and the format of spoken output, e.g. `{"voice": "alloy", "format": "wav"}`.
+            prediction: Text that the response is likely to repeat: `{"type": "content", "content": ...}`.
+            web_search_options: How the model is to search the web, where it can; `{}` for the server's defaults.
+            prompt_cache_key: Requests with the same key are likely to share the server's prompt cache.
+            safety_identifier: A stable name of the end user, best hashed, by which the server notices misuse.
+            tools: The functions that the model may ask to be called: made by `@tool`, in the API's JSON form, or other software's (see `HasTool`).
+            tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use: one of `tools`, its name, or the API's JSON form.
+            response_format: The form that the response must have, e.g. `{"type": "json_object"}`. For one that comes back as an instance of a class, see `parse`.
             max_retries: Most attempts after the first.
-            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
-                unless given.
-            bulk: Low priority, for work that nobody waits for: where the client's `limits` make
-                calls wait, all other calls go first. False.
-            timeout: The deadline of the whole call in seconds, all attempts and backoffs included;
-                None sets no deadline. `Timeouts` sets each of the five timeouts.
-            extra_headers: Sent in addition to the client's own, which they override; none that the
-                connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
-                under the same name.
-            extra_body: Fields that this client doesn't know, put into the JSON body over those that
-                it does.
+            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits unless given.
+            bulk: Low priority, for work that nobody waits for: where the client's `limits` make calls wait, all other calls go first. False unless given.
+            timeout: The deadline of the whole call in seconds, all attempts and backoffs included; None sets no deadline. `Timeouts` sets each of the five timeouts.
+            extra_headers: Sent in addition to the client's own, which they override; none that the connection sets by itself, such as `Host` and `Content-Length`.
+            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item, under the same name.
+            extra_body: Fields that this client doesn't know, put into the JSON body over those that it does.
         """
     @overload
     def stream(
@@ -906,70 +770,47 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
 
         Args:
             model: The model's name, e.g. `"meta-llama/Meta-Llama-3.1-8B-Instruct"`.
-            messages: The conversation, oldest first: objects with `role` and `content`, instances
-                of the message classes, and responses' messages.
-            response_format: The form that the response must have: a class to parse it into, or the
-                API's JSON form.
-            on_truncation: What to do when a stream ends without `[DONE]` and without a finish
-                reason for every choice: raise `StreamTruncatedError` (the default), or take what
-                came as the response, for servers that never mark the end.
+            messages: The conversation, oldest first: objects with `role` and `content`, instances of the message classes, and responses' messages.
+            response_format: The form that the response must have: a class to parse it into, or the API's JSON form.
+            on_truncation: What to do when a stream ends without `[DONE]` and without a finish reason for every choice: raise `StreamTruncatedError` (the default), or take what came as the response, for servers that never mark the end.
             max_tokens: Most tokens to generate.
             stop: Sequences that end the output; they aren't part of it.
-            temperature: How random the text is: 0 to 1 in the API's description; the server may
-                take up to 2. 0 takes the likeliest token each time.
-            top_p: Nucleus threshold: samples from the likeliest tokens that make up this
-                probability.
+            temperature: How random the text is: 0 to 1 in the API's description; the server may take up to 2. 0 takes the likeliest token each time.
+            top_p: Nucleus threshold: samples from the likeliest tokens that make up this probability.
             top_k: Samples from this many of the likeliest tokens.
             min_p: Leaves out tokens less likely than this part of the likeliest one's probability.
             repetition_penalty: A higher value repeats less; 1 changes nothing.
             presence_penalty: -2.0 to 2.0; above 0 favours tokens that haven't appeared yet.
             frequency_penalty: -2.0 to 2.0; above 0 disfavours tokens by how often they appeared.
-            logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024":
-                -10.5}`.
+            logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024": -10.5}`.
             n: How many choices to generate, 1 to 128.
             seed: For responses that repeat, as far as the server can.
             stream_options: `{"include_usage": True}` asks for a last chunk with the usage.
             user: An id of your end user, for the server's abuse checks.
-            max_completion_tokens: Most tokens to generate, reasoning included, for models that
-                distinguish the two.
+            max_completion_tokens: Most tokens to generate, reasoning included, for models that distinguish the two.
             parallel_tool_calls: Whether one response may ask for several calls.
             logprobs: Asks for the log probabilities of the sampled tokens.
             top_logprobs: How many alternatives to report for each token, with `logprobs=True`.
-            reasoning_effort: How much to reason before the response; another word where the model
-                knows one.
+            reasoning_effort: How much to reason before the response; another word where the model knows one.
             verbosity: How long the response is to be.
-            service_tier: How the request is served, in the server's word, e.g. `"auto"` or
-                `"flex"`.
+            service_tier: How the request is served, in the server's word, e.g. `"auto"` or `"flex"`.
             metadata: Names and values kept with the request, where the server stores it.
             store: Whether the server keeps the response.
             modalities: The kinds of output, e.g. `["text", "audio"]`.
-            audio: The voice and the format of spoken output, e.g. `{"voice": "alloy", "format":
-                "wav"}`.
-            prediction: Text that the response is likely to repeat: `{"type": "content", "content":
-                ...}`.
-            web_search_options: How the model is to search the web, where it can; `{}` for the
-                server's defaults.
-            prompt_cache_key: Requests with the same key are likely to share the server's prompt
-                cache.
-            safety_identifier: A stable name of the end user, best hashed, by which the server
-                notices misuse.
-            tools: The functions that the model may ask to be called: made by `@tool`, in the API's
-                JSON form, or other software's (see `HasTool`).
-            tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use: one of `tools`,
-                its name, or the API's JSON form.
+            audio: The voice and the format of spoken output, e.g. `{"voice": "alloy", "format": "wav"}`.
+            prediction: Text that the response is likely to repeat: `{"type": "content", "content": ...}`.
+            web_search_options: How the model is to search the web, where it can; `{}` for the server's defaults.
+            prompt_cache_key: Requests with the same key are likely to share the server's prompt cache.
+            safety_identifier: A stable name of the end user, best hashed, by which the server notices misuse.
+            tools: The functions that the model may ask to be called: made by `@tool`, in the API's JSON form, or other software's (see `HasTool`).
+            tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use: one of `tools`, its name, or the API's JSON form.
             max_retries: Most attempts after the first.
-            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
-                unless given.
-            bulk: Low priority, for work that nobody waits for: where the client's `limits` make
-                calls wait, all other calls go first. False.
-            timeout: The deadline of the whole call in seconds, all attempts and backoffs included;
-                None sets no deadline. `Timeouts` sets each of the five timeouts.
-            extra_headers: Sent in addition to the client's own, which they override; none that the
-                connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
-                under the same name.
-            extra_body: Fields that this client doesn't know, put into the JSON body over those that
-                it does.
+            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits unless given.
+            bulk: Low priority, for work that nobody waits for: where the client's `limits` make calls wait, all other calls go first. False unless given.
+            timeout: The deadline of the whole call in seconds, all attempts and backoffs included; None sets no deadline. `Timeouts` sets each of the five timeouts.
+            extra_headers: Sent in addition to the client's own, which they override; none that the connection sets by itself, such as `Host` and `Content-Length`.
+            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item, under the same name.
+            extra_body: Fields that this client doesn't know, put into the JSON body over those that it does.
         """
     @overload
     def stream(
@@ -1030,70 +871,47 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
 
         Args:
             model: The model's name, e.g. `"meta-llama/Meta-Llama-3.1-8B-Instruct"`.
-            messages: The conversation, oldest first: objects with `role` and `content`, instances
-                of the message classes, and responses' messages.
-            on_truncation: What to do when a stream ends without `[DONE]` and without a finish
-                reason for every choice: raise `StreamTruncatedError` (the default), or take what
-                came as the response, for servers that never mark the end.
+            messages: The conversation, oldest first: objects with `role` and `content`, instances of the message classes, and responses' messages.
+            on_truncation: What to do when a stream ends without `[DONE]` and without a finish reason for every choice: raise `StreamTruncatedError` (the default), or take what came as the response, for servers that never mark the end.
             max_tokens: Most tokens to generate.
             stop: Sequences that end the output; they aren't part of it.
-            temperature: How random the text is: 0 to 1 in the API's description; the server may
-                take up to 2. 0 takes the likeliest token each time.
-            top_p: Nucleus threshold: samples from the likeliest tokens that make up this
-                probability.
+            temperature: How random the text is: 0 to 1 in the API's description; the server may take up to 2. 0 takes the likeliest token each time.
+            top_p: Nucleus threshold: samples from the likeliest tokens that make up this probability.
             top_k: Samples from this many of the likeliest tokens.
             min_p: Leaves out tokens less likely than this part of the likeliest one's probability.
             repetition_penalty: A higher value repeats less; 1 changes nothing.
             presence_penalty: -2.0 to 2.0; above 0 favours tokens that haven't appeared yet.
             frequency_penalty: -2.0 to 2.0; above 0 disfavours tokens by how often they appeared.
-            logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024":
-                -10.5}`.
+            logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024": -10.5}`.
             n: How many choices to generate, 1 to 128.
             seed: For responses that repeat, as far as the server can.
             stream_options: `{"include_usage": True}` asks for a last chunk with the usage.
             user: An id of your end user, for the server's abuse checks.
-            max_completion_tokens: Most tokens to generate, reasoning included, for models that
-                distinguish the two.
+            max_completion_tokens: Most tokens to generate, reasoning included, for models that distinguish the two.
             parallel_tool_calls: Whether one response may ask for several calls.
             logprobs: Asks for the log probabilities of the sampled tokens.
             top_logprobs: How many alternatives to report for each token, with `logprobs=True`.
-            reasoning_effort: How much to reason before the response; another word where the model
-                knows one.
+            reasoning_effort: How much to reason before the response; another word where the model knows one.
             verbosity: How long the response is to be.
-            service_tier: How the request is served, in the server's word, e.g. `"auto"` or
-                `"flex"`.
+            service_tier: How the request is served, in the server's word, e.g. `"auto"` or `"flex"`.
             metadata: Names and values kept with the request, where the server stores it.
             store: Whether the server keeps the response.
             modalities: The kinds of output, e.g. `["text", "audio"]`.
-            audio: The voice and the format of spoken output, e.g. `{"voice": "alloy", "format":
-                "wav"}`.
-            prediction: Text that the response is likely to repeat: `{"type": "content", "content":
-                ...}`.
-            web_search_options: How the model is to search the web, where it can; `{}` for the
-                server's defaults.
-            prompt_cache_key: Requests with the same key are likely to share the server's prompt
-                cache.
-            safety_identifier: A stable name of the end user, best hashed, by which the server
-                notices misuse.
-            tools: The functions that the model may ask to be called: made by `@tool`, in the API's
-                JSON form, or other software's (see `HasTool`).
-            tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use: one of `tools`,
-                its name, or the API's JSON form.
-            response_format: The form that the response must have, e.g. `{"type": "json_object"}`.
-                For one that comes back as an instance of a class, see `parse`.
+            audio: The voice and the format of spoken output, e.g. `{"voice": "alloy", "format": "wav"}`.
+            prediction: Text that the response is likely to repeat: `{"type": "content", "content": ...}`.
+            web_search_options: How the model is to search the web, where it can; `{}` for the server's defaults.
+            prompt_cache_key: Requests with the same key are likely to share the server's prompt cache.
+            safety_identifier: A stable name of the end user, best hashed, by which the server notices misuse.
+            tools: The functions that the model may ask to be called: made by `@tool`, in the API's JSON form, or other software's (see `HasTool`).
+            tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use: one of `tools`, its name, or the API's JSON form.
+            response_format: The form that the response must have, e.g. `{"type": "json_object"}`. For one that comes back as an instance of a class, see `parse`.
             max_retries: Most attempts after the first.
-            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
-                unless given.
-            bulk: Low priority, for work that nobody waits for: where the client's `limits` make
-                calls wait, all other calls go first. False.
-            timeout: The deadline of the whole call in seconds, all attempts and backoffs included;
-                None sets no deadline. `Timeouts` sets each of the five timeouts.
-            extra_headers: Sent in addition to the client's own, which they override; none that the
-                connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
-                under the same name.
-            extra_body: Fields that this client doesn't know, put into the JSON body over those that
-                it does.
+            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits unless given.
+            bulk: Low priority, for work that nobody waits for: where the client's `limits` make calls wait, all other calls go first. False unless given.
+            timeout: The deadline of the whole call in seconds, all attempts and backoffs included; None sets no deadline. `Timeouts` sets each of the five timeouts.
+            extra_headers: Sent in addition to the client's own, which they override; none that the connection sets by itself, such as `Host` and `Content-Length`.
+            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item, under the same name.
+            extra_body: Fields that this client doesn't know, put into the JSON body over those that it does.
         """
     @overload
     def parse(
@@ -1156,70 +974,47 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
 
         Args:
             model: The model's name, e.g. `"meta-llama/Meta-Llama-3.1-8B-Instruct"`.
-            messages: The conversation, oldest first: objects with `role` and `content`, instances
-                of the message classes, and responses' messages.
-            response_format: The class to parse the response into: an attrs class, a dataclass or a
-                pydantic model.
-            on_truncation: What to do when a stream ends without `[DONE]` and without a finish
-                reason for every choice: raise `StreamTruncatedError` (the default), or take what
-                came as the response, for servers that never mark the end.
+            messages: The conversation, oldest first: objects with `role` and `content`, instances of the message classes, and responses' messages.
+            response_format: The class to parse the response into: an attrs class, a dataclass or a pydantic model.
+            on_truncation: What to do when a stream ends without `[DONE]` and without a finish reason for every choice: raise `StreamTruncatedError` (the default), or take what came as the response, for servers that never mark the end.
             max_tokens: Most tokens to generate.
             stop: Sequences that end the output; they aren't part of it.
-            temperature: How random the text is: 0 to 1 in the API's description; the server may
-                take up to 2. 0 takes the likeliest token each time.
-            top_p: Nucleus threshold: samples from the likeliest tokens that make up this
-                probability.
+            temperature: How random the text is: 0 to 1 in the API's description; the server may take up to 2. 0 takes the likeliest token each time.
+            top_p: Nucleus threshold: samples from the likeliest tokens that make up this probability.
             top_k: Samples from this many of the likeliest tokens.
             min_p: Leaves out tokens less likely than this part of the likeliest one's probability.
             repetition_penalty: A higher value repeats less; 1 changes nothing.
             presence_penalty: -2.0 to 2.0; above 0 favours tokens that haven't appeared yet.
             frequency_penalty: -2.0 to 2.0; above 0 disfavours tokens by how often they appeared.
-            logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024":
-                -10.5}`.
+            logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024": -10.5}`.
             n: How many choices to generate, 1 to 128.
             seed: For responses that repeat, as far as the server can.
             stream_options: `{"include_usage": True}` asks for a last chunk with the usage.
             user: An id of your end user, for the server's abuse checks.
-            max_completion_tokens: Most tokens to generate, reasoning included, for models that
-                distinguish the two.
+            max_completion_tokens: Most tokens to generate, reasoning included, for models that distinguish the two.
             parallel_tool_calls: Whether one response may ask for several calls.
             logprobs: Asks for the log probabilities of the sampled tokens.
             top_logprobs: How many alternatives to report for each token, with `logprobs=True`.
-            reasoning_effort: How much to reason before the response; another word where the model
-                knows one.
+            reasoning_effort: How much to reason before the response; another word where the model knows one.
             verbosity: How long the response is to be.
-            service_tier: How the request is served, in the server's word, e.g. `"auto"` or
-                `"flex"`.
+            service_tier: How the request is served, in the server's word, e.g. `"auto"` or `"flex"`.
             metadata: Names and values kept with the request, where the server stores it.
             store: Whether the server keeps the response.
             modalities: The kinds of output, e.g. `["text", "audio"]`.
-            audio: The voice and the format of spoken output, e.g. `{"voice": "alloy", "format":
-                "wav"}`.
-            prediction: Text that the response is likely to repeat: `{"type": "content", "content":
-                ...}`.
-            web_search_options: How the model is to search the web, where it can; `{}` for the
-                server's defaults.
-            prompt_cache_key: Requests with the same key are likely to share the server's prompt
-                cache.
-            safety_identifier: A stable name of the end user, best hashed, by which the server
-                notices misuse.
-            tools: The functions that the model may ask to be called: made by `@tool`, in the API's
-                JSON form, or other software's (see `HasTool`).
-            tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use: one of `tools`,
-                its name, or the API's JSON form.
+            audio: The voice and the format of spoken output, e.g. `{"voice": "alloy", "format": "wav"}`.
+            prediction: Text that the response is likely to repeat: `{"type": "content", "content": ...}`.
+            web_search_options: How the model is to search the web, where it can; `{}` for the server's defaults.
+            prompt_cache_key: Requests with the same key are likely to share the server's prompt cache.
+            safety_identifier: A stable name of the end user, best hashed, by which the server notices misuse.
+            tools: The functions that the model may ask to be called: made by `@tool`, in the API's JSON form, or other software's (see `HasTool`).
+            tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use: one of `tools`, its name, or the API's JSON form.
             max_retries: Most attempts after the first.
-            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
-                unless given.
-            bulk: Low priority, for work that nobody waits for: where the client's `limits` make
-                calls wait, all other calls go first. False.
-            timeout: The deadline of the whole call in seconds, all attempts and backoffs included;
-                None sets no deadline. `Timeouts` sets each of the five timeouts.
-            extra_headers: Sent in addition to the client's own, which they override; none that the
-                connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
-                under the same name.
-            extra_body: Fields that this client doesn't know, put into the JSON body over those that
-                it does.
+            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits unless given.
+            bulk: Low priority, for work that nobody waits for: where the client's `limits` make calls wait, all other calls go first. False unless given.
+            timeout: The deadline of the whole call in seconds, all attempts and backoffs included; None sets no deadline. `Timeouts` sets each of the five timeouts.
+            extra_headers: Sent in addition to the client's own, which they override; none that the connection sets by itself, such as `Host` and `Content-Length`.
+            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item, under the same name.
+            extra_body: Fields that this client doesn't know, put into the JSON body over those that it does.
         """
     @overload
     def parse(
@@ -1282,70 +1077,47 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
 
         Args:
             model: The model's name, e.g. `"meta-llama/Meta-Llama-3.1-8B-Instruct"`.
-            messages: The conversation, oldest first: objects with `role` and `content`, instances
-                of the message classes, and responses' messages.
-            response_format: The class to parse the response into: an attrs class, a dataclass or a
-                pydantic model.
-            on_truncation: What to do when a stream ends without `[DONE]` and without a finish
-                reason for every choice: raise `StreamTruncatedError` (the default), or take what
-                came as the response, for servers that never mark the end.
+            messages: The conversation, oldest first: objects with `role` and `content`, instances of the message classes, and responses' messages.
+            response_format: The class to parse the response into: an attrs class, a dataclass or a pydantic model.
+            on_truncation: What to do when a stream ends without `[DONE]` and without a finish reason for every choice: raise `StreamTruncatedError` (the default), or take what came as the response, for servers that never mark the end.
             max_tokens: Most tokens to generate.
             stop: Sequences that end the output; they aren't part of it.
-            temperature: How random the text is: 0 to 1 in the API's description; the server may
-                take up to 2. 0 takes the likeliest token each time.
-            top_p: Nucleus threshold: samples from the likeliest tokens that make up this
-                probability.
+            temperature: How random the text is: 0 to 1 in the API's description; the server may take up to 2. 0 takes the likeliest token each time.
+            top_p: Nucleus threshold: samples from the likeliest tokens that make up this probability.
             top_k: Samples from this many of the likeliest tokens.
             min_p: Leaves out tokens less likely than this part of the likeliest one's probability.
             repetition_penalty: A higher value repeats less; 1 changes nothing.
             presence_penalty: -2.0 to 2.0; above 0 favours tokens that haven't appeared yet.
             frequency_penalty: -2.0 to 2.0; above 0 disfavours tokens by how often they appeared.
-            logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024":
-                -10.5}`.
+            logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024": -10.5}`.
             n: How many choices to generate, 1 to 128.
             seed: For responses that repeat, as far as the server can.
             stream_options: `{"include_usage": True}` asks for a last chunk with the usage.
             user: An id of your end user, for the server's abuse checks.
-            max_completion_tokens: Most tokens to generate, reasoning included, for models that
-                distinguish the two.
+            max_completion_tokens: Most tokens to generate, reasoning included, for models that distinguish the two.
             parallel_tool_calls: Whether one response may ask for several calls.
             logprobs: Asks for the log probabilities of the sampled tokens.
             top_logprobs: How many alternatives to report for each token, with `logprobs=True`.
-            reasoning_effort: How much to reason before the response; another word where the model
-                knows one.
+            reasoning_effort: How much to reason before the response; another word where the model knows one.
             verbosity: How long the response is to be.
-            service_tier: How the request is served, in the server's word, e.g. `"auto"` or
-                `"flex"`.
+            service_tier: How the request is served, in the server's word, e.g. `"auto"` or `"flex"`.
             metadata: Names and values kept with the request, where the server stores it.
             store: Whether the server keeps the response.
             modalities: The kinds of output, e.g. `["text", "audio"]`.
-            audio: The voice and the format of spoken output, e.g. `{"voice": "alloy", "format":
-                "wav"}`.
-            prediction: Text that the response is likely to repeat: `{"type": "content", "content":
-                ...}`.
-            web_search_options: How the model is to search the web, where it can; `{}` for the
-                server's defaults.
-            prompt_cache_key: Requests with the same key are likely to share the server's prompt
-                cache.
-            safety_identifier: A stable name of the end user, best hashed, by which the server
-                notices misuse.
-            tools: The functions that the model may ask to be called: made by `@tool`, in the API's
-                JSON form, or other software's (see `HasTool`).
-            tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use: one of `tools`,
-                its name, or the API's JSON form.
+            audio: The voice and the format of spoken output, e.g. `{"voice": "alloy", "format": "wav"}`.
+            prediction: Text that the response is likely to repeat: `{"type": "content", "content": ...}`.
+            web_search_options: How the model is to search the web, where it can; `{}` for the server's defaults.
+            prompt_cache_key: Requests with the same key are likely to share the server's prompt cache.
+            safety_identifier: A stable name of the end user, best hashed, by which the server notices misuse.
+            tools: The functions that the model may ask to be called: made by `@tool`, in the API's JSON form, or other software's (see `HasTool`).
+            tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use: one of `tools`, its name, or the API's JSON form.
             max_retries: Most attempts after the first.
-            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
-                unless given.
-            bulk: Low priority, for work that nobody waits for: where the client's `limits` make
-                calls wait, all other calls go first. False.
-            timeout: The deadline of the whole call in seconds, all attempts and backoffs included;
-                None sets no deadline. `Timeouts` sets each of the five timeouts.
-            extra_headers: Sent in addition to the client's own, which they override; none that the
-                connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
-                under the same name.
-            extra_body: Fields that this client doesn't know, put into the JSON body over those that
-                it does.
+            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits unless given.
+            bulk: Low priority, for work that nobody waits for: where the client's `limits` make calls wait, all other calls go first. False unless given.
+            timeout: The deadline of the whole call in seconds, all attempts and backoffs included; None sets no deadline. `Timeouts` sets each of the five timeouts.
+            extra_headers: Sent in addition to the client's own, which they override; none that the connection sets by itself, such as `Host` and `Content-Length`.
+            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item, under the same name.
+            extra_body: Fields that this client doesn't know, put into the JSON body over those that it does.
         """
     def run_tools(
         self,
@@ -1424,74 +1196,50 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
 
         Args:
             model: The model's name, e.g. `"meta-llama/Meta-Llama-3.1-8B-Instruct"`.
-            messages: The conversation, oldest first: objects with `role` and `content`, instances
-                of the message classes, and responses' messages.
-            max_rounds: Most requests; 10.
-            max_total_tokens: Most tokens of all rounds' prompts and responses together; None is no
-                limit.
+            messages: The conversation, oldest first: objects with `role` and `content`, instances of the message classes, and responses' messages.
+            max_rounds: Most requests; 10 unless given.
+            max_total_tokens: Most tokens of all rounds' prompts and responses together; None is no limit.
             approve: Asked about each call before its tool runs; None lets all run.
-            on_truncation: What to do when a stream ends without `[DONE]` and without a finish
-                reason for every choice: raise `StreamTruncatedError` (the default), or take what
-                came as the response, for servers that never mark the end.
+            on_truncation: What to do when a stream ends without `[DONE]` and without a finish reason for every choice: raise `StreamTruncatedError` (the default), or take what came as the response, for servers that never mark the end.
             max_tokens: Most tokens to generate.
             stop: Sequences that end the output; they aren't part of it.
-            temperature: How random the text is: 0 to 1 in the API's description; the server may
-                take up to 2. 0 takes the likeliest token each time.
-            top_p: Nucleus threshold: samples from the likeliest tokens that make up this
-                probability.
+            temperature: How random the text is: 0 to 1 in the API's description; the server may take up to 2. 0 takes the likeliest token each time.
+            top_p: Nucleus threshold: samples from the likeliest tokens that make up this probability.
             top_k: Samples from this many of the likeliest tokens.
             min_p: Leaves out tokens less likely than this part of the likeliest one's probability.
             repetition_penalty: A higher value repeats less; 1 changes nothing.
             presence_penalty: -2.0 to 2.0; above 0 favours tokens that haven't appeared yet.
             frequency_penalty: -2.0 to 2.0; above 0 disfavours tokens by how often they appeared.
-            logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024":
-                -10.5}`.
+            logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024": -10.5}`.
             n: How many choices to generate, 1 to 128.
             seed: For responses that repeat, as far as the server can.
             stream_options: `{"include_usage": True}` asks for a last chunk with the usage.
             user: An id of your end user, for the server's abuse checks.
-            max_completion_tokens: Most tokens to generate, reasoning included, for models that
-                distinguish the two.
+            max_completion_tokens: Most tokens to generate, reasoning included, for models that distinguish the two.
             parallel_tool_calls: Whether one response may ask for several calls.
             logprobs: Asks for the log probabilities of the sampled tokens.
             top_logprobs: How many alternatives to report for each token, with `logprobs=True`.
-            reasoning_effort: How much to reason before the response; another word where the model
-                knows one.
+            reasoning_effort: How much to reason before the response; another word where the model knows one.
             verbosity: How long the response is to be.
-            service_tier: How the request is served, in the server's word, e.g. `"auto"` or
-                `"flex"`.
+            service_tier: How the request is served, in the server's word, e.g. `"auto"` or `"flex"`.
             metadata: Names and values kept with the request, where the server stores it.
             store: Whether the server keeps the response.
             modalities: The kinds of output, e.g. `["text", "audio"]`.
-            audio: The voice and the format of spoken output, e.g. `{"voice": "alloy", "format":
-                "wav"}`.
-            prediction: Text that the response is likely to repeat: `{"type": "content", "content":
-                ...}`.
-            web_search_options: How the model is to search the web, where it can; `{}` for the
-                server's defaults.
-            prompt_cache_key: Requests with the same key are likely to share the server's prompt
-                cache.
-            safety_identifier: A stable name of the end user, best hashed, by which the server
-                notices misuse.
-            tools: The functions that the model may ask to be called: made by `@tool`, in the API's
-                JSON form, or other software's (see `HasTool`).
-            tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use: one of `tools`,
-                its name, or the API's JSON form.
-            response_format: The form that the response must have, e.g. `{"type": "json_object"}`.
-                For one that comes back as an instance of a class, see `parse`.
+            audio: The voice and the format of spoken output, e.g. `{"voice": "alloy", "format": "wav"}`.
+            prediction: Text that the response is likely to repeat: `{"type": "content", "content": ...}`.
+            web_search_options: How the model is to search the web, where it can; `{}` for the server's defaults.
+            prompt_cache_key: Requests with the same key are likely to share the server's prompt cache.
+            safety_identifier: A stable name of the end user, best hashed, by which the server notices misuse.
+            tools: The functions that the model may ask to be called: made by `@tool`, in the API's JSON form, or other software's (see `HasTool`).
+            tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use: one of `tools`, its name, or the API's JSON form.
+            response_format: The form that the response must have, e.g. `{"type": "json_object"}`. For one that comes back as an instance of a class, see `parse`.
             max_retries: Most attempts after the first.
-            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
-                unless given.
-            bulk: Low priority, for work that nobody waits for: where the client's `limits` make
-                calls wait, all other calls go first. False.
-            timeout: The deadline of the whole call in seconds, all attempts and backoffs included;
-                None sets no deadline. `Timeouts` sets each of the five timeouts.
-            extra_headers: Sent in addition to the client's own, which they override; none that the
-                connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
-                under the same name.
-            extra_body: Fields that this client doesn't know, put into the JSON body over those that
-                it does.
+            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits unless given.
+            bulk: Low priority, for work that nobody waits for: where the client's `limits` make calls wait, all other calls go first. False unless given.
+            timeout: The deadline of the whole call in seconds, all attempts and backoffs included; None sets no deadline. `Timeouts` sets each of the five timeouts.
+            extra_headers: Sent in addition to the client's own, which they override; none that the connection sets by itself, such as `Host` and `Content-Length`.
+            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item, under the same name.
+            extra_body: Fields that this client doesn't know, put into the JSON body over those that it does.
         """
 
 class Chat(BlockingWrapper, of=AsyncChat):
@@ -1543,22 +1291,17 @@ class Completions(BlockingWrapper, of=AsyncCompletions):
             model: The model's name, e.g. `"meta-llama/Meta-Llama-3.1-8B-Instruct"`.
             prompt: The text to continue.
             stream: Whether to return the chunks as they come; without it the whole response.
-            on_truncation: What to do when a stream ends without `[DONE]` and without a finish
-                reason for every choice: raise `StreamTruncatedError` (the default), or take what
-                came as the response, for servers that never mark the end.
+            on_truncation: What to do when a stream ends without `[DONE]` and without a finish reason for every choice: raise `StreamTruncatedError` (the default), or take what came as the response, for servers that never mark the end.
             max_tokens: Most tokens to generate.
             stop: Sequences that end the output; they aren't part of it.
-            temperature: How random the text is: 0 to 1 in the API's description; the server may
-                take up to 2. 0 takes the likeliest token each time.
-            top_p: Nucleus threshold: samples from the likeliest tokens that make up this
-                probability.
+            temperature: How random the text is: 0 to 1 in the API's description; the server may take up to 2. 0 takes the likeliest token each time.
+            top_p: Nucleus threshold: samples from the likeliest tokens that make up this probability.
             top_k: Samples from this many of the likeliest tokens.
             min_p: Leaves out tokens less likely than this part of the likeliest one's probability.
             repetition_penalty: A higher value repeats less; 1 changes nothing.
             presence_penalty: -2.0 to 2.0; above 0 favours tokens that haven't appeared yet.
             frequency_penalty: -2.0 to 2.0; above 0 disfavours tokens by how often they appeared.
-            logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024":
-                -10.5}`.
+            logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024": -10.5}`.
             n: How many choices to generate, 1 to 128.
             seed: For responses that repeat, as far as the server can.
             stream_options: `{"include_usage": True}` asks for a last chunk with the usage.
@@ -1567,18 +1310,12 @@ class Completions(BlockingWrapper, of=AsyncCompletions):
             echo: Asks for the prompt in front of the generated text.
             suffix: Text that comes after the generated one, for models that fill in.
             max_retries: Most attempts after the first.
-            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
-                unless given.
-            bulk: Low priority, for work that nobody waits for: where the client's `limits` make
-                calls wait, all other calls go first. False.
-            timeout: The deadline of the whole call in seconds, all attempts and backoffs included;
-                None sets no deadline. `Timeouts` sets each of the five timeouts.
-            extra_headers: Sent in addition to the client's own, which they override; none that the
-                connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
-                under the same name.
-            extra_body: Fields that this client doesn't know, put into the JSON body over those that
-                it does.
+            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits unless given.
+            bulk: Low priority, for work that nobody waits for: where the client's `limits` make calls wait, all other calls go first. False unless given.
+            timeout: The deadline of the whole call in seconds, all attempts and backoffs included; None sets no deadline. `Timeouts` sets each of the five timeouts.
+            extra_headers: Sent in addition to the client's own, which they override; none that the connection sets by itself, such as `Host` and `Content-Length`.
+            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item, under the same name.
+            extra_body: Fields that this client doesn't know, put into the JSON body over those that it does.
         """
     @overload
     def create(
@@ -1622,22 +1359,17 @@ class Completions(BlockingWrapper, of=AsyncCompletions):
             model: The model's name, e.g. `"meta-llama/Meta-Llama-3.1-8B-Instruct"`.
             prompt: The text to continue.
             stream: Whether to return the chunks as they come; without it the whole response.
-            on_truncation: What to do when a stream ends without `[DONE]` and without a finish
-                reason for every choice: raise `StreamTruncatedError` (the default), or take what
-                came as the response, for servers that never mark the end.
+            on_truncation: What to do when a stream ends without `[DONE]` and without a finish reason for every choice: raise `StreamTruncatedError` (the default), or take what came as the response, for servers that never mark the end.
             max_tokens: Most tokens to generate.
             stop: Sequences that end the output; they aren't part of it.
-            temperature: How random the text is: 0 to 1 in the API's description; the server may
-                take up to 2. 0 takes the likeliest token each time.
-            top_p: Nucleus threshold: samples from the likeliest tokens that make up this
-                probability.
+            temperature: How random the text is: 0 to 1 in the API's description; the server may take up to 2. 0 takes the likeliest token each time.
+            top_p: Nucleus threshold: samples from the likeliest tokens that make up this probability.
             top_k: Samples from this many of the likeliest tokens.
             min_p: Leaves out tokens less likely than this part of the likeliest one's probability.
             repetition_penalty: A higher value repeats less; 1 changes nothing.
             presence_penalty: -2.0 to 2.0; above 0 favours tokens that haven't appeared yet.
             frequency_penalty: -2.0 to 2.0; above 0 disfavours tokens by how often they appeared.
-            logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024":
-                -10.5}`.
+            logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024": -10.5}`.
             n: How many choices to generate, 1 to 128.
             seed: For responses that repeat, as far as the server can.
             stream_options: `{"include_usage": True}` asks for a last chunk with the usage.
@@ -1646,18 +1378,12 @@ class Completions(BlockingWrapper, of=AsyncCompletions):
             echo: Asks for the prompt in front of the generated text.
             suffix: Text that comes after the generated one, for models that fill in.
             max_retries: Most attempts after the first.
-            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
-                unless given.
-            bulk: Low priority, for work that nobody waits for: where the client's `limits` make
-                calls wait, all other calls go first. False.
-            timeout: The deadline of the whole call in seconds, all attempts and backoffs included;
-                None sets no deadline. `Timeouts` sets each of the five timeouts.
-            extra_headers: Sent in addition to the client's own, which they override; none that the
-                connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
-                under the same name.
-            extra_body: Fields that this client doesn't know, put into the JSON body over those that
-                it does.
+            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits unless given.
+            bulk: Low priority, for work that nobody waits for: where the client's `limits` make calls wait, all other calls go first. False unless given.
+            timeout: The deadline of the whole call in seconds, all attempts and backoffs included; None sets no deadline. `Timeouts` sets each of the five timeouts.
+            extra_headers: Sent in addition to the client's own, which they override; none that the connection sets by itself, such as `Host` and `Content-Length`.
+            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item, under the same name.
+            extra_body: Fields that this client doesn't know, put into the JSON body over those that it does.
         """
     @overload
     def create(
@@ -1701,22 +1427,17 @@ class Completions(BlockingWrapper, of=AsyncCompletions):
             model: The model's name, e.g. `"meta-llama/Meta-Llama-3.1-8B-Instruct"`.
             prompt: The text to continue.
             stream: Whether to return the chunks as they come; without it the whole response.
-            on_truncation: What to do when a stream ends without `[DONE]` and without a finish
-                reason for every choice: raise `StreamTruncatedError` (the default), or take what
-                came as the response, for servers that never mark the end.
+            on_truncation: What to do when a stream ends without `[DONE]` and without a finish reason for every choice: raise `StreamTruncatedError` (the default), or take what came as the response, for servers that never mark the end.
             max_tokens: Most tokens to generate.
             stop: Sequences that end the output; they aren't part of it.
-            temperature: How random the text is: 0 to 1 in the API's description; the server may
-                take up to 2. 0 takes the likeliest token each time.
-            top_p: Nucleus threshold: samples from the likeliest tokens that make up this
-                probability.
+            temperature: How random the text is: 0 to 1 in the API's description; the server may take up to 2. 0 takes the likeliest token each time.
+            top_p: Nucleus threshold: samples from the likeliest tokens that make up this probability.
             top_k: Samples from this many of the likeliest tokens.
             min_p: Leaves out tokens less likely than this part of the likeliest one's probability.
             repetition_penalty: A higher value repeats less; 1 changes nothing.
             presence_penalty: -2.0 to 2.0; above 0 favours tokens that haven't appeared yet.
             frequency_penalty: -2.0 to 2.0; above 0 disfavours tokens by how often they appeared.
-            logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024":
-                -10.5}`.
+            logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024": -10.5}`.
             n: How many choices to generate, 1 to 128.
             seed: For responses that repeat, as far as the server can.
             stream_options: `{"include_usage": True}` asks for a last chunk with the usage.
@@ -1725,18 +1446,12 @@ class Completions(BlockingWrapper, of=AsyncCompletions):
             echo: Asks for the prompt in front of the generated text.
             suffix: Text that comes after the generated one, for models that fill in.
             max_retries: Most attempts after the first.
-            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
-                unless given.
-            bulk: Low priority, for work that nobody waits for: where the client's `limits` make
-                calls wait, all other calls go first. False.
-            timeout: The deadline of the whole call in seconds, all attempts and backoffs included;
-                None sets no deadline. `Timeouts` sets each of the five timeouts.
-            extra_headers: Sent in addition to the client's own, which they override; none that the
-                connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
-                under the same name.
-            extra_body: Fields that this client doesn't know, put into the JSON body over those that
-                it does.
+            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits unless given.
+            bulk: Low priority, for work that nobody waits for: where the client's `limits` make calls wait, all other calls go first. False unless given.
+            timeout: The deadline of the whole call in seconds, all attempts and backoffs included; None sets no deadline. `Timeouts` sets each of the five timeouts.
+            extra_headers: Sent in addition to the client's own, which they override; none that the connection sets by itself, such as `Host` and `Content-Length`.
+            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item, under the same name.
+            extra_body: Fields that this client doesn't know, put into the JSON body over those that it does.
         """
     def stream(
         self,
@@ -1777,22 +1492,17 @@ class Completions(BlockingWrapper, of=AsyncCompletions):
         Args:
             model: The model's name, e.g. `"meta-llama/Meta-Llama-3.1-8B-Instruct"`.
             prompt: The text to continue.
-            on_truncation: What to do when a stream ends without `[DONE]` and without a finish
-                reason for every choice: raise `StreamTruncatedError` (the default), or take what
-                came as the response, for servers that never mark the end.
+            on_truncation: What to do when a stream ends without `[DONE]` and without a finish reason for every choice: raise `StreamTruncatedError` (the default), or take what came as the response, for servers that never mark the end.
             max_tokens: Most tokens to generate.
             stop: Sequences that end the output; they aren't part of it.
-            temperature: How random the text is: 0 to 1 in the API's description; the server may
-                take up to 2. 0 takes the likeliest token each time.
-            top_p: Nucleus threshold: samples from the likeliest tokens that make up this
-                probability.
+            temperature: How random the text is: 0 to 1 in the API's description; the server may take up to 2. 0 takes the likeliest token each time.
+            top_p: Nucleus threshold: samples from the likeliest tokens that make up this probability.
             top_k: Samples from this many of the likeliest tokens.
             min_p: Leaves out tokens less likely than this part of the likeliest one's probability.
             repetition_penalty: A higher value repeats less; 1 changes nothing.
             presence_penalty: -2.0 to 2.0; above 0 favours tokens that haven't appeared yet.
             frequency_penalty: -2.0 to 2.0; above 0 disfavours tokens by how often they appeared.
-            logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024":
-                -10.5}`.
+            logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024": -10.5}`.
             n: How many choices to generate, 1 to 128.
             seed: For responses that repeat, as far as the server can.
             stream_options: `{"include_usage": True}` asks for a last chunk with the usage.
@@ -1801,18 +1511,12 @@ class Completions(BlockingWrapper, of=AsyncCompletions):
             echo: Asks for the prompt in front of the generated text.
             suffix: Text that comes after the generated one, for models that fill in.
             max_retries: Most attempts after the first.
-            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
-                unless given.
-            bulk: Low priority, for work that nobody waits for: where the client's `limits` make
-                calls wait, all other calls go first. False.
-            timeout: The deadline of the whole call in seconds, all attempts and backoffs included;
-                None sets no deadline. `Timeouts` sets each of the five timeouts.
-            extra_headers: Sent in addition to the client's own, which they override; none that the
-                connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
-                under the same name.
-            extra_body: Fields that this client doesn't know, put into the JSON body over those that
-                it does.
+            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits unless given.
+            bulk: Low priority, for work that nobody waits for: where the client's `limits` make calls wait, all other calls go first. False unless given.
+            timeout: The deadline of the whole call in seconds, all attempts and backoffs included; None sets no deadline. `Timeouts` sets each of the five timeouts.
+            extra_headers: Sent in addition to the client's own, which they override; none that the connection sets by itself, such as `Host` and `Content-Length`.
+            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item, under the same name.
+            extra_body: Fields that this client doesn't know, put into the JSON body over those that it does.
         """
 
 class Images(BlockingWrapper, of=AsyncImages):
@@ -1841,22 +1545,15 @@ class Images(BlockingWrapper, of=AsyncImages):
         Args:
             model: The model's name, e.g. `"black-forest-labs/FLUX.1-schnell"`.
             prompt: What the picture shows.
-            image_size: Width by height in pixels. One of `"1024x1024"`, `"1536x1536"`, `"768x512"`,
-                `"768x1024"`, `"1024x576"`, `"576x1024"`.
+            image_size: Width by height in pixels. One of `"1024x1024"`, `"1536x1536"`, `"768x512"`, `"768x1024"`, `"1024x576"`, `"576x1024"`.
             seed: Above 0 and below 9999999999; the same seed gives the same picture.
             max_retries: Most attempts after the first.
-            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
-                unless given.
-            bulk: Low priority, for work that nobody waits for: where the client's `limits` make
-                calls wait, all other calls go first. False.
-            timeout: The deadline of the whole call in seconds, all attempts and backoffs included;
-                None sets no deadline. `Timeouts` sets each of the five timeouts.
-            extra_headers: Sent in addition to the client's own, which they override; none that the
-                connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
-                under the same name.
-            extra_body: Fields that this client doesn't know, put into the JSON body over those that
-                it does.
+            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits unless given.
+            bulk: Low priority, for work that nobody waits for: where the client's `limits` make calls wait, all other calls go first. False unless given.
+            timeout: The deadline of the whole call in seconds, all attempts and backoffs included; None sets no deadline. `Timeouts` sets each of the five timeouts.
+            extra_headers: Sent in addition to the client's own, which they override; none that the connection sets by itself, such as `Host` and `Content-Length`.
+            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item, under the same name.
+            extra_body: Fields that this client doesn't know, put into the JSON body over those that it does.
         """
     def save(
         self,
@@ -1879,22 +1576,15 @@ class Images(BlockingWrapper, of=AsyncImages):
         when the picture can't be had, is over 64 MiB or is something else by its first bytes, and `OSError` when the file can't be written.
 
         Args:
-            image: A picture of a response, or a URL; one with `data:` is decoded, and so is base64
-                in its place.
+            image: A picture of a response, or a URL; one with `data:` is decoded, and so is base64 in its place.
             path: The file to write; one that is there is replaced.
             max_retries: Most attempts after the first.
-            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
-                unless given.
-            bulk: Low priority, for work that nobody waits for: where the client's `limits` make
-                calls wait, all other calls go first. False.
-            timeout: The deadline of the whole call in seconds, all attempts and backoffs included;
-                None sets no deadline. `Timeouts` sets each of the five timeouts.
-            extra_headers: Sent in addition to the client's own, which they override; none that the
-                connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
-                under the same name.
-            extra_body: Fields that this client doesn't know, put into the JSON body over those that
-                it does.
+            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits unless given.
+            bulk: Low priority, for work that nobody waits for: where the client's `limits` make calls wait, all other calls go first. False unless given.
+            timeout: The deadline of the whole call in seconds, all attempts and backoffs included; None sets no deadline. `Timeouts` sets each of the five timeouts.
+            extra_headers: Sent in addition to the client's own, which they override; none that the connection sets by itself, such as `Host` and `Content-Length`.
+            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item, under the same name.
+            extra_body: Fields that this client doesn't know, put into the JSON body over those that it does.
         """
 
 class Embeddings(BlockingWrapper, of=AsyncEmbeddings):
@@ -1926,26 +1616,17 @@ class Embeddings(BlockingWrapper, of=AsyncEmbeddings):
 
         Args:
             model: The model's name, e.g. `"BAAI/bge-m3"`.
-            input: A text or a list of texts; token ids or a list of lists of them. None of them
-                empty.
+            input: A text or a list of texts; token ids or a list of lists of them. None of them empty.
             dimensions: Numbers of each vector, for models that can shorten theirs.
-            encoding_format: How vectors are sent: `"base64"`, which takes a quarter of the bytes,
-                unless given, or `extra_body` asks for other numbers. What is read of the response
-                is the same.
+            encoding_format: How vectors are sent: `"base64"`, which takes a quarter of the bytes, unless given, or `extra_body` asks for other numbers. What is read of the response is the same.
             user: An id of your end user, for the server's abuse checks.
             max_retries: Most attempts after the first.
-            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
-                unless given.
-            bulk: Low priority, for work that nobody waits for: where the client's `limits` make
-                calls wait, all other calls go first. False.
-            timeout: The deadline of the whole call in seconds, all attempts and backoffs included;
-                None sets no deadline. `Timeouts` sets each of the five timeouts.
-            extra_headers: Sent in addition to the client's own, which they override; none that the
-                connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
-                under the same name.
-            extra_body: Fields that this client doesn't know, put into the JSON body over those that
-                it does.
+            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits unless given.
+            bulk: Low priority, for work that nobody waits for: where the client's `limits` make calls wait, all other calls go first. False unless given.
+            timeout: The deadline of the whole call in seconds, all attempts and backoffs included; None sets no deadline. `Timeouts` sets each of the five timeouts.
+            extra_headers: Sent in addition to the client's own, which they override; none that the connection sets by itself, such as `Host` and `Content-Length`.
+            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item, under the same name.
+            extra_body: Fields that this client doesn't know, put into the JSON body over those that it does.
         """
 
 class Horay(BlockingWrapper, of=AsyncHoray):
@@ -1956,59 +1637,27 @@ class Horay(BlockingWrapper, of=AsyncHoray):
     request. Takes and raises what `AsyncHoray` does.
 
     Args:
-        api_key: From `HORAY_API_KEY` unless given; or a function, plain or a coroutine function,
-            that returns it, or it and the seconds that it is good for.
-        base_url: From `HORAY_BASE_URL` unless given, else `https://api.horay.ai/v1`. A URL object
-            of httpx or yarl is taken, too.
-        timeout: A number is the total deadline in seconds; `Timeouts` sets each of the five
-            timeouts. Unless given, the defaults of `Timeouts`: 15 s to connect, 600 s to the first
-            byte, 120 s without content, no deadline.
-        max_retries: Most attempts after the first; the other rules of retrying stay as they are. 2.
-        retry: The rules of retrying, `RetryPolicy()` unless given; `max_retries` changes only how
-            many retries there are.
-        limits: Most requests and tokens a minute, and requests at once, for all calls; None, the
-            default, is no limit. Copies with the same limits and `base_url` share them.
-        max_connections: Most requests under way at once on one event loop; further ones wait in
-            line. 1,000, and never more than the files that the system lets a process have open
-            (`ulimit -n`), less 32; if calls wait for that reason, the log says so.
-        tcp_keepalive: Seconds after which the system closes a connection whose other side has sent
-            nothing at all, not even an acknowledgement; from 1 to 32,767, what Linux takes. The
-            system asks for one (a TCP keep-alive probe) after half of that time. 60 s, the default,
-            is below the 350 s and 240 s after which the load balancers of two large clouds drop a
-            silent connection. None leaves it to the system. A copy that changes this has
-            connections of its own.
-        max_response_objects: Most JSON objects and lists in one response, or kept of one stream:
-            they take up to 250 bytes of memory each, and a tenth of a byte to send. In a stream,
-            four alternatives to a token count as one. 1,000,000; over it an `APIResponseError` is
-            raised.
+        api_key: From `HORAY_API_KEY` unless given; or a function, plain or a coroutine function, that returns it, or it and the seconds that it is good for.
+        base_url: From `HORAY_BASE_URL` unless given, else `https://api.horay.ai/v1`. A URL object of httpx or yarl is taken, too.
+        timeout: A number is the total deadline in seconds; `Timeouts` sets each of the five timeouts. Unless given, the defaults of `Timeouts`: 15 s to connect, 600 s to the first byte, 120 s without content, no deadline.
+        max_retries: Most attempts after the first; the other rules of retrying stay as they are. 2 unless given.
+        retry: The rules of retrying, `RetryPolicy()` unless given; `max_retries` changes only how many retries there are.
+        limits: Most requests and tokens a minute, and requests at once, for all calls; None, the default, is no limit. Copies with the same limits and `base_url` share them.
+        max_connections: Most requests under way at once on one event loop; further ones wait in line. 1,000, and never more than the files that the system lets a process have open (`ulimit -n`), less 32; if calls wait for that reason, the log says so.
+        tcp_keepalive: Seconds after which the system closes a connection whose other side has sent nothing at all, not even an acknowledgement; from 1 to 32,767, what Linux takes. The system asks for one (a TCP keep-alive probe) after half of that time. 60 s, the default, is below the 350 s and 240 s after which the load balancers of two large clouds drop a silent connection. None leaves it to the system. A copy that changes this has connections of its own.
+        max_response_objects: Most JSON objects and lists in one response, or kept of one stream: they take up to 250 bytes of memory each, and a tenth of a byte to send. In a stream, four alternatives to a token count as one. 1,000,000; over it an `APIResponseError` is raised.
         default_headers: Sent with each request to the API. None unless given.
         default_query: Added to each URL's query. None unless given.
-        proxy: `http://host:port` of a proxy. None, the default, is no proxy but what `trust_env`
-            finds.
-        ssl_context: For a private certificate authority or client certificates. Unless given, the
-            client trusts the system's certificates. A copy that changes this has connections of its
-            own: make one context and pass the same one each time.
-        trust_env: Whether to take the proxy from `HTTPS_PROXY` and its like, and its password from
-            `.netrc`. False, the default: the environment's proxy isn't used.
-        allow_insecure_http: Whether the key may be sent over plain HTTP to a host that isn't this
-            machine. False.
-        on_truncation: What to do if a stream ends without a mark of its end: `"raise"`, the
-            default, raises a `StreamTruncatedError`; `"return"` takes what came as complete.
-        strict: What happens beside counting where a response differs from what the API describes
-            (`client.drift`). None, the default: nothing; `"warn"` gives a `DriftWarning`, once for
-            each path and kind; `"raise"` raises a `DriftError`, which keeps the response.
-        session: A session of yours to send with. The client never closes it; its connector decides
-            on connections, TLS and proxies. A response that nobody asked for, from a faulty
-            gateway, can be taken there for the response to the next call; the client's own
-            connections discard it.
-        on_request: Called with a `RequestEvent` just before each attempt is sent. The three hooks
-            are plain functions, called on the event loop, in the context of the call: they must not
-            block. What they return is ignored. What they raise is logged, and the call goes on,
-            also after a `CancelledError`; only `KeyboardInterrupt` and `SystemExit` end the call.
-        on_retry: Called with a `RetryEvent` after an attempt that failed, before the wait for the
-            next one.
-        on_response: Called with a `ResponseEvent` once for each call, when it is over, however it
-            ended; for a stream that is when it was read to its end or left.
+        proxy: `http://host:port` of a proxy. None, the default, is no proxy but what `trust_env` finds.
+        ssl_context: For a private certificate authority or client certificates. Unless given, the client trusts the system's certificates. A copy that changes this has connections of its own: make one context and pass the same one each time.
+        trust_env: Whether to take the proxy from `HTTPS_PROXY` and its like, and its password from `.netrc`. False, the default: the environment's proxy isn't used.
+        allow_insecure_http: Whether the key may be sent over plain HTTP to a host that isn't this machine. False unless given.
+        on_truncation: What to do if a stream ends without a mark of its end: `"raise"`, the default, raises a `StreamTruncatedError`; `"return"` takes what came as complete.
+        strict: What happens beside counting where a response differs from what the API describes (`client.drift`). None, the default: nothing; `"warn"` gives a `DriftWarning`, once for each path and kind; `"raise"` raises a `DriftError`, which keeps the response.
+        session: A session of yours to send with. The client never closes it; its connector decides on connections, TLS and proxies. A response that nobody asked for, from a faulty gateway, can be taken there for the response to the next call; the client's own connections discard it.
+        on_request: Called with a `RequestEvent` just before each attempt is sent. The three hooks are plain functions, called on the event loop, in the context of the call: they must not block. What they return is ignored. What they raise is logged, and the call goes on, also after a `CancelledError`; only `KeyboardInterrupt` and `SystemExit` end the call.
+        on_retry: Called with a `RetryEvent` after an attempt that failed, before the wait for the next one.
+        on_response: Called with a `ResponseEvent` once for each call, when it is over, however it ended; for a stream that is when it was read to its end or left.
         telemetry: OpenTelemetry for this client's calls; see `horay_async.integrations.otel`.
     """
 
@@ -2042,62 +1691,27 @@ class Horay(BlockingWrapper, of=AsyncHoray):
         """Takes the key and the options, each by its name.
 
         Args:
-            api_key: From `HORAY_API_KEY` unless given; or a function, plain or a coroutine
-                function, that returns it, or it and the seconds that it is good for.
-            base_url: From `HORAY_BASE_URL` unless given, else `https://api.horay.ai/v1`. A URL
-                object of httpx or yarl is taken, too.
-            timeout: A number is the total deadline in seconds; `Timeouts` sets each of the five
-                timeouts. Unless given, the defaults of `Timeouts`: 15 s to connect, 600 s to the
-                first byte, 120 s without content, no deadline.
-            max_retries: Most attempts after the first; the other rules of retrying stay as they
-                are. 2.
-            retry: The rules of retrying, `RetryPolicy()` unless given; `max_retries` changes only
-                how many retries there are.
-            limits: Most requests and tokens a minute, and requests at once, for all calls; None,
-                the default, is no limit. Copies with the same limits and `base_url` share them.
-            max_connections: Most requests under way at once on one event loop; further ones wait in
-                line. 1,000, and never more than the files that the system lets a process have open
-                (`ulimit -n`), less 32; if calls wait for that reason, the log says so.
-            tcp_keepalive: Seconds after which the system closes a connection whose other side has
-                sent nothing at all, not even an acknowledgement; from 1 to 32,767, what Linux
-                takes. The system asks for one (a TCP keep-alive probe) after half of that time. 60
-                s, the default, is below the 350 s and 240 s after which the load balancers of two
-                large clouds drop a silent connection. None leaves it to the system. A copy that
-                changes this has connections of its own.
-            max_response_objects: Most JSON objects and lists in one response, or kept of one
-                stream: they take up to 250 bytes of memory each, and a tenth of a byte to send. In
-                a stream, four alternatives to a token count as one. 1,000,000; over it an
-                `APIResponseError` is raised.
+            api_key: From `HORAY_API_KEY` unless given; or a function, plain or a coroutine function, that returns it, or it and the seconds that it is good for.
+            base_url: From `HORAY_BASE_URL` unless given, else `https://api.horay.ai/v1`. A URL object of httpx or yarl is taken, too.
+            timeout: A number is the total deadline in seconds; `Timeouts` sets each of the five timeouts. Unless given, the defaults of `Timeouts`: 15 s to connect, 600 s to the first byte, 120 s without content, no deadline.
+            max_retries: Most attempts after the first; the other rules of retrying stay as they are. 2 unless given.
+            retry: The rules of retrying, `RetryPolicy()` unless given; `max_retries` changes only how many retries there are.
+            limits: Most requests and tokens a minute, and requests at once, for all calls; None, the default, is no limit. Copies with the same limits and `base_url` share them.
+            max_connections: Most requests under way at once on one event loop; further ones wait in line. 1,000, and never more than the files that the system lets a process have open (`ulimit -n`), less 32; if calls wait for that reason, the log says so.
+            tcp_keepalive: Seconds after which the system closes a connection whose other side has sent nothing at all, not even an acknowledgement; from 1 to 32,767, what Linux takes. The system asks for one (a TCP keep-alive probe) after half of that time. 60 s, the default, is below the 350 s and 240 s after which the load balancers of two large clouds drop a silent connection. None leaves it to the system. A copy that changes this has connections of its own.
+            max_response_objects: Most JSON objects and lists in one response, or kept of one stream: they take up to 250 bytes of memory each, and a tenth of a byte to send. In a stream, four alternatives to a token count as one. 1,000,000; over it an `APIResponseError` is raised.
             default_headers: Sent with each request to the API. None unless given.
             default_query: Added to each URL's query. None unless given.
-            proxy: `http://host:port` of a proxy. None, the default, is no proxy but what
-                `trust_env` finds.
-            ssl_context: For a private certificate authority or client certificates. Unless given,
-                the client trusts the system's certificates. A copy that changes this has
-                connections of its own: make one context and pass the same one each time.
-            trust_env: Whether to take the proxy from `HTTPS_PROXY` and its like, and its password
-                from `.netrc`. False, the default: the environment's proxy isn't used.
-            allow_insecure_http: Whether the key may be sent over plain HTTP to a host that isn't
-                this machine. False.
-            on_truncation: What to do if a stream ends without a mark of its end: `"raise"`, the
-                default, raises a `StreamTruncatedError`; `"return"` takes what came as complete.
-            strict: What happens beside counting where a response differs from what the API
-                describes (`client.drift`). None, the default: nothing; `"warn"` gives a
-                `DriftWarning`, once for each path and kind; `"raise"` raises a `DriftError`, which
-                keeps the response.
-            session: A session of yours to send with. The client never closes it; its connector
-                decides on connections, TLS and proxies. A response that nobody asked for, from a
-                faulty gateway, can be taken there for the response to the next call; the client's
-                own connections discard it.
-            on_request: Called with a `RequestEvent` just before each attempt is sent. The three
-                hooks are plain functions, called on the event loop, in the context of the call:
-                they must not block. What they return is ignored. What they raise is logged, and the
-                call goes on, also after a `CancelledError`; only `KeyboardInterrupt` and
-                `SystemExit` end the call.
-            on_retry: Called with a `RetryEvent` after an attempt that failed, before the wait for
-                the next one.
-            on_response: Called with a `ResponseEvent` once for each call, when it is over, however
-                it ended; for a stream that is when it was read to its end or left.
+            proxy: `http://host:port` of a proxy. None, the default, is no proxy but what `trust_env` finds.
+            ssl_context: For a private certificate authority or client certificates. Unless given, the client trusts the system's certificates. A copy that changes this has connections of its own: make one context and pass the same one each time.
+            trust_env: Whether to take the proxy from `HTTPS_PROXY` and its like, and its password from `.netrc`. False, the default: the environment's proxy isn't used.
+            allow_insecure_http: Whether the key may be sent over plain HTTP to a host that isn't this machine. False unless given.
+            on_truncation: What to do if a stream ends without a mark of its end: `"raise"`, the default, raises a `StreamTruncatedError`; `"return"` takes what came as complete.
+            strict: What happens beside counting where a response differs from what the API describes (`client.drift`). None, the default: nothing; `"warn"` gives a `DriftWarning`, once for each path and kind; `"raise"` raises a `DriftError`, which keeps the response.
+            session: A session of yours to send with. The client never closes it; its connector decides on connections, TLS and proxies. A response that nobody asked for, from a faulty gateway, can be taken there for the response to the next call; the client's own connections discard it.
+            on_request: Called with a `RequestEvent` just before each attempt is sent. The three hooks are plain functions, called on the event loop, in the context of the call: they must not block. What they return is ignored. What they raise is logged, and the call goes on, also after a `CancelledError`; only `KeyboardInterrupt` and `SystemExit` end the call.
+            on_retry: Called with a `RetryEvent` after an attempt that failed, before the wait for the next one.
+            on_response: Called with a `ResponseEvent` once for each call, when it is over, however it ended; for a stream that is when it was read to its end or left.
             telemetry: OpenTelemetry for this client's calls; see `horay_async.integrations.otel`.
         """
     user: User
@@ -2138,60 +1752,26 @@ class Horay(BlockingWrapper, of=AsyncHoray):
         Cheap enough to make one for each request; a derived class's own attributes are its too. Raises as making a client does.
 
         Args:
-            base_url: From `HORAY_BASE_URL` unless given, else `https://api.horay.ai/v1`. A URL
-                object of httpx or yarl is taken, too.
-            timeout: A number is the total deadline in seconds; `Timeouts` sets each of the five
-                timeouts. Unless given, the defaults of `Timeouts`: 15 s to connect, 600 s to the
-                first byte, 120 s without content, no deadline.
-            max_retries: Most attempts after the first; the other rules of retrying stay as they
-                are. 2.
-            retry: The rules of retrying, `RetryPolicy()` unless given; `max_retries` changes only
-                how many retries there are.
-            limits: Most requests and tokens a minute, and requests at once, for all calls; None,
-                the default, is no limit. Copies with the same limits and `base_url` share them.
-            max_connections: Most requests under way at once on one event loop; further ones wait in
-                line. 1,000, and never more than the files that the system lets a process have open
-                (`ulimit -n`), less 32; if calls wait for that reason, the log says so.
-            tcp_keepalive: Seconds after which the system closes a connection whose other side has
-                sent nothing at all, not even an acknowledgement; from 1 to 32,767, what Linux
-                takes. The system asks for one (a TCP keep-alive probe) after half of that time. 60
-                s, the default, is below the 350 s and 240 s after which the load balancers of two
-                large clouds drop a silent connection. None leaves it to the system. A copy that
-                changes this has connections of its own.
-            max_response_objects: Most JSON objects and lists in one response, or kept of one
-                stream: they take up to 250 bytes of memory each, and a tenth of a byte to send. In
-                a stream, four alternatives to a token count as one. 1,000,000; over it an
-                `APIResponseError` is raised.
+            base_url: From `HORAY_BASE_URL` unless given, else `https://api.horay.ai/v1`. A URL object of httpx or yarl is taken, too.
+            timeout: A number is the total deadline in seconds; `Timeouts` sets each of the five timeouts. Unless given, the defaults of `Timeouts`: 15 s to connect, 600 s to the first byte, 120 s without content, no deadline.
+            max_retries: Most attempts after the first; the other rules of retrying stay as they are. 2 unless given.
+            retry: The rules of retrying, `RetryPolicy()` unless given; `max_retries` changes only how many retries there are.
+            limits: Most requests and tokens a minute, and requests at once, for all calls; None, the default, is no limit. Copies with the same limits and `base_url` share them.
+            max_connections: Most requests under way at once on one event loop; further ones wait in line. 1,000, and never more than the files that the system lets a process have open (`ulimit -n`), less 32; if calls wait for that reason, the log says so.
+            tcp_keepalive: Seconds after which the system closes a connection whose other side has sent nothing at all, not even an acknowledgement; from 1 to 32,767, what Linux takes. The system asks for one (a TCP keep-alive probe) after half of that time. 60 s, the default, is below the 350 s and 240 s after which the load balancers of two large clouds drop a silent connection. None leaves it to the system. A copy that changes this has connections of its own.
+            max_response_objects: Most JSON objects and lists in one response, or kept of one stream: they take up to 250 bytes of memory each, and a tenth of a byte to send. In a stream, four alternatives to a token count as one. 1,000,000; over it an `APIResponseError` is raised.
             default_headers: Sent with each request to the API. None unless given.
             default_query: Added to each URL's query. None unless given.
-            proxy: `http://host:port` of a proxy. None, the default, is no proxy but what
-                `trust_env` finds.
-            ssl_context: For a private certificate authority or client certificates. Unless given,
-                the client trusts the system's certificates. A copy that changes this has
-                connections of its own: make one context and pass the same one each time.
-            trust_env: Whether to take the proxy from `HTTPS_PROXY` and its like, and its password
-                from `.netrc`. False, the default: the environment's proxy isn't used.
-            allow_insecure_http: Whether the key may be sent over plain HTTP to a host that isn't
-                this machine. False.
-            on_truncation: What to do if a stream ends without a mark of its end: `"raise"`, the
-                default, raises a `StreamTruncatedError`; `"return"` takes what came as complete.
-            strict: What happens beside counting where a response differs from what the API
-                describes (`client.drift`). None, the default: nothing; `"warn"` gives a
-                `DriftWarning`, once for each path and kind; `"raise"` raises a `DriftError`, which
-                keeps the response.
-            session: A session of yours to send with. The client never closes it; its connector
-                decides on connections, TLS and proxies. A response that nobody asked for, from a
-                faulty gateway, can be taken there for the response to the next call; the client's
-                own connections discard it.
-            on_request: Called with a `RequestEvent` just before each attempt is sent. The three
-                hooks are plain functions, called on the event loop, in the context of the call:
-                they must not block. What they return is ignored. What they raise is logged, and the
-                call goes on, also after a `CancelledError`; only `KeyboardInterrupt` and
-                `SystemExit` end the call.
-            on_retry: Called with a `RetryEvent` after an attempt that failed, before the wait for
-                the next one.
-            on_response: Called with a `ResponseEvent` once for each call, when it is over, however
-                it ended; for a stream that is when it was read to its end or left.
+            proxy: `http://host:port` of a proxy. None, the default, is no proxy but what `trust_env` finds.
+            ssl_context: For a private certificate authority or client certificates. Unless given, the client trusts the system's certificates. A copy that changes this has connections of its own: make one context and pass the same one each time.
+            trust_env: Whether to take the proxy from `HTTPS_PROXY` and its like, and its password from `.netrc`. False, the default: the environment's proxy isn't used.
+            allow_insecure_http: Whether the key may be sent over plain HTTP to a host that isn't this machine. False unless given.
+            on_truncation: What to do if a stream ends without a mark of its end: `"raise"`, the default, raises a `StreamTruncatedError`; `"return"` takes what came as complete.
+            strict: What happens beside counting where a response differs from what the API describes (`client.drift`). None, the default: nothing; `"warn"` gives a `DriftWarning`, once for each path and kind; `"raise"` raises a `DriftError`, which keeps the response.
+            session: A session of yours to send with. The client never closes it; its connector decides on connections, TLS and proxies. A response that nobody asked for, from a faulty gateway, can be taken there for the response to the next call; the client's own connections discard it.
+            on_request: Called with a `RequestEvent` just before each attempt is sent. The three hooks are plain functions, called on the event loop, in the context of the call: they must not block. What they return is ignored. What they raise is logged, and the call goes on, also after a `CancelledError`; only `KeyboardInterrupt` and `SystemExit` end the call.
+            on_retry: Called with a `RetryEvent` after an attempt that failed, before the wait for the next one.
+            on_response: Called with a `ResponseEvent` once for each call, when it is over, however it ended; for a stream that is when it was read to its end or left.
             telemetry: OpenTelemetry for this client's calls; see `horay_async.integrations.otel`.
         """
     @overload
@@ -2220,22 +1800,15 @@ class Horay(BlockingWrapper, of=AsyncHoray):
         Args:
             method: Of HTTP, such as `"POST"`.
             path: Below the base URL, such as `"/responses"`.
-            body: Anything that JSON holds. With `stream=True`, `"stream": true` is added to an
-                object without it.
+            body: Anything that JSON holds. With `stream=True`, `"stream": true` is added to an object without it.
             stream: Whether the response is a stream of server-sent events.
             max_retries: Most attempts after the first.
-            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
-                unless given.
-            bulk: Low priority, for work that nobody waits for: where the client's `limits` make
-                calls wait, all other calls go first. False.
-            timeout: The deadline of the whole call in seconds, all attempts and backoffs included;
-                None sets no deadline. `Timeouts` sets each of the five timeouts.
-            extra_headers: Sent in addition to the client's own, which they override; none that the
-                connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
-                under the same name.
-            extra_body: Fields that this client doesn't know, put into the JSON body over those that
-                it does.
+            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits unless given.
+            bulk: Low priority, for work that nobody waits for: where the client's `limits` make calls wait, all other calls go first. False unless given.
+            timeout: The deadline of the whole call in seconds, all attempts and backoffs included; None sets no deadline. `Timeouts` sets each of the five timeouts.
+            extra_headers: Sent in addition to the client's own, which they override; none that the connection sets by itself, such as `Host` and `Content-Length`.
+            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item, under the same name.
+            extra_body: Fields that this client doesn't know, put into the JSON body over those that it does.
         """
     @overload
     def request(
@@ -2266,26 +1839,16 @@ class Horay(BlockingWrapper, of=AsyncHoray):
             method: Of HTTP, such as `"POST"`.
             path: Below the base URL, such as `"/responses"`.
             stream: Whether the response is a stream of server-sent events.
-            ends_with: What the last event is known by: its name, the `type` in its JSON, or its
-                data; or several of these.
-            body: Anything that JSON holds. With `stream=True`, `"stream": true` is added to an
-                object without it.
-            on_truncation: What to do when a stream ends without `[DONE]` and without a finish
-                reason for every choice: raise `StreamTruncatedError` (the default), or take what
-                came as the response, for servers that never mark the end.
+            ends_with: What the last event is known by: its name, the `type` in its JSON, or its data; or several of these.
+            body: Anything that JSON holds. With `stream=True`, `"stream": true` is added to an object without it.
+            on_truncation: What to do when a stream ends without `[DONE]` and without a finish reason for every choice: raise `StreamTruncatedError` (the default), or take what came as the response, for servers that never mark the end.
             max_retries: Most attempts after the first.
-            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
-                unless given.
-            bulk: Low priority, for work that nobody waits for: where the client's `limits` make
-                calls wait, all other calls go first. False.
-            timeout: The deadline of the whole call in seconds, all attempts and backoffs included;
-                None sets no deadline. `Timeouts` sets each of the five timeouts.
-            extra_headers: Sent in addition to the client's own, which they override; none that the
-                connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
-                under the same name.
-            extra_body: Fields that this client doesn't know, put into the JSON body over those that
-                it does.
+            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits unless given.
+            bulk: Low priority, for work that nobody waits for: where the client's `limits` make calls wait, all other calls go first. False unless given.
+            timeout: The deadline of the whole call in seconds, all attempts and backoffs included; None sets no deadline. `Timeouts` sets each of the five timeouts.
+            extra_headers: Sent in addition to the client's own, which they override; none that the connection sets by itself, such as `Host` and `Content-Length`.
+            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item, under the same name.
+            extra_body: Fields that this client doesn't know, put into the JSON body over those that it does.
         """
     @overload
     def request(
@@ -2316,26 +1879,16 @@ class Horay(BlockingWrapper, of=AsyncHoray):
             method: Of HTTP, such as `"POST"`.
             path: Below the base URL, such as `"/responses"`.
             stream: Whether the response is a stream of server-sent events.
-            ends_with: What the last event is known by: its name, the `type` in its JSON, or its
-                data; or several of these.
-            body: Anything that JSON holds. With `stream=True`, `"stream": true` is added to an
-                object without it.
-            on_truncation: What to do when a stream ends without `[DONE]` and without a finish
-                reason for every choice: raise `StreamTruncatedError` (the default), or take what
-                came as the response, for servers that never mark the end.
+            ends_with: What the last event is known by: its name, the `type` in its JSON, or its data; or several of these.
+            body: Anything that JSON holds. With `stream=True`, `"stream": true` is added to an object without it.
+            on_truncation: What to do when a stream ends without `[DONE]` and without a finish reason for every choice: raise `StreamTruncatedError` (the default), or take what came as the response, for servers that never mark the end.
             max_retries: Most attempts after the first.
-            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
-                unless given.
-            bulk: Low priority, for work that nobody waits for: where the client's `limits` make
-                calls wait, all other calls go first. False.
-            timeout: The deadline of the whole call in seconds, all attempts and backoffs included;
-                None sets no deadline. `Timeouts` sets each of the five timeouts.
-            extra_headers: Sent in addition to the client's own, which they override; none that the
-                connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
-                under the same name.
-            extra_body: Fields that this client doesn't know, put into the JSON body over those that
-                it does.
+            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits unless given.
+            bulk: Low priority, for work that nobody waits for: where the client's `limits` make calls wait, all other calls go first. False unless given.
+            timeout: The deadline of the whole call in seconds, all attempts and backoffs included; None sets no deadline. `Timeouts` sets each of the five timeouts.
+            extra_headers: Sent in addition to the client's own, which they override; none that the connection sets by itself, such as `Host` and `Content-Length`.
+            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item, under the same name.
+            extra_body: Fields that this client doesn't know, put into the JSON body over those that it does.
         """
     def close(self) -> None:
         """Closes the connections, those of `with_options` copies included. Closing twice is fine.

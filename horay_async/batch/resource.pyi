@@ -56,30 +56,14 @@ class AsyncBatch(Resource):
 
         Args:
             requests: What to send: an iterable, plain or asynchronous.
-            ordered: Whether the results come in the order of the requests. Where the loop raises,
-                or is ended by `progress.stop_sending()`, a request that has no result by then,
-                before others that have one, has a `HorayError` in its place.
+            ordered: Whether the results come in the order of the requests. Where the loop raises, or is ended by `progress.stop_sending()`, a request that has no result by then, before others that have one, has a `HorayError` in its place.
             progress: Whether to draw a bar where somebody sees it; `"always"` draws it anyway.
-            concurrency: Most requests under way at once. `"auto"`, the default, finds what the
-                server can take: it tries more as long as more succeeds in the same time, and fewer
-                when the server refuses (429, 503) or its responses get slower. What it found is
-                shared by all batches of the client. Neither is bound by the client's
-                `max_connections`; a session of the caller's is bound by its connector.
-            rpm: Most requests a minute, retries included; they go evenly spaced. Batches of the
-                client with the same `rpm` and `tpm` share them. The client's `limits` hold beside
-                this and the others. None, the default, is no limit.
-            tpm: Most tokens a minute: estimated from a request's length and its `max_tokens`, and
-                corrected by what its response reports. None, the default, is no limit.
-            bulk: Low priority: where the client's `limits` make calls wait, all other calls go
-                before the batch's requests. True; with False they wait in the same line.
-            fail_fast: Whether the first failure ends the batch, with its error. False, the default:
-                a failure is a result like any other. In a file its request has no line then, unless
-                a response came that can't be used.
-            give_up_after: Seconds, 600 by default, for which a request is sent again and again
-                where the server is overloaded (429, 503), or can't be reached though it has
-                responded before. After that, the request fails with that error. If the server has
-                refused everything for so long, the requests that wait fail too. All other failures
-                are retried as the client's `RetryPolicy` says, and no more.
+            concurrency: Most requests under way at once. `"auto"`, the default, finds what the server can take: it tries more as long as more succeeds in the same time, and fewer when the server refuses (429, 503) or its responses get slower. What it found is shared by all batches of the client. Neither is bound by the client's `max_connections`; a session of the caller's is bound by its connector.
+            rpm: Most requests a minute, retries included; they go evenly spaced. Batches of the client with the same `rpm` and `tpm` share them. The client's `limits` hold beside this and the others. None, the default, is no limit.
+            tpm: Most tokens a minute: estimated from a request's length and its `max_tokens`, and corrected by what its response reports. None, the default, is no limit.
+            bulk: Low priority: where the client's `limits` make calls wait, all other calls go before the batch's requests. True; with False they wait in the same line.
+            fail_fast: Whether the first failure ends the batch, with its error. False, the default: a failure is a result like any other. In a file its request has no line then, unless a response came that can't be used.
+            give_up_after: Seconds, 600 by default, for which a request is sent again and again where the server is overloaded (429, 503), or can't be reached though it has responded before. After that, the request fails with that error. If the server has refused everything for so long, the requests that wait fail too. All other failures are retried as the client's `RetryPolicy` says, and no more.
         """
     @overload
     def run(
@@ -114,30 +98,14 @@ class AsyncBatch(Resource):
 
         Args:
             requests: What to send: an iterable, plain or asynchronous.
-            ordered: Whether the results come in the order of the requests. Where the loop raises,
-                or is ended by `progress.stop_sending()`, a request that has no result by then,
-                before others that have one, has a `HorayError` in its place.
+            ordered: Whether the results come in the order of the requests. Where the loop raises, or is ended by `progress.stop_sending()`, a request that has no result by then, before others that have one, has a `HorayError` in its place.
             progress: Whether to draw a bar where somebody sees it; `"always"` draws it anyway.
-            concurrency: Most requests under way at once. `"auto"`, the default, finds what the
-                server can take: it tries more as long as more succeeds in the same time, and fewer
-                when the server refuses (429, 503) or its responses get slower. What it found is
-                shared by all batches of the client. Neither is bound by the client's
-                `max_connections`; a session of the caller's is bound by its connector.
-            rpm: Most requests a minute, retries included; they go evenly spaced. Batches of the
-                client with the same `rpm` and `tpm` share them. The client's `limits` hold beside
-                this and the others. None, the default, is no limit.
-            tpm: Most tokens a minute: estimated from a request's length and its `max_tokens`, and
-                corrected by what its response reports. None, the default, is no limit.
-            bulk: Low priority: where the client's `limits` make calls wait, all other calls go
-                before the batch's requests. True; with False they wait in the same line.
-            fail_fast: Whether the first failure ends the batch, with its error. False, the default:
-                a failure is a result like any other. In a file its request has no line then, unless
-                a response came that can't be used.
-            give_up_after: Seconds, 600 by default, for which a request is sent again and again
-                where the server is overloaded (429, 503), or can't be reached though it has
-                responded before. After that, the request fails with that error. If the server has
-                refused everything for so long, the requests that wait fail too. All other failures
-                are retried as the client's `RetryPolicy` says, and no more.
+            concurrency: Most requests under way at once. `"auto"`, the default, finds what the server can take: it tries more as long as more succeeds in the same time, and fewer when the server refuses (429, 503) or its responses get slower. What it found is shared by all batches of the client. Neither is bound by the client's `max_connections`; a session of the caller's is bound by its connector.
+            rpm: Most requests a minute, retries included; they go evenly spaced. Batches of the client with the same `rpm` and `tpm` share them. The client's `limits` hold beside this and the others. None, the default, is no limit.
+            tpm: Most tokens a minute: estimated from a request's length and its `max_tokens`, and corrected by what its response reports. None, the default, is no limit.
+            bulk: Low priority: where the client's `limits` make calls wait, all other calls go before the batch's requests. True; with False they wait in the same line.
+            fail_fast: Whether the first failure ends the batch, with its error. False, the default: a failure is a result like any other. In a file its request has no line then, unless a response came that can't be used.
+            give_up_after: Seconds, 600 by default, for which a request is sent again and again where the server is overloaded (429, 503), or can't be reached though it has responded before. After that, the request fails with that error. If the server has refused everything for so long, the requests that wait fail too. All other failures are retried as the client's `RetryPolicy` says, and no more.
         """
     async def run_file(
         self,
@@ -186,28 +154,12 @@ class AsyncBatch(Resource):
             requests: The file of requests, or a pipe; or the descriptor of one that is open.
             results: The output file; it is made, or continued.
             retry_failed: Whether to send earlier failures again.
-            sync_interval: Seconds until what was written is safe from a loss of power; 5, with 0 at
-                once.
-            progress: Whether to draw a bar, as for `run`; or an object that is kept up to date. One
-                of an earlier run begins anew.
-            concurrency: Most requests under way at once. `"auto"`, the default, finds what the
-                server can take: it tries more as long as more succeeds in the same time, and fewer
-                when the server refuses (429, 503) or its responses get slower. What it found is
-                shared by all batches of the client. Neither is bound by the client's
-                `max_connections`; a session of the caller's is bound by its connector.
-            rpm: Most requests a minute, retries included; they go evenly spaced. Batches of the
-                client with the same `rpm` and `tpm` share them. The client's `limits` hold beside
-                this and the others. None, the default, is no limit.
-            tpm: Most tokens a minute: estimated from a request's length and its `max_tokens`, and
-                corrected by what its response reports. None, the default, is no limit.
-            bulk: Low priority: where the client's `limits` make calls wait, all other calls go
-                before the batch's requests. True; with False they wait in the same line.
-            fail_fast: Whether the first failure ends the batch, with its error. False, the default:
-                a failure is a result like any other. In a file its request has no line then, unless
-                a response came that can't be used.
-            give_up_after: Seconds, 600 by default, for which a request is sent again and again
-                where the server is overloaded (429, 503), or can't be reached though it has
-                responded before. After that, the request fails with that error. If the server has
-                refused everything for so long, the requests that wait fail too. All other failures
-                are retried as the client's `RetryPolicy` says, and no more.
+            sync_interval: Seconds until what was written is safe from a loss of power; 5, with 0 at once.
+            progress: Whether to draw a bar, as for `run`; or an object that is kept up to date. One of an earlier run begins anew.
+            concurrency: Most requests under way at once. `"auto"`, the default, finds what the server can take: it tries more as long as more succeeds in the same time, and fewer when the server refuses (429, 503) or its responses get slower. What it found is shared by all batches of the client. Neither is bound by the client's `max_connections`; a session of the caller's is bound by its connector.
+            rpm: Most requests a minute, retries included; they go evenly spaced. Batches of the client with the same `rpm` and `tpm` share them. The client's `limits` hold beside this and the others. None, the default, is no limit.
+            tpm: Most tokens a minute: estimated from a request's length and its `max_tokens`, and corrected by what its response reports. None, the default, is no limit.
+            bulk: Low priority: where the client's `limits` make calls wait, all other calls go before the batch's requests. True; with False they wait in the same line.
+            fail_fast: Whether the first failure ends the batch, with its error. False, the default: a failure is a result like any other. In a file its request has no line then, unless a response came that can't be used.
+            give_up_after: Seconds, 600 by default, for which a request is sent again and again where the server is overloaded (429, 503), or can't be reached though it has responded before. After that, the request fails with that error. If the server has refused everything for so long, the requests that wait fail too. All other failures are retried as the client's `RetryPolicy` says, and no more.
         """

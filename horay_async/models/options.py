@@ -30,7 +30,7 @@ class CallOptions(TypedDict, total=False):
     """Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits unless given."""
     bulk: bool
     """Low priority, for work that nobody waits for: where the client's `limits` make calls wait, all other calls go
-    first. False."""
+    first. False unless given."""
 
 
 class GenerationOptions(CallOptions, total=False):

@@ -158,7 +158,7 @@ class AsyncChatCompletions(Resource):
         Raises `TypeError` for a parameter of a wrong name or type.
 
         Args:
-            max_rounds: Most requests; 10.
+            max_rounds: Most requests; 10 unless given.
             max_total_tokens: Most tokens of all rounds' prompts and responses together; None is no limit.
             approve: Asked about each call before its tool runs; None lets all run.
         """

@@ -62,22 +62,17 @@ class AsyncCompletions(Resource):
             model: The model's name, e.g. `"meta-llama/Meta-Llama-3.1-8B-Instruct"`.
             prompt: The text to continue.
             stream: Whether to return the chunks as they come; without it the whole response.
-            on_truncation: What to do when a stream ends without `[DONE]` and without a finish
-                reason for every choice: raise `StreamTruncatedError` (the default), or take what
-                came as the response, for servers that never mark the end.
+            on_truncation: What to do when a stream ends without `[DONE]` and without a finish reason for every choice: raise `StreamTruncatedError` (the default), or take what came as the response, for servers that never mark the end.
             max_tokens: Most tokens to generate.
             stop: Sequences that end the output; they aren't part of it.
-            temperature: How random the text is: 0 to 1 in the API's description; the server may
-                take up to 2. 0 takes the likeliest token each time.
-            top_p: Nucleus threshold: samples from the likeliest tokens that make up this
-                probability.
+            temperature: How random the text is: 0 to 1 in the API's description; the server may take up to 2. 0 takes the likeliest token each time.
+            top_p: Nucleus threshold: samples from the likeliest tokens that make up this probability.
             top_k: Samples from this many of the likeliest tokens.
             min_p: Leaves out tokens less likely than this part of the likeliest one's probability.
             repetition_penalty: A higher value repeats less; 1 changes nothing.
             presence_penalty: -2.0 to 2.0; above 0 favours tokens that haven't appeared yet.
             frequency_penalty: -2.0 to 2.0; above 0 disfavours tokens by how often they appeared.
-            logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024":
-                -10.5}`.
+            logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024": -10.5}`.
             n: How many choices to generate, 1 to 128.
             seed: For responses that repeat, as far as the server can.
             stream_options: `{"include_usage": True}` asks for a last chunk with the usage.
@@ -86,18 +81,12 @@ class AsyncCompletions(Resource):
             echo: Asks for the prompt in front of the generated text.
             suffix: Text that comes after the generated one, for models that fill in.
             max_retries: Most attempts after the first.
-            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
-                unless given.
-            bulk: Low priority, for work that nobody waits for: where the client's `limits` make
-                calls wait, all other calls go first. False.
-            timeout: The deadline of the whole call in seconds, all attempts and backoffs included;
-                None sets no deadline. `Timeouts` sets each of the five timeouts.
-            extra_headers: Sent in addition to the client's own, which they override; none that the
-                connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
-                under the same name.
-            extra_body: Fields that this client doesn't know, put into the JSON body over those that
-                it does.
+            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits unless given.
+            bulk: Low priority, for work that nobody waits for: where the client's `limits` make calls wait, all other calls go first. False unless given.
+            timeout: The deadline of the whole call in seconds, all attempts and backoffs included; None sets no deadline. `Timeouts` sets each of the five timeouts.
+            extra_headers: Sent in addition to the client's own, which they override; none that the connection sets by itself, such as `Host` and `Content-Length`.
+            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item, under the same name.
+            extra_body: Fields that this client doesn't know, put into the JSON body over those that it does.
         """
     @overload
     async def create(
@@ -141,22 +130,17 @@ class AsyncCompletions(Resource):
             model: The model's name, e.g. `"meta-llama/Meta-Llama-3.1-8B-Instruct"`.
             prompt: The text to continue.
             stream: Whether to return the chunks as they come; without it the whole response.
-            on_truncation: What to do when a stream ends without `[DONE]` and without a finish
-                reason for every choice: raise `StreamTruncatedError` (the default), or take what
-                came as the response, for servers that never mark the end.
+            on_truncation: What to do when a stream ends without `[DONE]` and without a finish reason for every choice: raise `StreamTruncatedError` (the default), or take what came as the response, for servers that never mark the end.
             max_tokens: Most tokens to generate.
             stop: Sequences that end the output; they aren't part of it.
-            temperature: How random the text is: 0 to 1 in the API's description; the server may
-                take up to 2. 0 takes the likeliest token each time.
-            top_p: Nucleus threshold: samples from the likeliest tokens that make up this
-                probability.
+            temperature: How random the text is: 0 to 1 in the API's description; the server may take up to 2. 0 takes the likeliest token each time.
+            top_p: Nucleus threshold: samples from the likeliest tokens that make up this probability.
             top_k: Samples from this many of the likeliest tokens.
             min_p: Leaves out tokens less likely than this part of the likeliest one's probability.
             repetition_penalty: A higher value repeats less; 1 changes nothing.
             presence_penalty: -2.0 to 2.0; above 0 favours tokens that haven't appeared yet.
             frequency_penalty: -2.0 to 2.0; above 0 disfavours tokens by how often they appeared.
-            logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024":
-                -10.5}`.
+            logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024": -10.5}`.
             n: How many choices to generate, 1 to 128.
             seed: For responses that repeat, as far as the server can.
             stream_options: `{"include_usage": True}` asks for a last chunk with the usage.
@@ -165,18 +149,12 @@ class AsyncCompletions(Resource):
             echo: Asks for the prompt in front of the generated text.
             suffix: Text that comes after the generated one, for models that fill in.
             max_retries: Most attempts after the first.
-            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
-                unless given.
-            bulk: Low priority, for work that nobody waits for: where the client's `limits` make
-                calls wait, all other calls go first. False.
-            timeout: The deadline of the whole call in seconds, all attempts and backoffs included;
-                None sets no deadline. `Timeouts` sets each of the five timeouts.
-            extra_headers: Sent in addition to the client's own, which they override; none that the
-                connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
-                under the same name.
-            extra_body: Fields that this client doesn't know, put into the JSON body over those that
-                it does.
+            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits unless given.
+            bulk: Low priority, for work that nobody waits for: where the client's `limits` make calls wait, all other calls go first. False unless given.
+            timeout: The deadline of the whole call in seconds, all attempts and backoffs included; None sets no deadline. `Timeouts` sets each of the five timeouts.
+            extra_headers: Sent in addition to the client's own, which they override; none that the connection sets by itself, such as `Host` and `Content-Length`.
+            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item, under the same name.
+            extra_body: Fields that this client doesn't know, put into the JSON body over those that it does.
         """
     @overload
     async def create(
@@ -220,22 +198,17 @@ class AsyncCompletions(Resource):
             model: The model's name, e.g. `"meta-llama/Meta-Llama-3.1-8B-Instruct"`.
             prompt: The text to continue.
             stream: Whether to return the chunks as they come; without it the whole response.
-            on_truncation: What to do when a stream ends without `[DONE]` and without a finish
-                reason for every choice: raise `StreamTruncatedError` (the default), or take what
-                came as the response, for servers that never mark the end.
+            on_truncation: What to do when a stream ends without `[DONE]` and without a finish reason for every choice: raise `StreamTruncatedError` (the default), or take what came as the response, for servers that never mark the end.
             max_tokens: Most tokens to generate.
             stop: Sequences that end the output; they aren't part of it.
-            temperature: How random the text is: 0 to 1 in the API's description; the server may
-                take up to 2. 0 takes the likeliest token each time.
-            top_p: Nucleus threshold: samples from the likeliest tokens that make up this
-                probability.
+            temperature: How random the text is: 0 to 1 in the API's description; the server may take up to 2. 0 takes the likeliest token each time.
+            top_p: Nucleus threshold: samples from the likeliest tokens that make up this probability.
             top_k: Samples from this many of the likeliest tokens.
             min_p: Leaves out tokens less likely than this part of the likeliest one's probability.
             repetition_penalty: A higher value repeats less; 1 changes nothing.
             presence_penalty: -2.0 to 2.0; above 0 favours tokens that haven't appeared yet.
             frequency_penalty: -2.0 to 2.0; above 0 disfavours tokens by how often they appeared.
-            logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024":
-                -10.5}`.
+            logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024": -10.5}`.
             n: How many choices to generate, 1 to 128.
             seed: For responses that repeat, as far as the server can.
             stream_options: `{"include_usage": True}` asks for a last chunk with the usage.
@@ -244,18 +217,12 @@ class AsyncCompletions(Resource):
             echo: Asks for the prompt in front of the generated text.
             suffix: Text that comes after the generated one, for models that fill in.
             max_retries: Most attempts after the first.
-            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
-                unless given.
-            bulk: Low priority, for work that nobody waits for: where the client's `limits` make
-                calls wait, all other calls go first. False.
-            timeout: The deadline of the whole call in seconds, all attempts and backoffs included;
-                None sets no deadline. `Timeouts` sets each of the five timeouts.
-            extra_headers: Sent in addition to the client's own, which they override; none that the
-                connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
-                under the same name.
-            extra_body: Fields that this client doesn't know, put into the JSON body over those that
-                it does.
+            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits unless given.
+            bulk: Low priority, for work that nobody waits for: where the client's `limits` make calls wait, all other calls go first. False unless given.
+            timeout: The deadline of the whole call in seconds, all attempts and backoffs included; None sets no deadline. `Timeouts` sets each of the five timeouts.
+            extra_headers: Sent in addition to the client's own, which they override; none that the connection sets by itself, such as `Host` and `Content-Length`.
+            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item, under the same name.
+            extra_body: Fields that this client doesn't know, put into the JSON body over those that it does.
         """
     def stream(
         self,
@@ -296,22 +263,17 @@ class AsyncCompletions(Resource):
         Args:
             model: The model's name, e.g. `"meta-llama/Meta-Llama-3.1-8B-Instruct"`.
             prompt: The text to continue.
-            on_truncation: What to do when a stream ends without `[DONE]` and without a finish
-                reason for every choice: raise `StreamTruncatedError` (the default), or take what
-                came as the response, for servers that never mark the end.
+            on_truncation: What to do when a stream ends without `[DONE]` and without a finish reason for every choice: raise `StreamTruncatedError` (the default), or take what came as the response, for servers that never mark the end.
             max_tokens: Most tokens to generate.
             stop: Sequences that end the output; they aren't part of it.
-            temperature: How random the text is: 0 to 1 in the API's description; the server may
-                take up to 2. 0 takes the likeliest token each time.
-            top_p: Nucleus threshold: samples from the likeliest tokens that make up this
-                probability.
+            temperature: How random the text is: 0 to 1 in the API's description; the server may take up to 2. 0 takes the likeliest token each time.
+            top_p: Nucleus threshold: samples from the likeliest tokens that make up this probability.
             top_k: Samples from this many of the likeliest tokens.
             min_p: Leaves out tokens less likely than this part of the likeliest one's probability.
             repetition_penalty: A higher value repeats less; 1 changes nothing.
             presence_penalty: -2.0 to 2.0; above 0 favours tokens that haven't appeared yet.
             frequency_penalty: -2.0 to 2.0; above 0 disfavours tokens by how often they appeared.
-            logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024":
-                -10.5}`.
+            logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024": -10.5}`.
             n: How many choices to generate, 1 to 128.
             seed: For responses that repeat, as far as the server can.
             stream_options: `{"include_usage": True}` asks for a last chunk with the usage.
@@ -320,16 +282,10 @@ class AsyncCompletions(Resource):
             echo: Asks for the prompt in front of the generated text.
             suffix: Text that comes after the generated one, for models that fill in.
             max_retries: Most attempts after the first.
-            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
-                unless given.
-            bulk: Low priority, for work that nobody waits for: where the client's `limits` make
-                calls wait, all other calls go first. False.
-            timeout: The deadline of the whole call in seconds, all attempts and backoffs included;
-                None sets no deadline. `Timeouts` sets each of the five timeouts.
-            extra_headers: Sent in addition to the client's own, which they override; none that the
-                connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
-                under the same name.
-            extra_body: Fields that this client doesn't know, put into the JSON body over those that
-                it does.
+            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits unless given.
+            bulk: Low priority, for work that nobody waits for: where the client's `limits` make calls wait, all other calls go first. False unless given.
+            timeout: The deadline of the whole call in seconds, all attempts and backoffs included; None sets no deadline. `Timeouts` sets each of the five timeouts.
+            extra_headers: Sent in addition to the client's own, which they override; none that the connection sets by itself, such as `Host` and `Content-Length`.
+            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item, under the same name.
+            extra_body: Fields that this client doesn't know, put into the JSON body over those that it does.
         """

@@ -48,26 +48,17 @@ class AsyncEmbeddings(Resource):
 
         Args:
             model: The model's name, e.g. `"BAAI/bge-m3"`.
-            input: A text or a list of texts; token ids or a list of lists of them. None of them
-                empty.
+            input: A text or a list of texts; token ids or a list of lists of them. None of them empty.
             dimensions: Numbers of each vector, for models that can shorten theirs.
-            encoding_format: How vectors are sent: `"base64"`, which takes a quarter of the bytes,
-                unless given, or `extra_body` asks for other numbers. What is read of the response
-                is the same.
+            encoding_format: How vectors are sent: `"base64"`, which takes a quarter of the bytes, unless given, or `extra_body` asks for other numbers. What is read of the response is the same.
             user: An id of your end user, for the server's abuse checks.
             max_retries: Most attempts after the first.
-            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
-                unless given.
-            bulk: Low priority, for work that nobody waits for: where the client's `limits` make
-                calls wait, all other calls go first. False.
-            timeout: The deadline of the whole call in seconds, all attempts and backoffs included;
-                None sets no deadline. `Timeouts` sets each of the five timeouts.
-            extra_headers: Sent in addition to the client's own, which they override; none that the
-                connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
-                under the same name.
-            extra_body: Fields that this client doesn't know, put into the JSON body over those that
-                it does.
+            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits unless given.
+            bulk: Low priority, for work that nobody waits for: where the client's `limits` make calls wait, all other calls go first. False unless given.
+            timeout: The deadline of the whole call in seconds, all attempts and backoffs included; None sets no deadline. `Timeouts` sets each of the five timeouts.
+            extra_headers: Sent in addition to the client's own, which they override; none that the connection sets by itself, such as `Host` and `Content-Length`.
+            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item, under the same name.
+            extra_body: Fields that this client doesn't know, put into the JSON body over those that it does.
         """
     async def _part(
         self, request: Request, prepared: dict[str, Any], started: float | None = None

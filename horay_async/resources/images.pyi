@@ -47,22 +47,15 @@ class AsyncImages(Resource):
         Args:
             model: The model's name, e.g. `"black-forest-labs/FLUX.1-schnell"`.
             prompt: What the picture shows.
-            image_size: Width by height in pixels. One of `"1024x1024"`, `"1536x1536"`, `"768x512"`,
-                `"768x1024"`, `"1024x576"`, `"576x1024"`.
+            image_size: Width by height in pixels. One of `"1024x1024"`, `"1536x1536"`, `"768x512"`, `"768x1024"`, `"1024x576"`, `"576x1024"`.
             seed: Above 0 and below 9999999999; the same seed gives the same picture.
             max_retries: Most attempts after the first.
-            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
-                unless given.
-            bulk: Low priority, for work that nobody waits for: where the client's `limits` make
-                calls wait, all other calls go first. False.
-            timeout: The deadline of the whole call in seconds, all attempts and backoffs included;
-                None sets no deadline. `Timeouts` sets each of the five timeouts.
-            extra_headers: Sent in addition to the client's own, which they override; none that the
-                connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
-                under the same name.
-            extra_body: Fields that this client doesn't know, put into the JSON body over those that
-                it does.
+            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits unless given.
+            bulk: Low priority, for work that nobody waits for: where the client's `limits` make calls wait, all other calls go first. False unless given.
+            timeout: The deadline of the whole call in seconds, all attempts and backoffs included; None sets no deadline. `Timeouts` sets each of the five timeouts.
+            extra_headers: Sent in addition to the client's own, which they override; none that the connection sets by itself, such as `Host` and `Content-Length`.
+            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item, under the same name.
+            extra_body: Fields that this client doesn't know, put into the JSON body over those that it does.
         """
     async def save(
         self,
@@ -85,20 +78,13 @@ class AsyncImages(Resource):
         when the picture can't be had, is over 64 MiB or is something else by its first bytes, and `OSError` when the file can't be written.
 
         Args:
-            image: A picture of a response, or a URL; one with `data:` is decoded, and so is base64
-                in its place.
+            image: A picture of a response, or a URL; one with `data:` is decoded, and so is base64 in its place.
             path: The file to write; one that is there is replaced.
             max_retries: Most attempts after the first.
-            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
-                unless given.
-            bulk: Low priority, for work that nobody waits for: where the client's `limits` make
-                calls wait, all other calls go first. False.
-            timeout: The deadline of the whole call in seconds, all attempts and backoffs included;
-                None sets no deadline. `Timeouts` sets each of the five timeouts.
-            extra_headers: Sent in addition to the client's own, which they override; none that the
-                connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
-                under the same name.
-            extra_body: Fields that this client doesn't know, put into the JSON body over those that
-                it does.
+            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits unless given.
+            bulk: Low priority, for work that nobody waits for: where the client's `limits` make calls wait, all other calls go first. False unless given.
+            timeout: The deadline of the whole call in seconds, all attempts and backoffs included; None sets no deadline. `Timeouts` sets each of the five timeouts.
+            extra_headers: Sent in addition to the client's own, which they override; none that the connection sets by itself, such as `Host` and `Content-Length`.
+            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item, under the same name.
+            extra_body: Fields that this client doesn't know, put into the JSON body over those that it does.
         """

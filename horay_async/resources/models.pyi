@@ -36,21 +36,14 @@ class AsyncModels(Resource):
 
         Args:
             type: Only models of this kind. One of `"text"`, `"image"`, `"audio"`, `"video"`.
-            sub_type: Only models for this task. One of `"chat"`, `"embedding"`, `"reranker"`,
-                `"text-to-image"`, `"image-to-image"`, `"speech-to-text"`, `"text-to-video"`.
+            sub_type: Only models for this task. One of `"chat"`, `"embedding"`, `"reranker"`, `"text-to-image"`, `"image-to-image"`, `"speech-to-text"`, `"text-to-video"`.
             max_retries: Most attempts after the first.
-            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
-                unless given.
-            bulk: Low priority, for work that nobody waits for: where the client's `limits` make
-                calls wait, all other calls go first. False.
-            timeout: The deadline of the whole call in seconds, all attempts and backoffs included;
-                None sets no deadline. `Timeouts` sets each of the five timeouts.
-            extra_headers: Sent in addition to the client's own, which they override; none that the
-                connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
-                under the same name.
-            extra_body: Fields that this client doesn't know, put into the JSON body over those that
-                it does.
+            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits unless given.
+            bulk: Low priority, for work that nobody waits for: where the client's `limits` make calls wait, all other calls go first. False unless given.
+            timeout: The deadline of the whole call in seconds, all attempts and backoffs included; None sets no deadline. `Timeouts` sets each of the five timeouts.
+            extra_headers: Sent in addition to the client's own, which they override; none that the connection sets by itself, such as `Host` and `Content-Length`.
+            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item, under the same name.
+            extra_body: Fields that this client doesn't know, put into the JSON body over those that it does.
         """
     async def retrieve(
         self,
@@ -73,16 +66,10 @@ class AsyncModels(Resource):
         Args:
             model: The model's id, e.g. `"meta-llama/Meta-Llama-3.1-8B-Instruct"`.
             max_retries: Most attempts after the first.
-            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
-                unless given.
-            bulk: Low priority, for work that nobody waits for: where the client's `limits` make
-                calls wait, all other calls go first. False.
-            timeout: The deadline of the whole call in seconds, all attempts and backoffs included;
-                None sets no deadline. `Timeouts` sets each of the five timeouts.
-            extra_headers: Sent in addition to the client's own, which they override; none that the
-                connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
-                under the same name.
-            extra_body: Fields that this client doesn't know, put into the JSON body over those that
-                it does.
+            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits unless given.
+            bulk: Low priority, for work that nobody waits for: where the client's `limits` make calls wait, all other calls go first. False unless given.
+            timeout: The deadline of the whole call in seconds, all attempts and backoffs included; None sets no deadline. `Timeouts` sets each of the five timeouts.
+            extra_headers: Sent in addition to the client's own, which they override; none that the connection sets by itself, such as `Host` and `Content-Length`.
+            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item, under the same name.
+            extra_body: Fields that this client doesn't know, put into the JSON body over those that it does.
         """

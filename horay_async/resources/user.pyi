@@ -31,16 +31,10 @@ class AsyncUser(Resource):
 
         Args:
             max_retries: Most attempts after the first.
-            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
-                unless given.
-            bulk: Low priority, for work that nobody waits for: where the client's `limits` make
-                calls wait, all other calls go first. False.
-            timeout: The deadline of the whole call in seconds, all attempts and backoffs included;
-                None sets no deadline. `Timeouts` sets each of the five timeouts.
-            extra_headers: Sent in addition to the client's own, which they override; none that the
-                connection sets by itself, such as `Host` and `Content-Length`.
-            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item,
-                under the same name.
-            extra_body: Fields that this client doesn't know, put into the JSON body over those that
-                it does.
+            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits unless given.
+            bulk: Low priority, for work that nobody waits for: where the client's `limits` make calls wait, all other calls go first. False unless given.
+            timeout: The deadline of the whole call in seconds, all attempts and backoffs included; None sets no deadline. `Timeouts` sets each of the five timeouts.
+            extra_headers: Sent in addition to the client's own, which they override; none that the connection sets by itself, such as `Host` and `Content-Length`.
+            extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item, under the same name.
+            extra_body: Fields that this client doesn't know, put into the JSON body over those that it does.
         """

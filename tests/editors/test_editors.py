@@ -55,3 +55,18 @@ def test_pyright_completes_keys(
     listed = server.at_end(text + rest, "completion", back=len(rest))
     offered = {item["label"].strip("'\"") for item in listed["items"]}
     assert keys <= offered
+
+
+@pytest.mark.parametrize(
+    ("call", "end"),
+    [
+        ("Horay(timeout", "no deadline."),
+        ("Horay().chat.completions.create(bulk", "False unless given."),
+        ("Horay().batch.run([], give_up_after", "."),
+    ],
+)
+def test_pyright_shows_the_whole_description(server: LanguageServer, call: str, end: str) -> None:
+    """Of a parameter, however long it is: an editor shows the line that begins with its name."""
+    hover = server.at_end(f"from horay_async import Horay\n{call}=None)", "hover", back=6)
+    shown = str(hover["contents"]["value"]).strip().removesuffix("---").strip()
+    assert shown.endswith(end), shown
