@@ -162,6 +162,9 @@ def map_exception(
             if complaint.startswith(OVERSIZED)
             else "isn't valid HTTP"
         )
+        if dispatched is False:  # what has responded before the request was sent is a proxy
+            text = f"{label}: the proxy's response to CONNECT {what}: {clean(complaint)}"
+            return APIConnectionError(text, execution="not_sent")
         return APIResponseError(
             f"the response to {label} {what}: {clean(complaint)}",
             execution=execution,
@@ -173,6 +176,8 @@ def map_exception(
             transient=False,
         )
     what = clean(describe(error))
+    if dispatched is False and isinstance(error, aiohttp.ServerDisconnectedError):
+        what = "the server, or a proxy before it, closed the connection before the request was sent"
     if (
         not request.external
         and isinstance(error, aiohttp.ClientConnectorError)

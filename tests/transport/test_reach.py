@@ -145,6 +145,31 @@ async def test_proxy_that_refuses(connect: Connect, proxy: Tunnel) -> None:
     assert raised.value.execution == "not_sent"
 
 
+@pytest.mark.parametrize(
+    ("refusal", "said"),
+    [
+        (b"SSH-2.0-OpenSSH_9.6\r\n", "the proxy's response to CONNECT isn't valid HTTP"),
+        (
+            b"HTTP/1.1 200 X\r\nA: " + 2**17 * b"x",
+            "the proxy's response to CONNECT has a head that",
+        ),
+        (
+            b"\n",
+            "the server, or a proxy before it, closed the connection before the request was sent",
+        ),
+    ],
+)
+async def test_proxy_that_is_none(
+    connect: Connect, proxy: Tunnel, refusal: bytes, said: str
+) -> None:
+    """What responds before anything was sent is the proxy, not the API."""
+    proxy.refusal = refusal
+    async with connect(base_url="https://api.example/v1", proxy=proxy.url) as client:
+        with pytest.raises(APIConnectionError, match=said) as raised:
+            await client.models.list()
+    assert raised.value.execution == "not_sent"
+
+
 async def test_proxy_that_is_down(fault_server: FaultServer, connect: Connect) -> None:
     """A proxy that isn't there means that nothing was sent."""
     async with tunnel() as proxy:
