@@ -10,7 +10,7 @@ Not everything that is sent as a key is a secret: `local`, the key of the local 
 damage every text that holds it. So an API key of fewer than `MIN_SECRET_LENGTH` characters isn't masked: no
 service hands out one that can be guessed. People do choose such passwords for proxies: those are masked where no
 letter, digit, `_` or `-` is beside them, as in a URL. Where a text ends within a key, what is there of it is masked from the same
-number of characters on; elsewhere from twice as many on.
+number of characters on; elsewhere from twice as many on, and so is the key's end.
 """
 
 from __future__ import annotations
@@ -18,13 +18,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache
+from os.path import commonprefix
 from typing import Any, cast
 
 from horay_async._json import is_object
 from horay_async._keys import MIN_SECRET_LENGTH
 
 LONG_PART = 2 * MIN_SECRET_LENGTH
-"""Characters of a secret's beginning that are masked wherever they stand: of what services begin their keys with, none is so long."""
+"""Characters of a secret's beginning, or of its end, that are masked wherever they stand: of what services begin their keys with, none
+is so long."""
 
 MASK = "[API key]"
 """What stands wherever a server echoed a secret."""
@@ -111,13 +113,15 @@ class Cleaner:
 
     def _mask_parts(self, text: str) -> str:
         """`text` with the beginnings of secrets masked: one that it ends in, where a body broke off or a message was cut, and longer ones
-        anywhere, where a server has shortened what it shows.
+        anywhere, where a server has shortened what it shows. So are their ends, of which a server has taken `sk-` away.
         """
         is_spelled = SPELLING.search(text) is not None
         for secret in self.secrets:
             begins = is_spelled or secret[:MIN_SECRET_LENGTH] in text
             if begins and len(secret) > MIN_SECRET_LENGTH:
                 text = _without_parts(text, secret)
+            if len(secret) > LONG_PART and secret[-LONG_PART:] in text:
+                text = _without_ends(text, secret)
         return text
 
     def mask_bytes(self, data: bytes) -> bytes:
@@ -198,6 +202,15 @@ def _without_parts(text: str, secret: str) -> str:
             shown += (text[done : begun.start()], MASK)
             done = at = end
     return "".join([*shown, text[done:]])
+
+
+def _without_ends(text: str, secret: str) -> str:
+    end = secret[-LONG_PART:]
+    before, *behind = text.split(end)
+    for part in behind:
+        begun = len(commonprefix((before[::-1], secret[-LONG_PART - 1 :: -1])))
+        before = f"{before[: len(before) - begun]}{MASK}{part}"
+    return before
 
 
 @lru_cache(maxsize=512)

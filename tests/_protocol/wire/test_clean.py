@@ -118,6 +118,15 @@ def test_key_that_was_cut(kept: int) -> None:
         assert cut not in str(parsed.body)
 
 
+@pytest.mark.parametrize("without", [1, 3, len(KEY) - 16])
+def test_end_of_a_key(without: int) -> None:
+    """A server may look a key up, and show it, without what its service begins all keys with; a short end tells little."""
+    clean = Cleaner("hunter2222", KEY)
+    end = KEY[without:]
+    assert clean(f"{end}: no token {end}, {end}{end}.") == f"{MASK}: no token {MASK}, {MASK}{MASK}."
+    assert clean(f"key …{KEY[-15:]}") == f"key …{KEY[-15:]}"
+
+
 def test_end_that_begins_like_a_key_twice() -> None:
     """The beginning may stand there several times."""
     clean = Cleaner("aaaaaaaaab")
