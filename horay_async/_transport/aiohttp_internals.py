@@ -17,6 +17,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 import aiohttp
+from aiohttp import streams  # `aiohttp.streams` is missing where a first import was interrupted
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from horay_async._first_use import MadeOnce
@@ -51,7 +52,7 @@ PARSING: Final[Mapping[str, Any]] = {
 }
 """How all responses are parsed."""
 
-_EMPTY = getattr(aiohttp.streams, "EMPTY_PAYLOAD", None)
+_EMPTY = getattr(streams, "EMPTY_PAYLOAD", None)
 
 
 def available(content: aiohttp.StreamReader) -> bytes | Awaitable[bytes | None]:
