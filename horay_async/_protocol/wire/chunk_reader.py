@@ -46,7 +46,7 @@ from horay_async._protocol.wire.envelope import error_in, says_it_failed
 from horay_async._protocol.wire.errors import ErrorContext, stream_error
 from horay_async._protocol.wire.size_limits import BOM, MAX_OBJECTS
 from horay_async._protocol.wire.sse import DONE, ERROR, NamedEvent
-from horay_async._protocol.wire.sse_reader import PINGS, SSEReader
+from horay_async._protocol.wire.sse_reader import NO_EVENTS, PINGS, SSEReader
 from horay_async._protocol.wire.unknown import unknown_of
 from horay_async.errors import APIError, DriftError, DriftWarning
 from horay_async.models._base import Response
@@ -123,7 +123,7 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
             behind = self._sse.held.lstrip()
             self.body = self.body or (behind if behind.startswith((b"{", b"[")) else b"")
             if self.body:
-                return self._misnamed(self.body) or self._bad("isn't an event stream", self.body)
+                return self._misnamed(self.body) or self._bad(NO_EVENTS, self.body)
         merged = self.merged
         if where := (
             (merged.without_choices and self._unrecognised_beside)
@@ -134,7 +134,7 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
             what = "ends with [DONE], and not all of its choices are finished"
         else:
             return None
-        return self._bad(what, self._opening or b"")
+        return self._bad(what, self._opening)
 
     @property
     def complete(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
+from enum import Enum, auto
 from typing import Any, Generic, TypeVar
 
 from horay_async._json import fields_of, only_of
@@ -32,7 +33,23 @@ COMMENTS = re.compile(rb"\A(?::[^\r\n]*[\r\n]+|\s+)+")
 OPENING = 2**14
 """Bytes that are kept of a body without an event: an error that was sent as one is hardly longer."""
 
+NO_EVENTS = "isn't an event stream"
+"""What is wrong with a response that isn't one, as its error says it."""
+
 T = TypeVar("T")
+
+
+class BodyKind(Enum):
+    """What a body is, by the bytes that have come. At first it is `UNDECIDED`; it is `EVENTS` from the first event on, even where it
+    was `OTHER` before.
+    """
+
+    UNDECIDED = auto()
+    """No event has come: nothing has, or only comments, or what may be the beginning of an event."""
+    OTHER = auto()
+    """No event has come, and behind any comments stands what begins no event: JSON, a page, or what is no text."""
+    EVENTS = auto()
+    """An event has come."""
 
 
 class SSEReader(ABC, Generic[T]):
@@ -58,13 +75,20 @@ class SSEReader(ABC, Generic[T]):
         self._meta = meta
         self._context = context
         self._max_event_bytes = max_event_bytes
-        self._opening: bytes | None = b""  # how the body begins, until an event has come
-        self._kept_of_opening = OPENING
-        self._has_chunk = False  # whether what came before the first event is one
-        self._cut = b""  # what has come of the event in which the bytes have ended
-        self._cut_data = b""  # its data
         self.body: bytes = b""
-        """What has come in the place of an event, or before the first one: it may be a response, as JSON."""
+        """What has come in the place of an event, or before the first one: it may be a response, as JSON. Empty until that is sure,
+        when an event has come, or a failure on a line that is no event's, or the end.
+        """
+        self._kind = BodyKind.UNDECIDED
+        # How the body begins, comments too; of `EVENTS` empty. Of `UNDECIDED` little more than `OPENING` bytes are kept; of `OTHER` all,
+        # as it can be a whole response.
+        self._opening = b""
+        # Whether a line was a chunk, of those before which no event, field or comment has come. If so, this is no event stream, whatever
+        # follows.
+        self._has_chunk = False
+        # Set at the end, where the bytes end in the middle of an event: its lines, and its data, which may be empty.
+        self._cut = b""
+        self._cut_data = b""
 
     def feed(self, data: bytes) -> list[T]:
         """What is made of the events that `data` completes; nothing once the stream is done."""
@@ -80,14 +104,14 @@ class SSEReader(ABC, Generic[T]):
             return before
         made: list[T] = []
         if datas:
-            self._events_began(data)
+            if self._kind is not BodyKind.EVENTS:
+                self._begin_events(data)
             in_order = self._sse.strays or self.done
             made = self._read_in_order(datas) if in_order else self._read(datas)
-        elif self._opening is not None and len(self._opening) < self._kept_of_opening:
-            self._opening += data
-            # Of what is no stream of events all is kept: it can be a whole response.
-            if begins_events(_without_comments(self._opening[:OPENING])) is False:
-                self._kept_of_opening = self._max_event_bytes
+        elif self._kind is not BodyKind.EVENTS:
+            is_other = self._kind is BodyKind.OTHER
+            if len(self._opening) < (self._max_event_bytes if is_other else OPENING):
+                self._add_to_opening(data)
         if self._sse.strays:
             self._read_in_order([])
         return made
@@ -107,20 +131,26 @@ class SSEReader(ABC, Generic[T]):
                 self._check_stray(stray)
         return made
 
-    def _events_began(self, data: bytes) -> None:
-        """Keeps what came before the first events, which are completed by `data`, where that is none."""
-        if self._opening is not None:
-            opening = _without_comments(self._opening + data)
-            if begins_events(opening) is False:
-                self.body = BEFORE_DONE.split(opening)[0]
-                if self._has_chunk:
-                    self._fail(self._bad("isn't an event stream", self.body))
-        self._opening = None
+    def _add_to_opening(self, data: bytes) -> None:
+        """Adds to the beginning of the body, and decides by it whether the body can be a stream of events."""
+        self._opening += data
+        if self._kind is BodyKind.UNDECIDED and _is_other(_without_comments(self._opening)):
+            self._kind = BodyKind.OTHER
+
+    def _begin_events(self, data: bytes) -> None:
+        """The first events have come, completed by `data`: keeps what stands before them, where that is none."""
+        self._add_to_opening(data)
+        if self._kind is BodyKind.OTHER:
+            self.body = BEFORE_DONE.split(_without_comments(self._opening))[0]
+            if self._has_chunk:
+                self._fail(self._bad(NO_EVENTS, self.body))
+        self._kind, self._opening = BodyKind.EVENTS, b""
 
     def _unread(self) -> bytes:
         """What has come of a body without an event so far, or of what is none behind an event: it may be JSON."""
-        texts = map(_without_comments, (self._opening or b"", self._sse.held))
-        return next((text for text in texts if begins_events(text[:OPENING]) is False), b"")
+        is_other = self._kind is BodyKind.OTHER
+        text = _without_comments(self._opening if is_other else self._sse.held)
+        return text if is_other or _is_other(text) else b""
 
     @property
     def complete(self) -> bool:
@@ -172,17 +202,16 @@ class SSEReader(ABC, Generic[T]):
         """What is made of events that lack the blank line behind them, as far as they are whole."""
         held, unread = self._sse.held, self._unread()
         rest = self._sse.flush()
-        if not rest or self._opening is not None:
+        if not rest or self._kind is not BodyKind.EVENTS:
             self.body = self.body or unread
-        is_cut = bool(rest) and not self._is_whole(rest[-1], ended=held.endswith(b"\n"))
-        if is_cut or (not rest and _has_field(held)):
-            self._cut = held
-        if is_cut:
+        if rest and not self._is_whole(rest[-1], ended=held.endswith(b"\n")):
             self._cut_data = rest.pop()
-            if rest:  # events with one line end each: those before it are whole
-                self._cut = self._cut_data
-        if rest:
-            self._events_began(b"")
+            # Events before it have one line end each, and are whole.
+            self._cut = self._cut_data if rest else held
+        elif not rest and _has_field(held):
+            self._cut = held
+        if rest and self._kind is not BodyKind.EVENTS:
+            self._begin_events(b"")
         return self._read_in_order(rest)
 
     def _add_cut(self) -> APIError | None:
@@ -213,7 +242,7 @@ class SSEReader(ABC, Generic[T]):
         opening = self._opening or self.body
         problem = self._misnamed(opening)
         if problem is None and self._has_chunk:
-            problem = self._bad("isn't an event stream", opening)
+            problem = self._bad(NO_EVENTS, opening)
         if problem is not None:
             self._fail(problem)
         elif complete:
@@ -247,27 +276,36 @@ class SSEReader(ABC, Generic[T]):
 
     def _read_stray(self, stray: bytes) -> None:
         """Looks at lines that are no event's: one of them may be data, or all together."""
-        begun = self._opening is None or begins_events(self._opening)
-        no_stream = bool(self.body)  # what came before the first event is none
-        reports_error = self._reports_error if begun and not no_stream else is_error_envelope
-        where = "isn't an event stream" if no_stream else "has a chunk on a line that is no event's"
         datas = [_data_of(text) for text in (stray, *stray.split(b"\n"))]
+        if self._kind is BodyKind.EVENTS or begins_events(self._opening):
+            self._read_among_events(stray, datas)
+        else:
+            self._read_before_events(datas)
+
+    def _read_before_events(self, datas: list[bytes]) -> None:
+        """Looks at lines before which neither an event nor a field or a comment has come: the body may be no event stream
+        at all. An error fails it at once. A chunk fails it once all that stands before the first event has come.
+        """
+        for data in datas:
+            if is_error_envelope(data):
+                no_events = self._bad(NO_EVENTS, self._opening) if self._has_chunk else None
+                self._fail(no_events or stream_error(data, context=self._context))
+                return
+            self._has_chunk = self._has_chunk or _is_chunk(data)
+
+    def _read_among_events(self, stray: bytes, datas: list[bytes]) -> None:
+        """Looks at lines in an event stream, or in what was sent as one and began otherwise: `body` has that beginning then."""
+        reports_error = is_error_envelope if self.body else self._reports_error
         for data in datas:
             if reports_error(data):
-                no_events = self._has_chunk and not begun
-                self._fail(
-                    self._bad("isn't an event stream", self._opening or b"")
-                    if no_events
-                    else stream_error(data, context=self._context)
-                )
+                self._fail(stream_error(data, context=self._context))
                 return
-            if not begun:
-                self._has_chunk = self._has_chunk or _is_chunk(data)
-            elif _is_chunk(data):
-                self._fail(self._bad(where, stray))
+            if _is_chunk(data):
+                has_chunk = "has a chunk on a line that is no event's"
+                self._fail(self._bad(NO_EVENTS if self.body else has_chunk, stray))
                 return
         whole, *lines = datas
-        if begun and not is_json(whole) and any(map(_is_broken, lines)):
+        if not is_json(whole) and any(map(_is_broken, lines)):
             self._fail(self._bad("has a line that is no event's, and no JSON", stray))
 
     def _reports_error(self, data: bytes) -> bool:
@@ -280,12 +318,12 @@ class SSEReader(ABC, Generic[T]):
         if not is_text(opening[:BEGINNING]):
             coding = coding_in(self._meta.headers)
             packed = f"has a Content-Encoding that isn't decoded here, {coding!r}"
-            return self._bad(packed if coding else "isn't an event stream", opening)
+            return self._bad(packed if coding else NO_EVENTS, opening)
         if not opening.startswith((b"{", b"[", b"<", b'"')):
             return None
         if is_error_envelope(opening):
             return stream_error(opening, context=self._context)
-        return self._bad("isn't an event stream", opening)
+        return self._bad(NO_EVENTS, opening)
 
     def _bad(self, what: str, data: bytes) -> APIError:
         return bad_response(what, data, context=self._context, whole_body=True)
@@ -312,6 +350,11 @@ def _is_chunk(data: bytes) -> bool:
     except (InvalidBody, ErrorInBody):
         return False
     return bool(fields_of(only_of(held)).get("choices"))
+
+
+def _is_other(opening: bytes) -> bool:
+    """Whether a body without its comments is sure to begin with no event."""
+    return begins_events(opening[:OPENING]) is False
 
 
 def _without_comments(opening: bytes) -> bytes:
