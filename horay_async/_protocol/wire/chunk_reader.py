@@ -92,7 +92,6 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
         self._template = ChunkTemplate()
         self._split = SplitCharacters()
         self._names = set[str]()  # under which chunks have come
-        self._texts: list[str] | None = None  # of the newest chunks, where they are the template's
         # Where the texts of the template's chunks go; None where more is new in each.
         self._fast_texts: list[str] | None = None
         self._others_came = False  # since the last chunk of the template
@@ -197,12 +196,12 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
     #   where                what is left out                                          saves
     #   `_from_template`     one event came alone, as from a server that isn't         5 of 9
     #                        hurried: it isn't held against the description
-    #   `_all_match`         several came at once: nor are they                        1 of 3
+    #   `_read`              several came at once: nor are they                        1 of 3
     #   `_add_texts`         either: when one of the template was merged last,         0.5 of these
     #                        the texts of those that follow are all that is merged
     #
-    # Events that match no template are decoded in one go (`Decoder.decode_many`), and one by one where any of them may be
-    # something else than a chunk. A chunk among them that differs from the description in nothing, or in fields without
+    # Several events are decoded in one go (`Decoder.decode_many`), and one by one where any of them may be something else than a
+    # chunk, or holds anything that isn't described. A chunk among them that differs from the description in nothing, or in fields without
     # content alone, becomes the template if its text can be seen in it.
 
     def _read(self, datas: list[bytes]) -> list[C]:
@@ -211,11 +210,16 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
             return chunks
         if min(datas) < OBJECT:
             datas = self._until_done(datas)
-        chunks = self._decoded(datas, b"\n".join(datas))
-        # 2. Several events, all of the template.
-        if self._texts is not None:
-            self._add_texts(chunks, self._texts)
-            return chunks
+        lines = b"\n".join(datas)
+        chunks = self._decode_together(datas, lines)
+        # 2. Several events, all of the template, and so as described as the chunk that it was taken from.
+        if chunks is not None:
+            texts = self.merged.texts_in(chunks)
+            if len(texts) == len(chunks) and self._template.matches_all(lines, texts):
+                self._add_texts(chunks, texts)
+                return chunks
+        if chunks is None or not self._decoder.are_described(chunks, lines):
+            chunks = self._decode_one_by_one(datas)
         # 3. Others, all as described.
         self._others_came = True
         if all(drift_of(chunk) is NO_DIFFERENCES for chunk in chunks):
@@ -251,30 +255,12 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
         self._add_texts(chunks, self.merged.texts_in(chunks))
         return chunks
 
-    def _decoded(self, datas: list[bytes], lines: bytes) -> list[C]:
-        """The chunks of events that aren't known yet to be chunks."""
-        self._texts = None
+    def _decode_together(self, datas: list[bytes], lines: bytes) -> list[C] | None:
+        """The chunks of several events, which aren't checked yet; None where each event has to be looked at."""
         # Only a string of JSON's own holds these bytes: within a text the quotes are escaped.
-        if b'"error"' in lines or self._sse.named:
-            return self._decode_one_by_one(datas)
-        try:
-            return self._decoder.decode_many(
-                datas,
-                lines,
-                max_objects=self._max_objects,
-                are_described=lambda chunks: self._all_match(lines, chunks),
-                split=self._split,
-            )
-        except (InvalidBody, ErrorInBody):
-            return self._decode_one_by_one(datas)
-
-    def _all_match(self, lines: bytes, chunks: list[C]) -> bool:
-        """Whether all chunks are those of the template, and so as described as the one it was taken from."""
-        texts = self.merged.texts_in(chunks)
-        if len(texts) != len(chunks) or not self._template.matches_all(lines, texts):
-            return False
-        self._texts = texts
-        return True
+        if b'"error"' in lines or self._sse.named or self._split.halves:
+            return None
+        return self._decoder.decode_many(datas, lines, max_objects=self._max_objects)
 
     def _merge_one_by_one(self, chunks: list[C]) -> list[C]:
         """Merges chunks some of which differ from the description; those up to the first that can't be."""

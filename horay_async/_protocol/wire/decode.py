@@ -102,10 +102,6 @@ def number_choices(choices: Sequence[Any]) -> None:
             choice.index = position
 
 
-def _no(responses: object) -> bool:
-    return False
-
-
 class Decoder(Generic[R]):
     """Decodes responses of one class.
 
@@ -168,40 +164,34 @@ class Decoder(Generic[R]):
         return response
 
     def decode_many(
-        self,
-        datas: list[bytes],
-        lines: bytes,
-        *,
-        max_objects: int = MAX_OBJECTS,
-        are_described: Callable[[list[R]], bool] = _no,
-        split: SplitCharacters | None = None,
-    ) -> list[R]:
-        """`datas`, JSON objects, as instances, decoded in one go. `lines` is the same, joined by LF.
-        `are_described` tells of what came of them whether it is known to hold what is described, and no more.
-        Raises as `decode` does.
+        self, datas: list[bytes], lines: bytes, *, max_objects: int = MAX_OBJECTS
+    ) -> list[R] | None:
+        """`datas`, several JSON objects, as instances, decoded in one go; None where each has to be decoded by itself. `lines` is the
+        same, joined by LF. Whether they hold what is described, and no more, isn't checked yet: see `are_described`.
         """
-        check_size(lines, max_objects)
-        responses: list[R] = []
-        if self._json is not None and len(datas) > 1 and not (split is not None and split.halves):
-            try:
-                responses = self._json.decode_lines(lines)
-            except MALFORMED:
-                responses = []
+        if self._json is None or len(datas) < 2:
+            return None
+        try:
+            check_size(lines, max_objects)
+            responses = self._json.decode_lines(lines)
+        except (InvalidBody, *MALFORMED):
+            return None
         # Two objects in one event would shift all that follow, so the numbers must agree.
-        if len(responses) != len(datas) or not (
-            are_described(responses)
-            or (
-                all(map(self._list_of, responses))
-                and (lines.isascii() or _is_utf8(lines))
-                and self._strict is not None
-                and can_decode(self._strict.decode_lines, lines)
-            )
-        ):
-            return [self.decode(data, max_objects=max_objects, split=split) for data in datas]
+        if len(responses) != len(datas):
+            return None
         for response, data in zip(responses, datas, strict=True):
             response._drift = None
             response._raw = data
         return responses
+
+    def are_described(self, responses: list[R], lines: bytes) -> bool:
+        """Whether `responses`, which `decode_many` made of `lines`, hold what is described, and no more."""
+        return (
+            all(map(self._list_of, responses))
+            and (lines.isascii() or _is_utf8(lines))
+            and self._strict is not None
+            and can_decode(self._strict.decode_lines, lines)
+        )
 
     def decode_described(self, data: bytes) -> R | None:
         """`data`, which is known to hold no more than is described if it is JSON, as an instance; None where it

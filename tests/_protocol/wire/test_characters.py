@@ -70,6 +70,19 @@ def test_any_cut_gives_the_text(text: str, data: st.DataObject) -> None:
     assert texts(chunks) == merged(reader) == text
 
 
+@pytest.mark.parametrize("at_once", [False, True], ids=["apart", "at once"])
+@pytest.mark.parametrize(("pieces", "whole"), [([HIGH, LOW], "\U0001f600"), (["a", HIGH], "a")])
+def test_halves_before_what_is_no_chunk(pieces: list[str], whole: str, at_once: bool) -> None:
+    """They are joined as if a failure didn't come with them."""
+    events = [*map(event, pieces), b"data: {\n\n"]
+    for first in (0, 1):
+        reader = text_reader()
+        ends = [*events[:first], b"".join(events[first:])] if at_once else events
+        chunks = [chunk for each in ends for chunk in reader.feed(each)]
+        assert texts(chunks) == merged(reader) == whole
+        assert "isn't valid JSON" in str(reader.take_failure())
+
+
 def test_each_choice_has_its_own_halves() -> None:
     """Two choices by turns."""
     reader = text_reader(2)

@@ -7,7 +7,7 @@ import copy
 import json
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import attrs
 import pytest
@@ -36,6 +36,8 @@ from horay_async.models.models import ModelList
 from horay_async.models.user import UserInfo
 from tests.mutations import RESPONSES
 from tests.readers import OTHER_APIS
+
+R = TypeVar("R", bound=Response)
 
 
 def encoded(value: Any) -> bytes:
@@ -99,8 +101,9 @@ def test_while_msgspec_cannot_learn_the_class() -> None:
 
     made = Decoder(Completion, direct=False)
     assert made.decode_described(data) is None
-    responses = [made.decode(data), *made.decode_many([data, data], data + b"\n" + data)]
-    assert responses == [Decoder(Completion).decode(data)] * 3
+    assert made.decode_many([data, data], data + b"\n" + data) is None
+    responses = [made.decode(data)]
+    assert responses == [Decoder(Completion).decode(data)]
     assert drift_of(responses[0]) == drift_of(Decoder(Completion).decode(data))
 
 
@@ -280,7 +283,7 @@ def test_utf8_is_checked_everywhere(where: str) -> None:
     good = b'{"choices": [{"text": "\xc3\xa4"}]}'
     for decode in (
         lambda: Decoder(Completion).decode(body),
-        lambda: Decoder(CompletionChunk).decode_many([good, body], good + b"\n" + body),
+        lambda: many(Decoder(CompletionChunk), [good, body]),
     ):
         with pytest.raises(InvalidBody, match="UTF-8"):
             decode()
@@ -511,21 +514,45 @@ def chunks(*texts: str) -> list[bytes]:
     return [encoded({"id": "c", "choices": [{"index": 0, "text": text}]}) for text in texts]
 
 
-def many(made: Decoder[CompletionChunk], datas: list[bytes]) -> list[CompletionChunk]:
-    """`datas`, decoded in one go."""
-    return made.decode_many(datas, b"\n".join(datas))
+def many(made: Decoder[R], datas: list[bytes]) -> list[R]:
+    """`datas`, decoded in one go where that is all there is to it, and one by one otherwise."""
+    lines = b"\n".join(datas)
+    responses = made.decode_many(datas, lines)
+    if responses is not None and made.are_described(responses, lines):
+        return responses
+    return [made.decode(data) for data in datas]
 
 
-@pytest.mark.parametrize("count", [0, 1, 2, 7])
+@pytest.mark.parametrize("count", [0, 1])
+def test_too_few_to_be_decoded_in_one_go(count: int) -> None:
+    """One is decoded by itself."""
+    datas = chunks(*"ab"[:count])
+    assert Decoder(CompletionChunk).decode_many(datas, b"\n".join(datas)) is None
+
+
+@pytest.mark.parametrize("count", [2, 7])
 def test_many(count: int) -> None:
     """Many chunks decode as one by one, and each keeps its own bytes."""
     made = Decoder(CompletionChunk)
     datas = chunks(*(f"größe {number}" for number in range(count)))
-    responses = many(made, datas)
+    responses = made.decode_many(datas, b"\n".join(datas))
+    assert responses is not None
     assert [response.text for response in responses] == [
         f"größe {number}" for number in range(count)
     ]
     assert [response.to_dict() for response in responses] == [json.loads(data) for data in datas]
+
+
+@pytest.mark.parametrize(("more", "described"), [({}, True), ({"x": 1}, False)])
+def test_many_are_described(more: dict[str, Any], described: bool) -> None:
+    """Chunks that hold all that the API describes, and no more, need no second look."""
+    choice = {"index": 0, "text": "a", "finish_reason": None, "logprobs": None}
+    sent = {"id": "c", "object": "text_completion", "created": 1, "model": "m", **more}
+    datas = [encoded({**sent, "choices": [choice]})] * 2
+    lines = b"\n".join(datas)
+    responses = Decoder(CompletionChunk).decode_many(datas, lines)
+    assert responses is not None
+    assert Decoder(CompletionChunk).are_described(responses, lines) is described
 
 
 @pytest.mark.parametrize(
@@ -571,9 +598,7 @@ def test_many_tells_failures() -> None:
 def test_many_of_a_class_spelled_otherwise() -> None:
     """A class in camelCase has no direct way, in a batch either."""
     data = encoded(USER["data"])
-    assert [user.is_admin for user in Decoder(UserInfo).decode_many([data, data], data + data)] == [
-        False
-    ] * 2
+    assert Decoder(UserInfo).decode_many([data, data], data + data) is None
 
 
 def test_class_without_a_list() -> None:

@@ -21,6 +21,8 @@ from horay_async.models.completions import Completion, CompletionChunk
 from horay_async.models.embeddings import EmbeddingResponse
 from tests.readers import reader_of
 
+from .test_decode import many
+
 Vector = dict[str, Any]
 
 PATH = Path(__file__).parents[2] / "vectors" / "dialects.toml"
@@ -306,7 +308,7 @@ def test_finish_reason_null_in_what_is_as_described(
     sent = {"id": "c", "object": "o", "created": 1, "model": "m", "choices": choices}
     data = json.dumps(sent).encode()
     made: Any = decoder(into)
-    for response in (made.decode(data), *made.decode_many([data, data], b"\n".join([data, data]))):
+    for response in (made.decode(data), *many(made, [data, data])):
         assert response.choices[0].finish_reason is None
         assert response.to_dict() == sent
         assert not drift_of(response)
