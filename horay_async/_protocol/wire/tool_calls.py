@@ -1,22 +1,35 @@
 """The tool calls of one choice, from the pieces that chunks bring.
 
 The API gives each call an index, and its id and name in its first piece alone. Servers of the family don't all
-do so, and which call a piece belongs to is decided by what it has:
+do so, and which call a piece belongs to is decided by what it has, in three steps.
 
-| the piece has | it |
+First, which call it may go on with (`ToolCalls._find`):
+
+| the piece has | the call |
 | --- | --- |
-| an index that is new, and the id of a call without one; or no id and no other name, and the newest call has no index and isn't whole | goes on with that call, whose index it is |
-| an index that is new otherwise | begins a call |
-| the id of a call, or its name without one, and all of its arguments once more, not in the chunk that begins it | says nothing new: some servers end with the whole message, or repeat a call as `function_call` |
-| an id that is known | goes on with that call |
-| an index that is known, or none | goes on with the newest call of that index, or of all, but for: |
-| a new id and a name, and the arguments so far are whole | begins a call: some servers give all index 0 |
-| a new id and a name, and a `{` that the arguments so far have no place for | begins a call: the one before is broken |
-| a new id and another name | begins a call |
-| a name and arguments, and the arguments so far are whole | begins a call: nothing can follow whole JSON, but for `{}` and the same id, or the same name and none: some servers begin with that |
-| a name, and a new id or neither index nor id, behind a piece of the same call in one chunk | begins a call |
-| no index, a new id, and no arguments have come, or none come with it, or they are whole | begins a call |
-| a new id otherwise | goes on: some gateways give each piece an id of its own |
+| the id of a call, and its index or none | that one |
+| an index that is known | the newest of that index |
+| an index that is new, and the id of a call without one | that one, whose index it is |
+| an index that is new, and no id, where the newest call has no index and isn't whole, and not both have a name | the newest, whose index it is |
+| an index that is new otherwise | none: it begins a call |
+| neither an index nor the id of a call | the newest |
+
+Then, whether it only repeats that call (`Piece.repeats`): a call that has an id, whose id comes again, or its name without one, with all
+of its arguments once more. Some servers end with the whole message, or repeat a call as `function_call`. Its arguments are left out then.
+A piece that stands behind one of the same call in one chunk repeats nothing.
+
+At last, whether it begins a call all the same (`Piece.begins`). The first row that fits decides. A new id is one that isn't the call's, where
+that has one.
+
+| | the piece | begins a call |
+| --- | --- | --- |
+| 1 | has a new id and no name | where it has no index, and has no arguments, or those so far are whole |
+| 2 | has a new id, and another name or stands behind a piece of the call in one chunk | always |
+| 3 | has a new id, and no arguments have come | where it has no index |
+| 4 | has a new id otherwise | where the arguments so far are whole, as some servers give all calls index 0, or are broken: they have no place for its `{`. Otherwise it goes on, as some gateways give each piece an id of its own |
+| 5 | has neither id nor index, and stands behind a piece of the call in one chunk | where it has a name |
+| 6 | has no other name, and the call has an id, and `{}` so far, with which some servers begin | where it stands behind a piece of the call in one chunk, and has its name and `{}`, too: the two are alike |
+| 7 | has anything else | where it has a name and arguments, and those so far are whole: nothing can follow whole JSON |
 
 A name that comes again with each piece is the same name; pieces of a name are joined.
 """
@@ -220,32 +233,34 @@ class Piece:
         return (not self.name or call.is_named(self.name)) and call.arguments.are(self.arguments)
 
     def tells_index_of(self, call: MergedCall) -> bool:
-        """Whether it goes on with a call that has none so far."""
-        if call.index is not None or self.id:
-            return call.index is None and self.id == call.id
+        """Whether its index, which is new, is that of `call`."""
+        if call.index is not None:
+            return False
+        if self.id:
+            return self.id == call.id
         return not (self.name and call.name) and not call.arguments.whole
 
     def begins(self, call: MergedCall, *, follows: bool) -> bool:
-        """Whether it begins a call, where it might go on with `call`: see the table above. `follows` says whether the piece
-        before it, in the same chunk, is of that call.
+        """Whether it begins a call, where it might go on with `call`: by the rows of the last table above. `follows` says whether the
+        piece before it, in the same chunk, is of that call.
         """
+        so_far = call.arguments
         indexed = self.index is not None
-        if not self.id or not call.id or self.id == call.id:
-            if follows and not indexed and not self.id:
-                return bool(self.name)
-            same_name = not self.name or call.is_named(self.name)
-            if call.arguments.are_placeholder and call.id and same_name:
-                return (
-                    follows and bool(self.name) and "".join(self.arguments.split()) == PLACEHOLDER
-                )  # alike
-            return bool(self.name and self.arguments.strip()) and call.arguments.whole
-        if not self.name:
-            return not indexed and (not self.arguments or call.arguments.whole)
-        if follows or not call.is_named(self.name):
+        new_id = bool(self.id and call.id) and self.id != call.id
+        other_name = bool(self.name) and not call.is_named(self.name)
+        if new_id and not self.name:  # 1
+            return not indexed and (not self.arguments or so_far.whole)
+        if new_id and (other_name or follows):  # 2
             return True
-        if not call.arguments.pieces:
+        if new_id and not so_far.pieces:  # 3
             return not indexed
-        return call.arguments.whole or not call.arguments.may_go_on_with(self.arguments)
+        if new_id:  # 4
+            return so_far.whole or not so_far.may_go_on_with(self.arguments)
+        if follows and not indexed and not self.id:  # 5
+            return bool(self.name)
+        if so_far.are_placeholder and call.id and not other_name:  # 6
+            return follows and bool(self.name) and "".join(self.arguments.split()) == PLACEHOLDER
+        return bool(self.name and self.arguments.strip()) and so_far.whole  # 7
 
 
 class ToolCalls:
@@ -336,7 +351,7 @@ class ToolCalls:
         return started or identified or named or bool(piece.arguments)
 
     def _find(self, piece: Piece) -> MergedCall | None:
-        """The call that a piece goes on with, unless it begins one."""
+        """The call that a piece goes on with, unless it begins one: by the first table above."""
         known = self._by_id.get(piece.id)
         if known is not None and piece.index in (None, known.index):
             return known
