@@ -31,7 +31,7 @@ from horay_async import (
     streaming,
     tool,
 )
-from horay_async._protocol.wire.size_limits import LARGE_BODY, MAX_PIECE_BYTES
+from horay_async._protocol.wire.size_limits import LARGE_BODY, MAX_BLOCK_BYTES
 from horay_async.testing import (
     Cut,
     Ending,
@@ -1332,14 +1332,14 @@ async def test_flood_lets_others_have_their_turn(
     async with connect() as client:
         chunks: AsyncStream[Any] = await chat(client)
         body: Any = chunks._response.content
-        while body._size < 3 * MAX_PIECE_BYTES:  # noqa: ASYNC110 - it tells nobody
+        while body._size < 3 * MAX_BLOCK_BYTES:  # noqa: ASYNC110 - it tells nobody
             await asyncio.sleep(0)
         counts: dict[int, int] = {}
         async for _ in chunks:
             counts[turns] = counts.get(turns, 0) + 1
     over = True
     assert sum(counts.values()) > 20_000
-    assert max(counts.values()) <= 2 * MAX_PIECE_BYTES / len(event) + 2
+    assert max(counts.values()) <= 2 * MAX_BLOCK_BYTES / len(event) + 2
 
 
 def reads(code: CodeType) -> bool:

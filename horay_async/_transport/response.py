@@ -14,7 +14,7 @@ from multidict import istr
 from horay_async._protocol.wire.clean import Cleaner
 from horay_async._protocol.wire.content_coding import Unpacker, unpacker_for
 from horay_async._protocol.wire.errors import ErrorContext, bad_response
-from horay_async._protocol.wire.size_limits import DRAIN_BYTES, DRAIN_SECONDS, MAX_PIECE_BYTES
+from horay_async._protocol.wire.size_limits import DRAIN_BYTES, DRAIN_SECONDS, MAX_BLOCK_BYTES
 from horay_async._protocol.wire.sse import begins_events
 from horay_async._protocol.wire.unasked_events import UnaskedEvents
 from horay_async._transport.aiohttp_internals import (
@@ -209,7 +209,7 @@ class RawResponse(TimedReader):
         begun = b""
         while (
             not enough(begun)
-            and len(begun) < MAX_PIECE_BYTES
+            and len(begun) < MAX_BLOCK_BYTES
             and (piece := await self.next_piece())
         ):
             begun += piece
@@ -218,7 +218,7 @@ class RawResponse(TimedReader):
         return begun
 
     async def next_piece(self) -> bytes:
-        """What has come of the body, `MAX_PIECE_BYTES` at most, waiting for some; empty at its end."""
+        """What has come of the body, `MAX_BLOCK_BYTES` at most, waiting for some; empty at its end."""
         if self.buffered:
             if self._unpacker is not None:
                 await self._yield_to_others()
@@ -228,7 +228,7 @@ class RawResponse(TimedReader):
         unpacker = self._unpacker
         piece = await (self._receive() if unpacker is None else self._receive_packed(unpacker))
         # Something may have been saved when the connection was lost, while this waited.
-        if self.buffered or len(piece) > MAX_PIECE_BYTES:
+        if self.buffered or len(piece) > MAX_BLOCK_BYTES:
             self.buffered.extend(piece)
             return self._next_of_buffered()
         if not piece:
@@ -301,8 +301,8 @@ class RawResponse(TimedReader):
         return connection.broken_by
 
     def _next_of_buffered(self) -> bytes:
-        piece = bytes(self.buffered[:MAX_PIECE_BYTES])
-        del self.buffered[:MAX_PIECE_BYTES]
+        piece = bytes(self.buffered[:MAX_BLOCK_BYTES])
+        del self.buffered[:MAX_BLOCK_BYTES]
         if not self.buffered and self._unpacker is not None:
             self.buffered.extend(self._unpacker.feed(b""))
         return piece

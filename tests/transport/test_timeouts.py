@@ -25,7 +25,7 @@ from horay_async import (
     RateLimitError,
     Timeouts,
 )
-from horay_async._protocol.wire.size_limits import MAX_PIECE_BYTES
+from horay_async._protocol.wire.size_limits import MAX_BLOCK_BYTES
 from horay_async._transport.connection import UnreadData
 from horay_async.testing import (
     Delay,
@@ -422,7 +422,7 @@ async def test_total_in_a_flood(
         chunks = await open_stream(client)
         response = chunks._response
         body: Any = response.content
-        while body._size < 3 * MAX_PIECE_BYTES:  # noqa: ASYNC110 - it tells nobody
+        while body._size < 3 * MAX_BLOCK_BYTES:  # noqa: ASYNC110 - it tells nobody
             await asyncio.sleep(0)
         await anext(chunks)
         assert response.buffered
@@ -439,7 +439,7 @@ async def test_total_in_a_flood(
         clock, failure = await trips(read_on())
     assert clock == "total"
     assert failure.partial.choices[0].message.content == "x" * (len(late) + 1)
-    assert len(late) <= MAX_PIECE_BYTES / len(PIECE)
+    assert len(late) <= MAX_BLOCK_BYTES / len(PIECE)
 
 
 async def test_idle_in_a_flood(fault_server: FaultServer, connect: Connect, jump: Jump) -> None:
@@ -470,7 +470,7 @@ async def test_total_frees_the_connection_of_a_slow_caller(
     assert clock == "total"
 
 
-@pytest.mark.parametrize("size", [10, 3 * MAX_PIECE_BYTES])
+@pytest.mark.parametrize("size", [10, 3 * MAX_BLOCK_BYTES])
 @pytest.mark.parametrize("left", [0, 1])
 @pytest.mark.parametrize("own", [False, True])
 async def test_total_after_a_busy_loop(jump: Jump, size: int, left: int, own: bool) -> None:

@@ -66,7 +66,7 @@ Events = list[Any] | None
 
 @attrs.define(eq=False, weakref_slot=False)
 class MergedChoice:
-    """The pieces of one choice so far."""
+    """What has come of one choice so far."""
 
     text: list[str] = attrs.field(factory=list[str])
     finish_reason: str | None = None
@@ -284,7 +284,7 @@ class ChoiceAccumulator(Accumulator[ChoiceChunkT, ResponseT]):
         self, choice: MergedChoice, index: int, events: list[Any], *, ended: bool
     ) -> None:
         """Appends that calls are whole, each once and in their order. Unless the choice has `ended`, more can follow what isn't
-        whole JSON: some servers send a finish reason with each piece.
+        whole JSON: some servers send a finish reason with each chunk.
         """
         for call in choice.tools.in_order() if choice.tools else ():
             if not (ended or call.arguments.whole):
@@ -529,7 +529,7 @@ class ChatAccumulator(ChoiceAccumulator[ChatCompletionChunk, ChatCompletion]):
 def _beyond(
     have: list[TokenLogprob] | None, whole: list[TokenLogprob] | None
 ) -> list[TokenLogprob] | None:
-    """The tokens of a whole message beyond those of its pieces; all, where they are others."""
+    """The tokens of a whole message beyond those that have come; all, where they are others."""
     known = [each.token for each in have or ()]
     if whole and known == [each.token for each in whole[: len(known)]]:
         return whole[len(known) :]

@@ -37,7 +37,7 @@ from horay_async._protocol.wire.decode import (
 from horay_async._protocol.wire.description import Difference
 from horay_async._protocol.wire.dialects import (
     from_messages,
-    is_piece,
+    is_delta,
     unrecognised_beside_choices,
     unrecognised_in_chunk,
 )
@@ -309,7 +309,7 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
             ):
                 if not self.merged.drop_repeated(choice, may_be_delta=in_messages):
                     return False
-            elif is_piece(sent["choices"][position]):
+            elif is_delta(sent["choices"][position]):
                 self._in_messages.add(choice.index)
         return True
 

@@ -1,4 +1,4 @@
-"""Unpacking a body that is compressed as its `Content-Encoding` says, piece by piece. Pure."""
+"""Unpacking a body that is compressed as its `Content-Encoding` says, block by block. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from functools import lru_cache, partial
 from itertools import pairwise
 from typing import Any
 
-from horay_async._protocol.wire.size_limits import MAX_PIECE_BYTES
+from horay_async._protocol.wire.size_limits import MAX_BLOCK_BYTES
 
 BEGINNING = 32
 """Bytes that tell whether a body is a text: compressed data hardly ever begins with so many that could be one."""
@@ -23,8 +23,8 @@ SLICE = 2**12
 MAX_KEPT = 2**20
 """Compressed bytes that are kept to find what comes before a fault in them."""
 
-MAX_UNPACKED = 2 * MAX_PIECE_BYTES
-"""Bytes that are unpacked in one go, before who reads them asks for more; up to twice as many where the last ones come in one piece."""
+MAX_UNPACKED = 2 * MAX_BLOCK_BYTES
+"""Bytes that are unpacked in one go, before who reads them asks for more; up to twice as many where the last ones come in one block."""
 
 CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 """Characters that no text has."""
@@ -128,7 +128,7 @@ def unpacker_for(coding: str) -> Unpacker | None:
 class Unpacker:
     """Unpacks one body. One that begins as a text is taken as it is: some gateways unpack a body and leave the header on.
 
-    All that stands before a fault in the data comes out, however they are cut into pieces; of Brotli and zstd that are longer than
+    All that stands before a fault in the data comes out, however they are cut into blocks; of Brotli and zstd that are longer than
     `MAX_KEPT`, up to a `SLICE` of them is lost. Behind the end of the data anything may come, and is passed over.
     """
 
@@ -202,12 +202,12 @@ class Unpacker:
             if self._taken is not None:
                 self._taken += part
             try:
-                piece = member.unpack(part, MAX_UNPACKED)
+                block = member.unpack(part, MAX_UNPACKED)
             except Exception as error:  # noqa: BLE001 - each library has its own, and may not know the limit
                 unpacked += self._before_fault(str(error))
                 break
-            self._produced += len(piece)
-            unpacked += piece
+            self._produced += len(block)
+            unpacked += block
             if member.ended:
                 self._end_member(member.unused)
             elif self._taken is not None and len(self._taken) > MAX_KEPT and not member.has_more:
@@ -233,11 +233,11 @@ class Unpacker:
         steps = [*range(0, without_fault, SLICE), *range(without_fault, len(taken) + 1)]
         try:
             for start, end in pairwise(steps):
-                piece = member.unpack(taken[start:end], MAX_UNPACKED)
-                while piece:
-                    found += piece[known:]
-                    known = max(0, known - len(piece))
-                    piece = member.unpack(b"", MAX_UNPACKED) if member.has_more else b""
+                block = member.unpack(taken[start:end], MAX_UNPACKED)
+                while block:
+                    found += block[known:]
+                    known = max(0, known - len(block))
+                    block = member.unpack(b"", MAX_UNPACKED) if member.has_more else b""
         except Exception:  # noqa: BLE001 - the same once more
             pass
         self._is_done = True

@@ -214,7 +214,7 @@ def from_messages(sent: Json) -> list[int]:
     ]
 
 
-def is_piece(choice: Json) -> bool:
+def is_delta(choice: Json) -> bool:
     """Whether a chunk's choice, which has its content in a `message`, has it there alone, and a text: then others have theirs so, too."""
     texts = (value for name, value in choice["message"].items() if name != "role")
     return not is_object(choice.get("delta")) and any(
@@ -330,7 +330,7 @@ def _find_tool_calls(message: Json, choice: Json, changes: Changes, *, whole: bo
 
 
 def _tool_call(sent: Json, *, whole: bool) -> Json:
-    """A tool call, its function in its place, and the arguments as text. Empty ones of a piece may still come."""
+    """A tool call, its function in its place, and the arguments as text. Empty ones of a delta may still come."""
     call = {**sent}
     index = call.get("index")
     if isinstance(index, int) and index < 0:

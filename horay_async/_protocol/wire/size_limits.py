@@ -44,8 +44,8 @@ opening a new one takes about as long."""
 DRAIN_BYTES = 2**16
 """How much to read for the same purpose."""
 
-MAX_PIECE_BYTES = 2**15
-"""Of what is read in one go. The chunks in it are decoded together, which is cheap as long as they all fit
+MAX_BLOCK_BYTES = 2**15
+"""Of a block: what is read in one go. The chunks in it are decoded together, which is cheap as long as they all fit
 into a processor's second-level cache and don't get the garbage collector going; that is some hundred."""
 
 MAX_OBJECTS = MAX_RESPONSE_OBJECTS

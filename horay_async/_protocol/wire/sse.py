@@ -19,7 +19,7 @@ NEXT_EVENT = re.compile(rb"}[ \t]*\n(?=(?:(?:event|id|retry)?:[^\n]*\n)*data: ?(
 """Where an event ends that has one line end in the place of two: no JSON goes on so."""
 
 NEAR = 128
-"""Bytes before a piece that show together with it where such an event ends: the end of its line, names and ids."""
+"""Bytes before a block that show together with it where such an event ends: the end of its line, names and ids."""
 
 NEARLY_DATA = re.compile(rb"\A[^{\[\"]*?data[ \t]*:[ \t]*(?=[{\[]|\Z)", re.IGNORECASE)
 """What stands before JSON on a line that isn't one of data by a trifle: capital letters, blanks, or what should be a line before it."""
@@ -60,7 +60,7 @@ class NamedEvent(bytes):
 
 
 class SSEDecoder:
-    """Fed the bytes of a stream in pieces of any size, gives the data of each event as it completes.
+    """Fed the bytes of a stream in blocks of any size, gives the data of each event as it completes.
 
     An event's data is `bytes`, or a `NamedEvent` where the event has a name, or with `keep_ids`. One without data is passed
     over, as the standard has it, unless it is named `error`. Comments and
@@ -69,7 +69,7 @@ class SSEDecoder:
     each event is an object, or `[DONE]`: as lines of one event these would be no JSON. Not with `keep_ids`.
 
     `max_event_bytes` bounds the text of one event, its comments included, whether it is waited for or
-    has come in one piece.
+    has come in one block.
     """
 
     __slots__ = (
@@ -88,7 +88,7 @@ class SSEDecoder:
         self.named = False
         """Whether any event so far had a name."""
         self.strays: list[tuple[int, bytes]] = []
-        """With the number of events of the piece of bytes that stand before them: lines that are no field of an event, but begin as JSON does, or as a field behind blanks or a byte-order mark: an error or a
+        """With the number of events of the block of bytes that stand before them: lines that are no field of an event, but begin as JSON does, or as a field behind blanks or a byte-order mark: an error or a
         chunk that was sent as one, those before each blank line together. Of a field `error`, as llama.cpp's server has it,
         the JSON of such a body. Who has looked at them takes them out.
         """
@@ -98,7 +98,7 @@ class SSEDecoder:
         self._held: list[bytes] = []  # the beginning of an event, line ends normalised to LF
         self._held_bytes = 0
         self._at_start = True  # until a byte-order mark is ruled out
-        self._after_cr = False  # the last piece ended in CR: an LF that comes next belongs to it
+        self._after_cr = False  # the last block ended in CR: an LF that comes next belongs to it
 
     def feed(self, data: bytes) -> list[bytes]:
         """The events that `data` completes, in order.
@@ -115,7 +115,7 @@ class SSEDecoder:
             self._after_cr = data.endswith(b"\r")
             data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         # An event ends at an empty line. Looking for it in the new data alone, and keeping the
-        # pieces apart until then, makes an event that comes in many pieces cost linear time.
+        # blocks apart until then, makes an event that comes in many blocks cost linear time.
         end = data.rfind(b"\n\n") + 2
         if end == 1:
             closes_line = data.startswith(b"\n") and self._held and self._held[-1].endswith(b"\n")
@@ -146,8 +146,8 @@ class SSEDecoder:
     def _latest(self, most: int) -> bytes:
         """The last bytes of what is held: `most`, or a few more."""
         latest = b""
-        for piece in reversed(self._held):
-            latest = piece[-most:] + latest
+        for block in reversed(self._held):
+            latest = block[-most:] + latest
             if len(latest) >= most:
                 break
         return latest

@@ -18,7 +18,7 @@ from horay_async._protocol.wire.decode import (
     unwrapped,
 )
 from horay_async._protocol.wire.errors import ErrorContext, add_body, bad_response, stream_error
-from horay_async._protocol.wire.size_limits import BOM, MAX_PIECE_BYTES
+from horay_async._protocol.wire.size_limits import BOM, MAX_BLOCK_BYTES
 from horay_async._protocol.wire.sse import NEARLY_DATA, EventTooLarge, SSEDecoder, begins_events
 from horay_async.errors import APIError, DriftWarning, StreamTruncatedError
 from horay_async.models.meta import ResponseMeta
@@ -100,7 +100,7 @@ class SSEReader(ABC, Generic[T]):
             before = self._read_in_order(overrun.events)
             if not self.done:  # what came before the event may have been the end
                 problem = f"has an event of more than {self._max_event_bytes:,} bytes"
-                self._fail(self._bad(problem, self._sse.held[:MAX_PIECE_BYTES] or data))
+                self._fail(self._bad(problem, self._sse.held[:MAX_BLOCK_BYTES] or data))
             return before
         made: list[T] = []
         if datas:

@@ -1,11 +1,11 @@
-"""The tool calls of one choice, from the pieces that chunks bring.
+"""The tool calls of one choice, from the deltas that chunks bring.
 
-The API gives each call an index, and its id and name in its first piece alone. Servers of the family don't all
-do so, and which call a piece belongs to is decided by what it has, in three steps.
+The API gives each call an index, and its id and name in its first delta alone. Servers of the family don't all
+do so, and which call a delta belongs to is decided by what it has, in three steps.
 
 First, which call it may go on with (`ToolCalls._find`):
 
-| the piece has | the call |
+| the delta has | the call |
 | --- | --- |
 | the id of a call, and its index or none | that one |
 | an index that is known | the newest of that index |
@@ -14,24 +14,24 @@ First, which call it may go on with (`ToolCalls._find`):
 | an index that is new otherwise | none: it begins a call |
 | neither an index nor the id of a call | the newest |
 
-Then, whether it only repeats that call (`Piece.repeats`): a call that has an id, whose id comes again, or its name without one, with all
+Then, whether it only repeats that call (`CallDelta.repeats`): a call that has an id, whose id comes again, or its name without one, with all
 of its arguments once more. Some servers end with the whole message, or repeat a call as `function_call`. Its arguments are left out then.
-A piece that stands behind one of the same call in one chunk repeats nothing.
+A delta that stands behind one of the same call in one chunk repeats nothing.
 
-At last, whether it begins a call all the same (`Piece.begins`). The first row that fits decides. A new id is one that isn't the call's, where
+At last, whether it begins a call all the same (`CallDelta.begins`). The first row that fits decides. A new id is one that isn't the call's, where
 that has one.
 
-| | the piece | begins a call |
+| | the delta | begins a call |
 | --- | --- | --- |
 | 1 | has a new id and no name | where it has no index, and has no arguments, or those so far are whole |
-| 2 | has a new id, and another name or stands behind a piece of the call in one chunk | always |
+| 2 | has a new id, and another name or stands behind a delta of the call in one chunk | always |
 | 3 | has a new id, and no arguments have come | where it has no index |
-| 4 | has a new id otherwise | where the arguments so far are whole, as some servers give all calls index 0, or are broken: they have no place for its `{`. Otherwise it goes on, as some gateways give each piece an id of its own |
-| 5 | has neither id nor index, and stands behind a piece of the call in one chunk | where it has a name |
-| 6 | has no other name, and the call has an id, and `{}` so far, with which some servers begin | where it stands behind a piece of the call in one chunk, and has its name and `{}`, too: the two are alike |
+| 4 | has a new id otherwise | where the arguments so far are whole, as some servers give all calls index 0, or are broken: they have no place for its `{`. Otherwise it goes on, as some gateways give each delta an id of its own |
+| 5 | has neither id nor index, and stands behind a delta of the call in one chunk | where it has a name |
+| 6 | has no other name, and the call has an id, and `{}` so far, with which some servers begin | where it stands behind a delta of the call in one chunk, and has its name and `{}`, too: the two are alike |
 | 7 | has anything else | where it has a name and arguments, and those so far are whole: nothing can follow whole JSON |
 
-A name that comes again with each piece is the same name; pieces of a name are joined.
+A name that comes again with each delta is the same name; pieces of a name are joined.
 """
 
 from __future__ import annotations
@@ -213,15 +213,15 @@ class MergedCall:
         return with_unknown(ToolCall(id=self.id, type=self.type, function=function), self.unknown)
 
 
-class Piece:
-    """What one piece says of a call; empty where it says nothing."""
+class CallDelta:
+    """What one delta says of a call; empty where it says nothing."""
 
     __slots__ = ("arguments", "id", "index", "name")
 
-    def __init__(self, delta: ToolCallDelta) -> None:
-        function = delta.function
-        self.id = delta.id or ""
-        self.index = None if delta.index is None or delta.index < 0 else delta.index
+    def __init__(self, sent: ToolCallDelta) -> None:
+        function = sent.function
+        self.id = sent.id or ""
+        self.index = None if sent.index is None or sent.index < 0 else sent.index
         self.name = (function and function.name) or ""
         self.arguments = (function and function.arguments) or ""
 
@@ -242,7 +242,7 @@ class Piece:
 
     def begins(self, call: MergedCall, *, follows: bool) -> bool:
         """Whether it begins a call, where it might go on with `call`: by the rows of the last table above. `follows` says whether the
-        piece before it, in the same chunk, is of that call.
+        delta before it, in the same chunk, is of that call.
         """
         so_far = call.arguments
         indexed = self.index is not None
@@ -264,13 +264,13 @@ class Piece:
 
 
 class ToolCalls:
-    """The tool calls of one choice. To add a piece takes constant time, however many calls there are."""
+    """The tool calls of one choice. To add a delta takes constant time, however many calls there are."""
 
     __slots__ = ("_by_id", "_by_index", "_calls", "_newest", "_next", "object_count")
 
     def __init__(self) -> None:
         self.object_count = 0
-        """Objects that pieces have left here: each piece, each call, and values in fields that their classes don't know."""
+        """Objects that deltas have left here: each delta, each call, and values in fields that their classes don't know."""
         self._calls: dict[int, MergedCall] = {}  # by number
         self._by_index: dict[int, MergedCall] = {}  # the newest of each index
         self._by_id: dict[str, MergedCall] = {}  # by the first id that each had
@@ -289,7 +289,7 @@ class ToolCalls:
         return [call for _, call in sorted(self._calls.items())]
 
     def rest_of(self, whole: list[ToolCallDelta]) -> list[ToolCallDelta] | None:
-        """What the calls of a whole message have beyond the pieces that have come; None where they are others, so that these count. Each is
+        """What the calls of a whole message have beyond the deltas that have come; None where they are others, so that these count. Each is
         told by its id, or by its place among the calls.
         """
         rest: list[ToolCallDelta] = []
@@ -318,50 +318,50 @@ class ToolCalls:
         return rest
 
     def add(
-        self, delta: ToolCallDelta, position: int, choice: int, events: list[ChatEvent] | None
+        self, sent: ToolCallDelta, position: int, choice: int, events: list[ChatEvent] | None
     ) -> bool:
-        """Adds the piece that stands at `position` in its chunk; `choice` is the choice's index. Returns whether there
+        """Adds the delta that stands at `position` in its chunk; `choice` is the choice's index. Returns whether there
         was anything new in it.
         """
-        piece = Piece(delta)
-        call = self._find(piece)
+        delta = CallDelta(sent)
+        call = self._find(delta)
         follows = position > 0 and call is self._newest
-        if call is not None and not follows and piece.repeats(call):
-            piece.arguments = ""
-        started = call is None or piece.begins(call, follows=follows)
+        if call is not None and not follows and delta.repeats(call):
+            delta.arguments = ""
+        started = call is None or delta.begins(call, follows=follows)
         if call is None or started:
-            call = self._begin(piece.index)
+            call = self._begin(delta.index)
         self._newest = call
-        identified = call.add_id(piece.id)
+        identified = call.add_id(delta.id)
         if identified:
             self._by_id[call.id] = call
-        if delta.type:
-            call.type = delta.type
-        named = call.add_name(piece.name)
+        if sent.type:
+            call.type = sent.type
+        named = call.add_name(delta.name)
         if started and events is not None:
             events.append(ToolCallStarted(choice, call.number, call.id, call.name))
-        if piece.arguments:
-            if call.arguments.are_placeholder and piece.arguments.strip():
+        if delta.arguments:
+            if call.arguments.are_placeholder and delta.arguments.strip():
                 call.arguments = Arguments()
-            call.arguments.add(piece.arguments)
+            call.arguments.add(delta.arguments)
             if events is not None:
-                events.append(ToolCallArgumentsDelta(choice, call.number, piece.arguments))
-        self.object_count += 1 + started + merge_unknown(call.unknown, delta)
-        self.object_count += merge_unknown(call.unknown_in_function, delta.function)
-        return started or identified or named or bool(piece.arguments)
+                events.append(ToolCallArgumentsDelta(choice, call.number, delta.arguments))
+        self.object_count += 1 + started + merge_unknown(call.unknown, sent)
+        self.object_count += merge_unknown(call.unknown_in_function, sent.function)
+        return started or identified or named or bool(delta.arguments)
 
-    def _find(self, piece: Piece) -> MergedCall | None:
-        """The call that a piece goes on with, unless it begins one: by the first table above."""
-        known = self._by_id.get(piece.id)
-        if known is not None and piece.index in (None, known.index):
+    def _find(self, delta: CallDelta) -> MergedCall | None:
+        """The call that a delta goes on with, unless it begins one: by the first table above."""
+        known = self._by_id.get(delta.id)
+        if known is not None and delta.index in (None, known.index):
             return known
         begun = known or self._newest
-        if piece.index is None:
+        if delta.index is None:
             return begun
-        known = self._by_index.get(piece.index)
-        if known is None and begun is not None and piece.tells_index_of(begun):
-            begun.index = piece.index
-            known = self._by_index[piece.index] = begun
+        known = self._by_index.get(delta.index)
+        if known is None and begun is not None and delta.tells_index_of(begun):
+            begun.index = delta.index
+            known = self._by_index[delta.index] = begun
         return known
 
     def _begin(self, index: int | None) -> MergedCall:

@@ -39,12 +39,12 @@ class UnaskedEvents:
         """Whether its last event has come, or an error: such a stream may never be closed."""
         self._sse: SSEDecoder | None = SSEDecoder(max_event_bytes=MAX_EVENT_BYTES)
 
-    def feed(self, piece: bytes) -> bool:
+    def feed(self, block: bytes) -> bool:
         """Takes in what has come; returns whether that was more than signs of life: comments, pings and events without content."""
         if self._sse is None:
             return True
         try:
-            events = self._sse.feed(piece)
+            events = self._sse.feed(block)
         except EventTooLarge:
             self._sse = None
             return True

@@ -3,7 +3,7 @@
 Servers put audio, citations, signatures of thoughts and much else into messages. What of it is in a message has to be in the next
 request as well, and what chunks bring of it is a part of the whole response:
 
-- what stands in a delta, or in a tool call's piece, is merged with what has come: a list goes on, an object's fields are
+- what stands in a delta, or in that of a tool call, is merged with what has come: a list goes on, an object's fields are
   merged one by one, those of objects within it too, and of any other value but strings the last counts;
 - the strings that are known to come in pieces are joined: `data` and `transcript` of `audio`, `input` of a call of a custom tool;
 - of other strings nobody says whether they are pieces of a text or labels, as `"status": "typing"`: those that look like text are
