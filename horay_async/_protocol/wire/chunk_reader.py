@@ -17,7 +17,7 @@ from horay_async._protocol.wire.accumulate import ChoiceAccumulator
 from horay_async._protocol.wire.characters import SplitCharacters
 from horay_async._protocol.wire.chunk_template import ChunkTemplate
 from horay_async._protocol.wire.contents import without_errors
-from horay_async._protocol.wire.cut_chunk import has_text, keep_sure
+from horay_async._protocol.wire.cut_chunk import drop_unsure, has_text
 from horay_async._protocol.wire.cut_json import closed
 from horay_async._protocol.wire.decode import (
     NO_DIFFERENCES,
@@ -177,7 +177,7 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
             sent = _chunk_in(came)
             self._cut_has_text = has_text(sent.get("choices"))
             only_one, knows_call = self.merged.has_one_choice, self.merged.knows_call
-            if not keep_sure(sent, knows_call, in_string=in_string, only_one=only_one):
+            if not drop_unsure(sent, knows_call, in_string=in_string, only_one=only_one):
                 return None
             data = msgspec.json.encode(sent)
             chunk = self._decoder.decode(data, max_objects=self._max_objects)

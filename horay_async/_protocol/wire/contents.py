@@ -57,7 +57,9 @@ def contents_of(into: BodyDecoder[Any], body: bytes, most: int = MAX_OBJECTS) ->
 
 
 def _decode_nearly(into: BodyDecoder[Any], body: bytes, most: int = MAX_OBJECTS) -> Response | None:
-    """The response in a body that isn't quite JSON, as if made by hand: there may be more in the body. None where that wasn't it."""
+    """The response in a body that isn't quite JSON; None where that isn't what is wrong with it. There may be more in the body than
+    in the response, so the response doesn't keep its bytes.
+    """
     try:
         made: Response = into.decode(nearly_json(body), max_objects=most)
     except InvalidBody:
@@ -75,7 +77,9 @@ def _decode_repaired(
     repair: Callable[[bytes], bytes],
     holds: Callable[[Response], bool] = holds_content,
 ) -> Response | None:
-    """What was generated in a body that `repair` makes a response's, as if made by hand; None where nothing was, which `holds` tells."""
+    """The response in a body that `repair` changes into one; None where nothing was generated, as `holds` says. The response doesn't
+    keep the changed bytes, which nobody sent.
+    """
     made: Response | None
     try:
         made = into.decode(repair(body), max_objects=most)

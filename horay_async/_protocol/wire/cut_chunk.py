@@ -29,17 +29,21 @@ LABELS = WITHOUT_CONTENT - PLACES - {"function_call"}
 """Fields whose strings aren't generated, or of calls that have no arguments yet."""
 
 
-def keep_sure(
+def drop_unsure(
     chunk: Json, knows_call: Callable[[int, int], bool], *, in_string: bool, only_one: bool
 ) -> bool:
-    """Takes out of `chunk`, JSON that was cut and closed, what is cut or may belong elsewhere; returns whether something of a choice
-    may be left. `knows_call` says whether a call of the choice and the index that are given has come, `in_string` whether it was cut within
-    a string, and `only_one` whether a choice without an index is the first.
+    """Removes from `chunk`, JSON that was cut and closed, what is cut in it, and what may belong to another choice or call.
+    Returns whether anything of a choice may be left.
 
-    - The last string in it is no use where it was cut, unless it is a text.
-    - A choice without an index is none that is known, and nor is a tool call, or a `function_call` with a name, which may repeat one. Its arguments go on with those that have come where neither an id
-      nor a name comes with them: these may be repeated. Else it has to be new, and have both.
-    - The finish reasons and the counts may be followed by more.
+    `knows_call` says whether a call of the choice and the index that are given has come, `in_string` whether the cut is in a string,
+    and `only_one` whether a choice without an index is the first.
+
+    - The string that was cut is removed, unless it is a text.
+    - The usage and the finish reasons are removed, and log probabilities in which the cut is: more may follow.
+    - The last choice is removed where nothing says which one it is.
+    - A `function_call` with a name is removed: it may repeat a call.
+    - The last tool call is kept where it has an index, and its arguments are a text, and it is one of two: it has neither an id nor
+      a name, and goes on with a call that has come; or it has both, and its call is new. Any other may repeat what has come.
     """
     path = _path_of_last(chunk)
     holder, name = path[-1] if path else (chunk, "")

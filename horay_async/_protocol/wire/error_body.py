@@ -61,7 +61,9 @@ class ErrorBody(Record):
     code: str | int | None = None
     param: str | None = None
     body: Any = None
-    """The whole body, or of events the one that tells of the failure: decoded where it is JSON, else its text; None where it is empty."""
+    """The whole body; of a stream of events, the one event that reports the failure. Decoded where it is JSON, and its text
+    otherwise; None where it is empty.
+    """
 
     @property
     def fields(self) -> dict[str, Any]:

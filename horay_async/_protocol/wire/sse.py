@@ -88,9 +88,10 @@ class SSEDecoder:
         self.named = False
         """Whether any event so far had a name."""
         self.strays: list[tuple[int, bytes]] = []
-        """With the number of events of the block of bytes that stand before them: lines that are no field of an event, but begin as JSON does, or as a field behind blanks or a byte-order mark: an error or a
-        chunk that was sent as one, those before each blank line together. Of a field `error`, as llama.cpp's server has it,
-        the JSON of such a body. Who has looked at them takes them out.
+        """Lines that are no field of an event, but may be an error or a chunk that was sent as no event. They begin as JSON does,
+        or as a field behind blanks or a byte-order mark. All such lines before a blank line, or between two events, are one item, with
+        the number of events of this block that stand before it. The field `error`, which llama.cpp's server sends, is here as a JSON
+        body with that field. Nothing is removed here: who reads the items does that.
         """
         self._keep_ids = keep_ids
         self._id = ""  # the last that has come

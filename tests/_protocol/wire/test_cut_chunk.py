@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from horay_async._protocol.wire.cut_chunk import keep_sure
+from horay_async._protocol.wire.cut_chunk import drop_unsure
 from horay_async._protocol.wire.cut_json import closed
 
 CALL = '{"index": 0, "id": "a", "function": {"name": "f", "arguments": "{\\"x\\": 1"}}'
@@ -27,7 +27,7 @@ def sure(cut: str, *, known: bool = False) -> Any:
     def knows(choice: int, index: int) -> bool:
         return known and (choice, index) == (0, 0)
 
-    assert keep_sure(chunk, knows, in_string=in_string, only_one=True)
+    assert drop_unsure(chunk, knows, in_string=in_string, only_one=True)
     return chunk["choices"][0]
 
 
@@ -82,7 +82,7 @@ def test_choice_behind_a_whole_one(other: str) -> None:
     chunk = json.loads(
         closed(f'{{"choices": [{{"index": 0, "delta": {{"content": "a"}}}}, {other}')
     )
-    assert keep_sure(chunk, knows_none, in_string=False, only_one=False)
+    assert drop_unsure(chunk, knows_none, in_string=False, only_one=False)
     assert chunk["choices"] == [{"index": 0, "delta": {"content": "a"}}]
 
 
@@ -90,4 +90,4 @@ def test_choice_behind_a_whole_one(other: str) -> None:
 def test_nothing_sure(choices: str) -> None:
     """Of no choice, or where it may be any of several."""
     chunk = json.loads(f'{{"choices": {choices}}}')
-    assert not keep_sure(chunk, knows_none, in_string=False, only_one=False)
+    assert not drop_unsure(chunk, knows_none, in_string=False, only_one=False)
