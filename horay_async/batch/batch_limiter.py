@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from copy import copy
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 from weakref import WeakValueDictionary
 
 import attrs
@@ -18,7 +18,7 @@ from horay_async._protocol.limits.rate_limiter import RateLimiter
 from horay_async._transport.open_files import free_files, session_limit
 from horay_async._transport.request_limiter import NO_LIMIT, LimitedRequest, RequestLimiter
 from horay_async.batch.options import Settings
-from horay_async.batch.refused_models import RefusedModels
+from horay_async.batch.refused_models import RefusedModel, RefusedModels
 from horay_async.batch.sending_stop import SendingStop
 from horay_async.errors import APIError, APIStatusError, ConfigurationError
 from horay_async.options import ClientOptions
@@ -53,7 +53,7 @@ class BatchLimiter:
         self.not_before: float = -math.inf
         """When the server takes requests again, by its own word, on the loop's clock."""
         self._waits: dict[asyncio.Timeout, WaitLimit] = {}
-        """Of those that wait to be admitted: when each gives up."""
+        """Of those that wait to be admitted: each ends when a new verdict is due, with `TimeoutError`."""
         self._session_limit = session_limit(options)
         self._rate_limiters: dict[Rates, RateLimiter] = {}
         self._held: WeakValueDictionary[Rates, RateLimiter] = WeakValueDictionary()
@@ -99,56 +99,62 @@ class BatchLimiter:
         )
 
     def acquire_nowait(self, request: LimitedRequest, wait_limit: WaitLimit) -> bool:
-        """Whether a request is admitted at once, as nearly all are. Where its model is refused, `acquire` decides."""
-        if self.not_before > wait_limit.until or self.refused_models.get(wait_limit.model):
-            return False
-        return self.limiter.admit_nowait(request)
+        """Admits a request where it needn't wait, as nearly always; returns whether it did."""
+        verdict = self._verdict(wait_limit, asyncio.get_running_loop().time())
+        return verdict.may_be_sent and self.limiter.admit_nowait(request)
 
     async def acquire(self, request: LimitedRequest, wait_limit: WaitLimit) -> bool:
-        """Waits until a request is admitted, and has its permit.
-
-        Returns False as soon as it is clear that the wait would go past its limit:
-
-        - the server has asked for a longer wait before it takes more for its model;
-        - or it has refused everything for its model for as long, the last request included, and nothing is under way that it may
-          still accept.
-        """
-        limiter = self.limiter
+        """Waits until a request is admitted. Returns False as soon as it is clear that the wait would go past its limit, see `_verdict`."""
         clock = asyncio.get_running_loop().time
-        while not self._must_wait_too_long(wait_limit):
-            # 1. The server asked for too long a wait when it refused another model: this one may be taken all the same.
-            asked_of_others = self.not_before > wait_limit.until
-            # 2. Or it has refused everything for too long: at least for its model, which alone is refused.
-            at = clock() if asked_of_others else self._gives_up_at(wait_limit)
-            refused = None if asked_of_others else self.refused_models.get(wait_limit.model)
-            over = at is not None and refused is not None and refused.latest >= at
-            if over and refused is not None and refused.alone:
+        while not self.acquire_nowait(request, wait_limit):
+            verdict = self._verdict(wait_limit, clock())
+            if verdict.otherwise == "give_up":
                 return False
-            # 3. Nothing keeps it from being sent.
-            if not asked_of_others and limiter.admit_nowait(request):
-                return True
-            # 4. In the first two cases one is sent to find out, once nothing is under way.
-            if at is not None and at <= clock():
-                if not self.overload.undecided:
-                    if over:
-                        return False
-                    request.wait.probe = True
-                    await limiter.admit(request)
-                    return True
-                at = None  # the next refusal sets it, or the end of the last one under way
-            # 5. It waits until one of these changes.
-            wait = asyncio.timeout_at(at)
+            if verdict.otherwise == "probe":
+                request.wait.probe = True
+                await self.limiter.admit(request)
+                break
+            wait = asyncio.timeout_at(verdict.until)
             try:
                 async with wait:
                     self._waits[wait] = wait_limit
-                    await limiter.admit(request)
-                    return True
+                    await self.limiter.admit(request)
+                    break
             except TimeoutError:
                 if not wait.expired():
                     raise
             finally:
                 self._waits.pop(wait, None)
-        return False
+        return True
+
+    def _verdict(self, wait_limit: WaitLimit, now: float) -> Verdict:
+        """What a request does that is to be sent. The first row decides that applies. "Late" is the time from which on the server has refused
+        everything for too long, see `_late_from`; a wait is too long that ends after `WaitLimit.until`.
+
+        | the server | sent where it needn't wait | else |
+        |---|---|---|
+        | 1. has asked for too long a wait, for its model | no | gives up |
+        | 2. has asked for too long a wait, for other models | no | is sent as a probe |
+        | 3. responds, or it isn't late yet | yes | waits, until it is late |
+        | 4. refuses its model alone, and has done so when it was late | no | gives up |
+        | 5. refuses everything, and has refused its model when it was late | yes | gives up |
+        | 6. refuses everything | yes | is sent as a probe |
+
+        In 2, 5 and 6 it waits as long as something is under way that the server may still accept: that tells as much as a probe.
+        """
+        refused = self.refused_models.get(wait_limit.model)
+        if refused is not None and refused.not_before > wait_limit.until:
+            return Verdict(False, "give_up", now)  # 1
+        asked_of_others = self.not_before > wait_limit.until
+        late_from = now if asked_of_others else self._late_from(wait_limit, refused)
+        if late_from is None or now < late_from:
+            return Verdict(True, "wait", late_from)  # 3
+        refused_late = not asked_of_others and refused is not None and refused.latest >= late_from
+        if refused_late and refused is not None and refused.alone:
+            return Verdict(False, "give_up", now)  # 4
+        if self.overload.undecided:
+            return Verdict(not asked_of_others, "wait", None)
+        return Verdict(not asked_of_others, "give_up" if refused_late else "probe", now)  # 2, 5, 6
 
     def refused(
         self, permit: Permit, model: bytes, error: APIError, now: float, *, sent: float
@@ -189,10 +195,9 @@ class BatchLimiter:
 
     def on_refusal(self, now: float) -> None:
         """A request was refused, which may be a call's."""
-        for wait, wait_limit in self._waits.items():  # each looks whether it can wait for so long
-            at = now if self.not_before > wait_limit.until else self._gives_up_at(wait_limit)
-            if at is not None and not wait.expired():
-                wait.reschedule(max(now, at))
+        for wait, wait_limit in self._waits.items():
+            if not wait.expired():
+                wait.reschedule(self._verdict(wait_limit, now).until)
 
     def on_release(self, now: float) -> None:
         """A request has ended. Where it was the last one under way, one that waits may be sent to see whether the server is back."""
@@ -207,11 +212,6 @@ class BatchLimiter:
         error.execution = "not_sent"
         error.request_id = None
         return error
-
-    def _must_wait_too_long(self, wait_limit: WaitLimit) -> bool:
-        """Whether the server has asked to send nothing for its model before a time that is too late for it."""
-        refused = self.refused_models.get(wait_limit.model)
-        return refused is not None and refused.not_before > wait_limit.until
 
     def resumes_at(self, model: bytes, now: float, *, began: float, give_up_after: float) -> float:
         """When a request may be sent for a model, which is refused alone; at once where no more are to be sent: then it fails, unsent."""
@@ -231,12 +231,11 @@ class BatchLimiter:
             return all_since if refused is None else refused.since
         return min(refused.since, all_since)
 
-    def _gives_up_at(self, wait_limit: WaitLimit) -> float | None:
-        """When what waits has waited for long enough, on the loop's clock; None while the server responds."""
+    def _late_from(self, wait_limit: WaitLimit, refused: RefusedModel | None) -> float | None:
+        """From when on the server has refused everything for a model for too long, on the loop's clock; None while it responds."""
         since = self.refusing_since(wait_limit.model)
         if since is None:
             return None
-        refused = self.refused_models.get(wait_limit.model)
         until = max(since, wait_limit.began) + wait_limit.seconds
         # Not while the server has asked to send nothing: what is sent then tells nothing. But once it has refused what was
         # sent after that, for this model, or for another one while it refuses everything, it says nothing new by asking for another wait.
@@ -244,6 +243,17 @@ class BatchLimiter:
         if self.overload.refusing_since is not None:
             latest = max(latest, self._latest_refusal)
         return until if latest >= until else max(until, self.not_before)
+
+
+class Verdict(NamedTuple):
+    """What a request does that is to be sent, for what is known of the server now."""
+
+    may_be_sent: bool
+    """Whether it is sent as any other one, where it needn't wait for limits and pauses."""
+    otherwise: Literal["wait", "probe", "give_up"]
+    """What it does where it has to wait: it waits, is sent all the same to find out whether the server is back, or isn't sent at all."""
+    until: float | None
+    """When that is to be decided anew, on the loop's clock: the end of the wait; None where only what the server does next decides."""
 
 
 class WaitLimit(NamedTuple):
