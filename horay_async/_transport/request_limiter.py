@@ -14,7 +14,7 @@ from typing import Protocol
 import attrs
 
 from horay_async._protocol.limits.concurrency import ConcurrencyLimit
-from horay_async._protocol.limits.overload_control import OverloadControl, Permit, Wait
+from horay_async._protocol.limits.overload_control import Admission, OverloadControl, Wait
 from horay_async._protocol.limits.rate_limiter import RateLimiter
 from horay_async._protocol.limits.request_size import RequestSize, size_of
 from horay_async._protocol.limits.retry_after import parse_retry_after
@@ -76,7 +76,7 @@ class LimitedRequest:
     rate_limiter: AnyRateLimiter | None = None
     """The rate that it keeps to beside the client's; a batch's always has one."""
     bulk: bool = attrs.field(kw_only=True)
-    permit: Permit | None = attrs.field(default=None, init=False)
+    admission: Admission | None = attrs.field(default=None, init=False)
     """Once it is admitted."""
     windows: tuple[float, float] = attrs.field(default=(0.0, 0.0), init=False)
     """Requests and tokens that had been sent when it was admitted."""
@@ -194,8 +194,8 @@ class RequestLimiter:
     def give_back(self, request: LimitedRequest) -> None:
         """Undoes that a request was admitted: it wasn't sent."""
         now = asyncio.get_running_loop().time()
-        if request.permit is not None:
-            self.overload.release(request.permit)
+        if request.admission is not None:
+            self.overload.release(request.admission)
         for rate_limiter in filter(None, (self._rate_limiter, request.rate_limiter)):
             rate_limiter.give_back(request.tokens, now)
         self._windows.give_back(request.tokens)
@@ -203,8 +203,8 @@ class RequestLimiter:
 
     def correct(self, tokens: float, rate_limiter: AnyRateLimiter | None, now: float) -> None:
         """Counts tokens in addition, negative for less."""
-        for limiter in filter(None, (self._rate_limiter, rate_limiter)):
-            limiter.correct(tokens, now)
+        for each in filter(None, (self._rate_limiter, rate_limiter)):
+            each.correct(tokens, now)
 
     def learn(self, size: RequestSize, response: object) -> int | None:
         """The tokens that a response says it took, which later estimates build on; None where it doesn't say, or what
@@ -217,11 +217,11 @@ class RequestLimiter:
         self.estimate.learn(size, prompt=prompt, completion=completion)
         return int(total)
 
-    def refused(self, permit: Permit, now: float, *, retry_after: float | None) -> None:
-        """Takes back a permit whose request was refused."""
+    def refused(self, admission: Admission, now: float, *, retry_after: float | None) -> None:
+        """Ends the admission of a request that was refused."""
         # A batch that can wait for longer does; calls ask anew.
         held = None if retry_after is None else min(retry_after, MAX_HOLD)
-        self.overload.refused(permit, now, retry_after=held)
+        self.overload.refused(admission, now, retry_after=held)
         told = None if self.overload.pauses_alone else self.on_pause
         if retry_after is not None and told is not None:
             told(retry_after)
@@ -328,7 +328,7 @@ class RequestLimiter:
         for rate_limiter in filter(None, (self._rate_limiter, request.rate_limiter)):
             rate_limiter.take(request.tokens, now)
         request.windows = self._windows.take(request.tokens)
-        request.permit = self.overload.admit(request.wait, now)
+        request.admission = self.overload.admit(request.wait, now)
 
 
 class CallAttemptPermit:
@@ -348,14 +348,14 @@ class CallAttemptPermit:
         """The response's head has come."""
         limiter, request = self._limiter, self._request
         limiter.update_windows(headers, request)
-        assert request.permit is not None
+        assert request.admission is not None
         now = self._loop.time()
         if 200 <= status < 300:
             self._succeeded = True
-            limiter.overload.accepted(request.permit)
+            limiter.overload.accepted(request.admission)
         elif status in OVERLOAD_STATUSES:
             retry_after = parse_retry_after(headers, now=time.time())
-            limiter.refused(request.permit, now, retry_after=retry_after)
+            limiter.refused(request.admission, now, retry_after=retry_after)
             if limiter.batch_limiter is not None:
                 limiter.batch_limiter.on_refusal(now)
             limiter.correct(-request.tokens, None, now)
@@ -377,13 +377,14 @@ class CallAttemptPermit:
 
     def release(self, *, whole: bool) -> None:
         """The attempt is over; `whole` is whether all of its response had come. Only the first time counts."""
-        permit, overload, now = self._request.permit, self._limiter.overload, self._loop.time()
-        if permit is None or not permit.open:
+        admission, overload = self._request.admission, self._limiter.overload
+        now = self._loop.time()
+        if admission is None or not admission.open:
             return
         if self._succeeded:
             # Only a limit that is found by trying learns from how long it took.
-            timed = whole and permit.wait.concurrency is self._limiter.auto
-            overload.succeeded(permit, now, latency=now - self._began if timed else None)
+            timed = whole and admission.wait.concurrency is self._limiter.auto
+            overload.succeeded(admission, now, latency=now - self._began if timed else None)
         else:
-            overload.release(permit)
+            overload.release(admission)
         self._limiter.wake()

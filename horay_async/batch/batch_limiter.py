@@ -13,7 +13,7 @@ from weakref import WeakValueDictionary
 import attrs
 
 from horay_async._protocol.limits.concurrency import ConcurrencyLimit
-from horay_async._protocol.limits.overload_control import OverloadControl, Permit
+from horay_async._protocol.limits.overload_control import Admission, OverloadControl
 from horay_async._protocol.limits.rate_limiter import RateLimiter
 from horay_async._transport.open_files import free_files, session_limit
 from horay_async._transport.request_limiter import NO_LIMIT, LimitedRequest, RequestLimiter
@@ -81,10 +81,10 @@ class BatchLimiter:
     def rate_limiter(self, settings: Settings) -> RateLimiter:
         """What keeps a batch to its `rpm` and `tpm`; batches with the same ones share it."""
         rates = (settings.rpm, settings.tpm)
-        limiter = self._rate_limiters.get(rates)
-        if limiter is None:
-            limiter = self._rate_limiters[rates] = self._held[rates] = RateLimiter(*rates)
-        return limiter
+        rate_limiter = self._rate_limiters.get(rates)
+        if rate_limiter is None:
+            rate_limiter = self._rate_limiters[rates] = self._held[rates] = RateLimiter(*rates)
+        return rate_limiter
 
     def evict_unused(self, now: float) -> None:
         """Drops the rate limiters that no batch holds and that are as good as new, of rates that may not come again."""
@@ -157,11 +157,9 @@ class BatchLimiter:
         return Verdict(not asked_of_others, "give_up" if refused_late else "probe", now)  # 2, 5, 6
 
     def refused(
-        self, permit: Permit, model: bytes, error: APIError, now: float, *, sent: float
+        self, admission: Admission, model: bytes, error: APIError, now: float, *, sent: float
     ) -> float:
-        """Takes back the permit of a request for a model that was refused, and was `sent` then. Returns how many seconds the server asked
-        to wait.
-        """
+        """Ends the admission of a request for a model that was refused, and was `sent` then. Returns how many seconds the server asked to wait."""
         asked = (error.retry_after if isinstance(error, APIStatusError) else None) or 0.0
         self.last_error = copy(error)
         self._latest_refusal = now
@@ -169,11 +167,11 @@ class BatchLimiter:
         was_alone = known is not None and known.alone
         found = self.refused_models.refused(model, self.last_error, now, asked=asked, sent=sent)
         if found.alone and not was_alone and not found.others_refused:
-            self._set_apart(permit)
+            self._set_apart(admission)
         if found.alone:
-            self.overload.release(permit)
+            self.overload.release(admission)
         else:
-            self.limiter.refused(permit, now, retry_after=asked or None)
+            self.limiter.refused(admission, now, retry_after=asked or None)
         if asked and (found.alone or not self.overload.pauses_alone):
             found.not_before = now + asked
             if not found.alone:
@@ -181,17 +179,17 @@ class BatchLimiter:
         self.on_refusal(now)
         return asked
 
-    def let_through(self, permit: Permit, model: bytes, now: float, *, sent: float) -> None:
+    def let_through(self, admission: Admission, model: bytes, now: float, *, sent: float) -> None:
         """A request for a model was let through, that was `sent` then."""
         self.refused_models.let_through(model, now, sent=sent)
-        if permit.wait.probe and now < self.not_before:
+        if admission.wait.probe and now < self.not_before:
             self.refused_models.set_apart()
-            self._set_apart(permit)
+            self._set_apart(admission)
 
-    def _set_apart(self, permit: Permit) -> None:
+    def _set_apart(self, admission: Admission) -> None:
         """The refusals so far were for one model alone: nothing is to be learnt from them, and others needn't wait."""
         self.not_before = -math.inf
-        self.overload.forget_refusals(permit.wait.concurrency)
+        self.overload.forget_refusals(admission.wait.concurrency)
 
     def on_refusal(self, now: float) -> None:
         """A request was refused, which may be a call's."""
@@ -275,9 +273,10 @@ class WaitLimit(NamedTuple):
 
 
 @attrs.define(eq=False)
-class BatchAttemptLimiter:
-    """Admits the attempts of one request of a batch: the first one is admitted already, those after it wait as that did.
-    During the back-off between them others are sent in its place.
+class RequestPermit:
+    """What a request of a batch holds of the limits, for all of its attempts: it is the limiter that admits them (`AttemptLimiter`), and what
+    each of them holds (`AttemptPermit`). The first one is admitted already, those after it wait as that did. During the back-off
+    between them others are sent in its place.
     """
 
     _batch_limiter: BatchLimiter
@@ -290,24 +289,24 @@ class BatchAttemptLimiter:
     """Whether a retry couldn't be sent within the limit."""
 
     @property
-    def permit(self) -> Permit:
+    def admission(self) -> Admission:
         """The newest attempt's."""
-        permit = self._admitted.permit
-        assert permit is not None
-        return permit
+        admission = self._admitted.admission
+        assert admission is not None
+        return admission
 
     def give_back(self) -> None:
         """The first attempt isn't made."""
         self._batch_limiter.limiter.give_back(self._admitted)
 
-    def acquire_nowait(self, body: bytes | None, *, bulk: bool) -> BatchAttemptLimiter | None:
+    def acquire_nowait(self, body: bytes | None, *, bulk: bool) -> RequestPermit | None:
         """See `AttemptLimiter`."""
         if self._used:
             return None
         self._used = True
         return self
 
-    async def acquire(self, body: bytes | None, *, bulk: bool) -> BatchAttemptLimiter:
+    async def acquire(self, body: bytes | None, *, bulk: bool) -> RequestPermit:
         """See `AttemptLimiter`. Raises the server's latest refusal where the retry can't be sent within the limit, and
         `SendingStoppedError` where the batch sends no more.
         """
@@ -333,13 +332,13 @@ class BatchAttemptLimiter:
         """Nothing: the batch corrects the tokens, when it is done with the response."""
 
     def unsent(self) -> None:
-        """Gives the permit back; what wasn't sent costs a place in the rate."""
+        """Ends the admission; what wasn't sent costs a place in the rate."""
         self.release(whole=False)
 
     def release(self, *, whole: bool) -> None:
-        """Gives the permit back where the request may be retried: else the batch does, when it knows what came of it."""
+        """Ends the admission where the request may be retried: else the batch does, when it knows what came of it."""
         if not (whole and self._succeeds):
-            self._batch_limiter.overload.release(self.permit)
+            self._batch_limiter.overload.release(self.admission)
             # Not now: the batch may have to learn from a refusal first.
             asyncio.get_running_loop().call_soon(self._batch_limiter.limiter.wake)
 

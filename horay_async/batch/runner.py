@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from horay_async._transport.connection_slots import CLIENT_CLOSED
 from horay_async.batch.balance_search import MAX_BYTES_AHEAD, BalanceSearch
-from horay_async.batch.batch_limiter import BatchAttemptLimiter
+from horay_async.batch.batch_limiter import RequestPermit
 from horay_async.batch.request_lines import line_number
 from horay_async.batch.result_buffer import ResultBuffer
 from horay_async.batch.results import BatchResult
@@ -283,35 +283,35 @@ class BatchRunner:
         """Waits until a request is admitted, and starts its task, unless no more are sent."""
         was_held = work.model in self._sender.held_models()
         try:
-            attempt_limiter = await self._sender.admit(work)
+            permit = await self._sender.admit(work)
         except SendingStoppedError:
             return
         except ConfigurationError as error:
             # The client is closed: those under way have their results first.
             self._source.fail(error)
             return
-        if attempt_limiter is None:
+        if permit is None:
             self._finish(self._sender.unsent(work))
             return
         # Others go first where its model was refused while it waited.
         refused = not was_held and work.model in self._sender.held_models()
         if self._sender.stop.stopped or (refused and len(self._models) > 1):
-            self._sender.withdraw(work, attempt_limiter)
+            self._sender.withdraw(work, permit)
             return
-        work = self._sender.longest_waiting(work, attempt_limiter)
-        task = self._loop.create_task(self._run(work, attempt_limiter))
+        work = self._sender.longest_waiting(work, permit)
+        task = self._loop.create_task(self._run(work, permit))
         self._sending.add(task)
-        task.add_done_callback(partial(self._sent, attempt_limiter))
+        task.add_done_callback(partial(self._sent, permit))
 
-    async def _run(self, work: WorkItem, attempt_limiter: BatchAttemptLimiter) -> None:
+    async def _run(self, work: WorkItem, permit: RequestPermit) -> None:
         """The task of a request that is under way."""
-        if (result := await self._sender.send(work, attempt_limiter)) is not None:
+        if (result := await self._sender.send(work, permit)) is not None:
             self._finish(result)
 
-    def _sent(self, attempt_limiter: BatchAttemptLimiter, task: asyncio.Task[None]) -> None:
+    def _sent(self, permit: RequestPermit, task: asyncio.Task[None]) -> None:
         """A request's task has ended."""
         self._sending.discard(task)
-        self._sender.release(attempt_limiter)
+        self._sender.release(permit)
         error = _error_of(task)
         if self._sender.cut_off:
             self._source.fail(ConfigurationError(CLIENT_CLOSED))

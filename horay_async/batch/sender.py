@@ -10,18 +10,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from horay_async._protocol.limits.concurrency import ConcurrencyLimit
-from horay_async._protocol.limits.overload_control import Permit, Wait
+from horay_async._protocol.limits.overload_control import Admission, Wait
 from horay_async._protocol.wire.errors import asked_to_wait
 from horay_async._transport.connection_slots import CLIENT_CLOSED, CLOSED_BEFORE_RETRY
 from horay_async._transport.log import LOG
 from horay_async._transport.loops import running_loop
 from horay_async._transport.request_limiter import LimitedRequest
-from horay_async.batch.batch_limiter import (
-    BatchAttemptLimiter,
-    WaitLimit,
-    batch_limiter_of,
-    unbound,
-)
+from horay_async.batch.batch_limiter import RequestPermit, WaitLimit, batch_limiter_of, unbound
 from horay_async.batch.options import Settings
 from horay_async.batch.outcomes import (
     accepts_key,
@@ -117,8 +112,8 @@ class RequestSender:
         passed = self.set_aside.pop_passed(reached=self._batch_limiter.reached)
         self.put_off.prepend(passed)  # who has waited longest comes first
 
-    async def admit(self, work: WorkItem) -> BatchAttemptLimiter | None:
-        """Waits until `work` may be sent, and returns what admits its attempts; they go to `release` at last. None where the
+    async def admit(self, work: WorkItem) -> RequestPermit | None:
+        """Waits until `work` may be sent, and returns its permit, which goes to `release` at last. None where the
         server won't take it within the time that it has: see `unsent`. Raises `SendingStoppedError` where the batch sends no more.
         """
         settings, rate_limiter = self.settings, self._rate_limiter
@@ -135,23 +130,23 @@ class RequestSender:
             wait = partial(self._batch_limiter.acquire, request, wait_limit)
             if not await self.stop.unless_stopped(wait):
                 return None
-        attempt_limiter = work.request.limiter = BatchAttemptLimiter(
+        permit = work.request.limiter = RequestPermit(
             self._batch_limiter, request, wait_limit, self.stop
         )
         self.progress.in_flight += 1
-        return attempt_limiter
+        return permit
 
-    def withdraw(self, work: WorkItem, attempt_limiter: BatchAttemptLimiter) -> None:
+    def withdraw(self, work: WorkItem, permit: RequestPermit) -> None:
         """Puts a request off that was admitted, and isn't sent."""
-        attempt_limiter.give_back()
+        permit.give_back()
         self.progress.in_flight -= 1
         self.put_off.prepend([work])
 
     def held_models(self) -> Container[bytes]:
         """Models that were refused lately, or may be: requests for others go first."""
-        limiter = self._batch_limiter
-        refusing = limiter.overload.refusing_since is not None
-        return limiter.refused_models.held(self._clock(), refusing=refusing)
+        batch_limiter = self._batch_limiter
+        refusing = batch_limiter.overload.refusing_since is not None
+        return batch_limiter.refused_models.held(self._clock(), refusing=refusing)
 
     def seconds_paused(self, model: bytes) -> float:
         """Seconds until a request may be sent for a model, where that is refused alone."""
@@ -169,7 +164,7 @@ class RequestSender:
         """Seconds until a request may be sent that was put off, where all are for models that are refused alone; None where there is none."""
         return min(map(self.seconds_paused, self.put_off.models), default=None)
 
-    def longest_waiting(self, work: WorkItem, attempt_limiter: BatchAttemptLimiter) -> WorkItem:
+    def longest_waiting(self, work: WorkItem, permit: RequestPermit) -> WorkItem:
         """The request to send in the place of `work`, which was just admitted: one of its model that was refused while that waited goes
         first, and `work` behind those that were. Else new ones would take what the server allows, again and again.
         """
@@ -178,20 +173,18 @@ class RequestSender:
         if first is None:
             return work
         self.put_off.append(work)
-        first.request.limiter = attempt_limiter
+        first.request.limiter = permit
         self._correct(first.tokens - work.tokens, self._clock())
         return first
 
-    def release(self, attempt_limiter: BatchAttemptLimiter) -> None:
+    def release(self, permit: RequestPermit) -> None:
         """Lets others be sent in the place of a request that isn't under way any more."""
-        self._batch_limiter.overload.release(attempt_limiter.permit)  # if that isn't done yet
+        self._batch_limiter.overload.release(permit.admission)  # if that isn't done yet
         self._batch_limiter.on_release(self._clock())
         self._batch_limiter.limiter.wake()
         self.progress.in_flight -= 1
 
-    async def send(
-        self, work: WorkItem, attempt_limiter: BatchAttemptLimiter
-    ) -> BatchResult[Any] | None:
+    async def send(self, work: WorkItem, permit: RequestPermit) -> BatchResult[Any] | None:
         """Sends a request once, the retries that its policy allows included. Returns its result; None where it has none yet,
         or waited to be sent again when the batch was told to send no more.
 
@@ -218,7 +211,7 @@ class RequestSender:
                     work.record(cast("APIError", raised).attempts, began)
                     return work.result(self._clock(), error=cast("APIError", raised))
             error = as_error(raised, self._transport.masked)
-            result = self._failed(work, attempt_limiter, error, began)
+            result = self._failed(work, permit, error, began)
             if result is None and work.pause:
                 await self._wait_alone(work)
             return result
@@ -227,9 +220,9 @@ class RequestSender:
         self._responded(accepted=True)
         self.set_aside.note_success(work, began)
         latency = now - began if len(meta.attempts) == 1 else None
-        permit = attempt_limiter.permit
-        self._batch_limiter.overload.succeeded(permit, now, latency=latency)
-        self._batch_limiter.let_through(permit, work.model, now, sent=began)
+        admission = permit.admission
+        self._batch_limiter.overload.succeeded(admission, now, latency=latency)
+        self._batch_limiter.let_through(admission, work.model, now, sent=began)
         work.record(meta.attempts, began)
         meta.attempts = tuple(work.attempts)
         if (used := self._batch_limiter.limiter.learn(work.size, response)) is not None:
@@ -274,7 +267,7 @@ class RequestSender:
         return work.result(self._clock(), error=error)
 
     def _failed(
-        self, work: WorkItem, attempt_limiter: BatchAttemptLimiter, error: HorayError, began: float
+        self, work: WorkItem, permit: RequestPermit, error: HorayError, began: float
     ) -> BatchResult[Any] | None:
         """What becomes of a request that met `error`: its result, or None."""
         now = self._clock()
@@ -283,14 +276,14 @@ class RequestSender:
             work.last_error = error
             if (accepted := accepts_key(error)) is not None:
                 self._responded(accepted=accepted)
-            if attempt_limiter.gave_up:
+            if permit.gave_up:
                 return self.unsent(work)
         reached = self._batch_limiter.reached
         may_be_all = self.set_aside.takes(work, error, now, reached=reached)
         outcome = outcome_of(error, reached=reached, may_be_all=may_be_all)
         again = outcome != "fail"
         if outcome == "put_off":
-            again = self._put_off(work, attempt_limiter.permit, cast("APIError", error), now, began)
+            again = self._put_off(work, permit.admission, cast("APIError", error), now, began)
         elif outcome == "set_aside":
             self.set_aside.add(work, error, now)
         if outcome != "fail" or was_refused(error):  # it took no tokens
@@ -298,21 +291,21 @@ class RequestSender:
         return None if again else work.result(now, error=error)
 
     def _put_off(
-        self, work: WorkItem, permit: Permit, error: APIError, now: float, began: float
+        self, work: WorkItem, admission: Admission, error: APIError, now: float, began: float
     ) -> bool:
         """Makes the batch wait for the server. Returns whether the request waits too, to be sent again: not where it has waited
         for long enough, or its policy has none sent again.
         """
-        limiter = self._batch_limiter
-        asked = limiter.refused(permit, work.model, error, now, sent=began)
+        batch_limiter = self._batch_limiter
+        asked = batch_limiter.refused(admission, work.model, error, now, sent=began)
         is_alone = self.seconds_paused(work.model) > 0
-        work.pause = asked if limiter.overload.pauses_alone and not is_alone else 0.0
+        work.pause = asked if batch_limiter.overload.pauses_alone and not is_alone else 0.0
         self.progress.refused += 1
         if is_unreachable(error):
             self._note_outage(error)
         if work.put_off_since is None:
             work.put_off_since = now
-        refusing_since = cast("float", limiter.refusing_since(work.model))
+        refusing_since = cast("float", batch_limiter.refusing_since(work.model))
         since = min(work.put_off_since, max(refusing_since, self._began))
         total = work.request.timeouts.total
         late = total is not None and now + work.pause - cast("float", work.started) >= total

@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 
 from horay_async import AsyncHoray, ConfigurationError
-from horay_async._protocol.limits.overload_control import Permit, Wait
+from horay_async._protocol.limits.overload_control import Admission, Wait
 from horay_async._protocol.limits.rate_limiter import RateLimiter
 from horay_async._transport import open_files as module
 from horay_async._transport import request_limiter
@@ -29,10 +29,10 @@ pytestmark = pytest.mark.anyio
 OPTIONS = ClientOptions.of("a-key-for-nothing")
 
 
-def permit_of(request: LimitedRequest) -> Permit:
-    """The permit of a request that has gone."""
-    assert request.permit is not None
-    return request.permit
+def admission_of(request: LimitedRequest) -> Admission:
+    """The admission of a request that has gone."""
+    assert request.admission is not None
+    return request.admission
 
 
 async def test_gate_is_shared_by_copies_of_a_client() -> None:
@@ -202,10 +202,10 @@ async def test_entering_waits_for_a_permit_to_come_back() -> None:
     batch_limiter.limiter.wake()
     await asyncio.sleep(0)
     assert not waiting.done()
-    batch_limiter.overload.release(permit_of(first))
+    batch_limiter.overload.release(admission_of(first))
     batch_limiter.limiter.wake()
     assert await waiting
-    batch_limiter.overload.release(permit_of(second))
+    batch_limiter.overload.release(admission_of(second))
     assert batch_limiter.overload.in_flight == concurrency.in_flight == 0
 
 

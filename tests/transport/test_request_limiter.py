@@ -16,7 +16,7 @@ from horay_async._protocol.limits.concurrency import ConcurrencyLimit
 from horay_async._protocol.limits.overload_control import Wait
 from horay_async._protocol.limits.rate_limiter import RateLimiter
 from horay_async._transport.request_limiter import CallAttemptPermit, LimitedRequest, RequestLimiter
-from horay_async.batch.batch_limiter import BatchAttemptLimiter
+from horay_async.batch.batch_limiter import RequestPermit
 from horay_async.options import ClientOptions
 from tests.skipping import skipping_time
 
@@ -134,8 +134,8 @@ async def test_nobody_overtakes_without_waiting() -> None:
     unlimited = ConcurrencyLimit(start=9, floor=9, ceiling=9)
     first = LimitedRequest(1.0, Wait(unlimited), rate_limiter, bulk=True)
     assert limiter.admit_nowait(first)
-    assert first.permit is not None
-    limiter.overload.release(first.permit)
+    assert first.admission is not None
+    limiter.overload.release(first.admission)
     assert limiter.acquire_nowait(None, bulk=False) is None  # for the client's rate
     await asyncio.sleep(2)
     own = LimitedRequest(1.0, Wait(unlimited), rate_limiter, bulk=True)
@@ -146,8 +146,8 @@ async def test_nobody_overtakes_without_waiting() -> None:
     place = await limiter.acquire(None, bulk=False)
     place.release(whole=True)
     await waiting
-    assert own.permit is not None
-    limiter.overload.release(own.permit)
+    assert own.admission is not None
+    limiter.overload.release(own.admission)
     await asyncio.sleep(2)
     places = [limiter.acquire_nowait(None, bulk=False)]
     await asyncio.sleep(2)
@@ -356,9 +356,9 @@ async def test_auto_learns() -> None:
     ("asked", "kind"),
     [
         (AttemptLimiter, RequestLimiter),
-        (AttemptLimiter, BatchAttemptLimiter),
+        (AttemptLimiter, RequestPermit),
         (AttemptPermit, CallAttemptPermit),
-        (AttemptPermit, BatchAttemptLimiter),
+        (AttemptPermit, RequestPermit),
     ],
 )
 def test_what_attempts_ask_for(asked: type[Any], kind: type[Any]) -> None:

@@ -91,7 +91,7 @@ a minute refuses only when it is used up."""
 class _Rate:
     """A rate as it was last set, by the end of an episode of refusals."""
 
-    limiter: GCRA
+    gcra: GCRA
     stage: _Stage
     step: float
     """By which part it grows next."""
@@ -140,7 +140,7 @@ class LearnedRate:
     @property
     def per_second(self) -> float | None:
         """The rate, where there is one."""
-        return None if self._rate is None else self._rate.limiter.per_second
+        return None if self._rate is None else self._rate.gcra.per_second
 
     @property
     def has_grown(self) -> bool:
@@ -154,7 +154,7 @@ class LearnedRate:
 
     def wait(self, now: float) -> float:
         """Seconds until the next request is admitted."""
-        return 0.0 if self._rate is None else self._rate.limiter.wait(now)
+        return 0.0 if self._rate is None else self._rate.gcra.wait(now)
 
     def sent(self, now: float, *, waited: bool | None) -> None:
         """Counts a request that is sent; `waited` says whether the rate held it back, None that it doesn't keep to it."""
@@ -162,8 +162,8 @@ class LearnedRate:
         rate = self._rate
         if rate is None:
             return
-        over = rate.limiter.wait(now) > 0
-        rate.limiter.take(1.0, now)
+        over = rate.gcra.wait(now) > 0
+        rate.gcra.take(1.0, now)
         if waited is None:
             # Sent all the same: where it didn't grow, nothing would be left, for ever, to those that keep to it.
             if over:
@@ -213,18 +213,18 @@ class LearnedRate:
         """
         rate, stage = self._rate, self._next_stage(paused, now)
         allowed = KEPT * self._let_through(paused, now)
-        if rate is not None and allowed < DECREASE * rate.limiter.per_second:
+        if rate is not None and allowed < DECREASE * rate.gcra.per_second:
             self._cooldown = Cooldown()  # so deep a fall may go too far
         else:
             left = max(0, self._cooldown.responses) + Cooldown.PER_REFUSAL * refusals
             until = now + min(MAX_WINDOW, Cooldown.PER_PAUSE * paused)
             self._cooldown = Cooldown(min(left, MAX_COOLDOWN), until, now + Cooldown.MAX)
         if allowed > 0:
-            limiter = GCRA(allowed, max(1.0, allowed * BURST_SECONDS))
-            limiter.take(1.0, now)  # the request whose response ended the episode
+            gcra = GCRA(allowed, max(1.0, allowed * BURST_SECONDS))
+            gcra.take(1.0, now)  # the request whose response ended the episode
             drop_at = now + self._trusted_for if doubtful else math.inf
             waited = 0 if rate is None else rate.waited
-            self._rate = _Rate(limiter, stage, stage.step, now, drop_at, waited)
+            self._rate = _Rate(gcra, stage, stage.step, now, drop_at, waited)
         self.resume(now)
 
     def resume(self, now: float) -> None:
@@ -280,7 +280,7 @@ class LearnedRate:
             and now >= rate.step_at + stage.seconds
             and (stage is not PROVEN or self._cooldown.is_over(now))
         ):
-            rate.limiter.per_second *= 1 + rate.step
+            rate.gcra.per_second *= 1 + rate.step
             rate.step = min(stage.longest_step, 2 * rate.step)
             rate.step_at, rate.waited_since_step, rate.grown = now, 0, True
             self._lowered_for_rare = 0

@@ -107,8 +107,8 @@ class Wait:
 
 
 @attrs.define(eq=False)
-class Permit:
-    """A request that was admitted. Its numbers are those by then."""
+class Admission:
+    """What became of the wait of a request that was admitted. Its numbers are those by then."""
 
     wait: Wait
     """What it had waited for."""
@@ -121,7 +121,7 @@ class Permit:
     alone: bool
     """Whether nothing else was under way."""
     open: bool = True
-    """Whether it wasn't taken back yet."""
+    """Whether it hasn't ended yet."""
     undecided: bool = True
     """Whether the server may still refuse the request."""
 
@@ -142,8 +142,8 @@ class _Cause(Enum):
 class _Refusal(NamedTuple):
     """A refusal, and what is known of it."""
 
-    permit: Permit
-    """That of the request."""
+    admission: Admission
+    """Of the request."""
     asked: float | None
     """The server's `Retry-After`, in seconds."""
     for_window: bool
@@ -170,7 +170,7 @@ class _OverloadEpisode:
     """A time of refusals, from the first one to a response to what was sent after it."""
 
     serial: int
-    """The newest permit's when it began."""
+    """The newest admission's when it began."""
     refusals: int = 0
     """How many there were so far."""
     paused: float = 0.0
@@ -257,8 +257,8 @@ class OverloadControl:
         wait.for_rate |= by_rate > 0
         return max(by_rate, self._pause.wait(now), concurrency.wait(now) if wait.paced else 0.0)
 
-    def admit(self, wait: Wait, now: float) -> Permit:
-        """Admits a request after its wait. Pass each permit to `succeeded` or `refused`; `release` may be called before that, or in its
+    def admit(self, wait: Wait, now: float) -> Admission:
+        """Admits a request after its wait. Pass each admission to `succeeded` or `refused`; `release` may be called before that, or in its
         place.
         """
         self._learn_late()
@@ -272,64 +272,63 @@ class OverloadControl:
         self._rate.sent(now, waited=wait.for_rate if wait.adaptive else None)
         if self._consecutive.count >= self._consecutive.most:
             self._halt.extend(now, concurrency.latency)
-        return Permit(wait, concurrency.epoch, serial, concurrency.in_flight, alone)
+        return Admission(wait, concurrency.epoch, serial, concurrency.in_flight, alone)
 
-    def release(self, permit: Permit) -> None:
-        """Takes back a permit whose request says nothing of the server's capacity, or nothing yet. Only the first time counts."""
-        if not permit.open:
+    def release(self, admission: Admission) -> None:
+        """Ends the admission of a request that says nothing of the server's capacity, or nothing yet. Only the first time counts."""
+        if not admission.open:
             return
-        permit.open = False
+        admission.open = False
         self.in_flight -= 1
-        self.undecided -= permit.undecided
-        self._consecutive.ended(permit.serial)
+        self.undecided -= admission.undecided
+        self._consecutive.ended(admission.serial)
         self._halt.on = False
-        permit.wait.concurrency.ended()
+        admission.wait.concurrency.ended()
 
-    def accepted(self, permit: Permit) -> None:
+    def accepted(self, admission: Admission) -> None:
         """Notes that the server responds to a request, whose response can take long to come: a stream's does."""
-        self._let_through(permit)
-        self.undecided -= permit.undecided
-        permit.undecided = False
+        self._let_through(admission)
+        self.undecided -= admission.undecided
+        admission.undecided = False
         self._halt.on = False
 
-    def succeeded(self, permit: Permit, now: float, *, latency: float | None) -> None:
-        """Takes back a permit whose request succeeded; `latency` is None where that took several
-        attempts.
-        """
-        self.release(permit)
+    def succeeded(self, admission: Admission, now: float, *, latency: float | None) -> None:
+        """Ends the admission of a request that succeeded; `latency` is None where that took several attempts."""
+        self.release(admission)
         self.refusing_since = None
-        if permit.wait.probe:
+        if admission.wait.probe:
             self._pause.shorten(now)
         self._rate.succeeded(now)
-        if permit.undecided:
-            self._let_through(permit)
-        if self._episode is not None and permit.serial > self._episode.serial:
+        if admission.undecided:
+            self._let_through(admission)
+        if self._episode is not None and admission.serial > self._episode.serial:
             self._unlearnt.clear()  # it responds while it asks to wait
             self._end_episode(self._episode, now)
         if latency is not None:
-            permit.wait.concurrency.succeeded(permit.epoch, permit.in_flight, latency, now=now)
+            epoch, in_flight = admission.epoch, admission.in_flight
+            admission.wait.concurrency.succeeded(epoch, in_flight, latency, now=now)
 
-    def refused(self, permit: Permit, now: float, *, retry_after: float | None) -> None:
-        """Takes back a permit whose request was refused; the server may have said when to come back. A `Retry-After` of 0 counts as none, and
-        so does one that is for this request alone.
+    def refused(self, admission: Admission, now: float, *, retry_after: float | None) -> None:
+        """Ends the admission of a request that was refused; the server may have said when to come back. A `Retry-After` of 0 counts as none,
+        and so does one that is for this request alone.
         """
         # 1. What is known of it by now, before it counts itself.
         retry_after = retry_after or None
-        consecutive, concurrency = self._consecutive, permit.wait.concurrency
-        informed = consecutive.is_informed(permit.serial)
-        self._record(permit, refused=True)
+        consecutive, concurrency = self._consecutive, admission.wait.concurrency
+        informed = consecutive.is_informed(admission.serial)
+        self._record(admission, refused=True)
         if retry_after is not None:
-            self._scope.refused(permit.serial, consecutive.newest)
+            self._scope.refused(admission.serial, consecutive.newest)
             retry_after = None if self._scope.refused_alone else retry_after
         consecutive.most = self._random_refusals.longest_row
 
         # 2. Its place is free again, and the server may be refusing everything from now on.
-        self.release(permit)
+        self.release(admission)
         if self.refusing_since is None:
             self.refusing_since = now
 
         # 3. Under a fixed limit nothing is learnt: a wait that the server asks for is all that counts.
-        if not permit.wait.adaptive:
+        if not admission.wait.adaptive:
             if retry_after is not None:
                 self.pause(retry_after, concurrency, now)
             return
@@ -341,16 +340,16 @@ class OverloadControl:
         episode.refusals += 1
         episode.limits.add(concurrency)
         if informed:
-            consecutive.refused(permit.serial)
+            consecutive.refused(admission.serial)
 
         # 5. What it was for is learnt from it, and what would be sent next is held up.
         refusal = _Refusal(
-            permit,
+            admission,
             retry_after,
             for_window,
             informed,
             in_a_row=consecutive.count,
-            evidence=concurrency.let_through(permit.in_flight),
+            evidence=concurrency.let_through(admission.in_flight),
             refusing=now - self.refusing_since,
             shows_rate=self._rate.let_through_lately(now),
         )
@@ -385,31 +384,31 @@ class OverloadControl:
         self._episode = _OverloadEpisode(serial=newest)
         return self._episode
 
-    def _let_through(self, permit: Permit) -> None:
+    def _let_through(self, admission: Admission) -> None:
         """Records that a request was let through."""
-        self._record(permit, refused=False)
-        self._scope.let_through(permit.serial)
+        self._record(admission, refused=False)
+        self._scope.let_through(admission.serial)
 
-    def _record(self, permit: Permit, *, refused: bool) -> None:
+    def _record(self, admission: Admission, *, refused: bool) -> None:
         """Records whether a request was refused or let through. In a row only those count that are informed: others tell nothing new."""
         consecutive = self._consecutive
         if consecutive.count < 2 * consecutive.most:  # more in a row are an outage
-            match self._random_refusals.record(permit.serial, refused=refused):
+            match self._random_refusals.record(admission.serial, refused=refused):
                 case RefusalFinding.NOT_RANDOM:
                     self._rate.take_back()
                 case RefusalFinding.RANDOM:
-                    permit.wait.concurrency.forget_refusals()
+                    admission.wait.concurrency.forget_refusals()
                     self._scope.found_random()
                 case RefusalFinding.TOO_MANY:
-                    permit.wait.concurrency.cut()
+                    admission.wait.concurrency.cut()
                 case _:
                     pass
-        if not refused and consecutive.is_informed(permit.serial):
+        if not refused and consecutive.is_informed(admission.serial):
             consecutive.count = 0
 
     def _hold_up(self, refusal: _Refusal, episode: _OverloadEpisode, now: float) -> None:
         """Holds up what would be sent next. The first case that applies decides."""
-        concurrency = refusal.permit.wait.concurrency
+        concurrency = refusal.admission.wait.concurrency
         if refusal.asked is None:
             # 1. It was at random: the request's own backoff is all that helps, until there are more in a row.
             if self._random_refusals.assumed and refusal.in_a_row <= self._consecutive.most:
@@ -446,7 +445,7 @@ class OverloadControl:
         """Has what was refused learn from it: the number under way at once, which is cut, or the rate when the episode is over."""
         if episode.rate_limited:
             return  # the number isn't the reason, and the rate counts them all
-        permit, concurrency = refusal.permit, refusal.permit.wait.concurrency
+        admission, concurrency = refusal.admission, refusal.admission.wait.concurrency
         if refusal.informed:
             episode.let_through |= refusal.evidence >= MIN_EVIDENCE
         cause = self._cause_of(refusal, episode)
@@ -458,14 +457,14 @@ class OverloadControl:
             # through: the server was out of service, or a window was used up before. A rate shows when some are let through,
             # and others aren't.
             known = self._rate.per_second is not None
-            episode.rate_limited = known or permit.wait.paced or permit.wait.for_limit
+            episode.rate_limited = known or admission.wait.paced or admission.wait.for_limit
             episode.teaches_rate = known or refusal.shows_rate
-            if permit.alone:
+            if admission.alone:
                 concurrency.undo_cuts()  # whatever the limit was cut for before
         elif cause is _Cause.CONCURRENCY:
-            if refusal.informed and permit.wait.for_rate:
+            if refusal.informed and admission.wait.for_rate:
                 self._rate.forget()  # it held requests back, and they were refused all the same
-            epoch, in_flight = permit.epoch, permit.in_flight
+            epoch, in_flight = admission.epoch, admission.in_flight
             concurrency.refused(
                 epoch, in_flight, in_a_row=refusal.in_a_row, counts_alone=refusal.counts_alone
             )
@@ -473,7 +472,7 @@ class OverloadControl:
     def _cause_of(self, refusal: _Refusal, episode: _OverloadEpisode) -> _Cause:
         """What a refusal was for. The first case that applies decides."""
         # 1. Refusals are at random: slower sending didn't help.
-        permit = refusal.permit
+        admission = refusal.admission
         if self._random_refusals.assumed:
             return _Cause.UNCLEAR
 
@@ -482,12 +481,12 @@ class OverloadControl:
             return _Cause.CONCURRENCY
 
         # 3. Nothing else was under way, so it wasn't one too many.
-        if permit.alone:
+        if admission.alone:
             return _Cause.RATE
 
         # 4. It had to wait for the rate, and there is reason to believe in that rate: it was met with a refusal
         #    before, or as many under way were let through just now. Then the rate is a little too high.
-        if permit.wait.for_rate and (episode.let_through or self._rate.proven):
+        if admission.wait.for_rate and (episode.let_through or self._rate.proven):
             return _Cause.RATE_IF_REPEATED
 
         # 5. The server asks for a wait as long as a window of time; or it refuses again and again what it had

@@ -79,7 +79,7 @@ class Request(Record):
     bulk: bool = False
     """Whether others go first where the limits make it wait."""
     limiter: AttemptLimiter | None = None
-    """Who lets each attempt go in the place of the client's limits: a batch's limiter."""
+    """What admits each attempt in the place of the client's limits: a batch's request has its own."""
     max_body_bytes: int = MAX_BODY_BYTES
     """Most bytes to take in of a whole response."""
     external: bool = False

@@ -15,7 +15,7 @@ error column; what was under way on a node that dies is done by another.
 
 **How `rpm` and `tpm` hold for the cluster as a whole.** One small actor hands out *time*: each moment of the
 cluster's full rate belongs to one worker, which asks for a quarter of a second of it when it has rows to
-send, a few times a second, ahead of need. So the limiter is on the path of no request, and the sum of what the
+send, a few times a second, ahead of need. So the actor is on the path of no request, and the sum of what the
 workers send is exact whoever sends it. A worker that dies takes its slice with it, a quarter of a second,
 and the others go on at the full rate at once; a share of the rate for each worker would leave a dead
 worker's share unused until somebody noticed, and so would one that has no rows. A slice can be used until

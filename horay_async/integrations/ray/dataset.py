@@ -12,7 +12,7 @@ from ray.data import ActorPoolStrategy, Dataset
 from horay_async._keys import KeyFunction
 from horay_async.batch.options import Settings
 from horay_async.errors import ConfigurationError
-from horay_async.integrations.ray.limiter import start_limiter
+from horay_async.integrations.ray.allotment_actor import start_allotment_actor
 from horay_async.integrations.ray.options import SealedOptions
 from horay_async.integrations.ray.rows import EmbeddingRows, Rows
 from horay_async.integrations.ray.worker import Worker
@@ -140,7 +140,7 @@ def _with_results(
             "options": sealed,
             "rows": rows,
             "settings": settings,
-            "limiter": start_limiter(),
+            "allotment": start_allotment_actor(),
         },
         batch_size=None,  # a block as it is: the unit that is done again
         batch_format="pyarrow",

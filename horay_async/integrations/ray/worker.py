@@ -30,12 +30,12 @@ class Worker:
         options: SealedOptions,
         rows: Rows | EmbeddingRows,
         settings: Settings,
-        limiter: Any,
+        allotment: Any,
     ) -> None:
-        """`limiter` is the handle of the actor of `start_limiter`."""
+        """`allotment` is the handle of the actor of `start_allotment_actor`."""
         self._rows = rows
         self._settings = settings
-        self._limiter = limiter
+        self._allotment = allotment
         self._transport = Transport(options.open(), made_at=__name__)
         self._shared: tuple[ConcurrencyLimit, SlicedRateLimiter | None] | None = None
         self._running: dict[BatchRunner, BatchProgress] = {}
@@ -99,7 +99,7 @@ class Worker:
         self._start(self._get(rate_limiter, seconds))
 
     async def _get(self, rate_limiter: SlicedRateLimiter, seconds: float) -> None:
-        delay = await self._limiter.take.remote(seconds)
+        delay = await self._allotment.take.remote(seconds)
         rate_limiter.add(delay, seconds, asyncio.get_running_loop().time())
         batch_limiter_of(self._transport).limiter.wake()
 
@@ -107,7 +107,7 @@ class Worker:
 
     def _tell(self, seconds: float) -> None:
         """Has the other workers pause too."""
-        self._start(self._limiter.pause.remote(seconds))
+        self._start(self._allotment.pause.remote(seconds))
 
     def _listen(self, concurrency: ConcurrencyLimit) -> None:
         """Pauses when another worker was asked to, as long as something runs."""
@@ -117,20 +117,20 @@ class Worker:
     async def _follow_pauses(self, concurrency: ConcurrencyLimit) -> None:
         limiter = batch_limiter_of(self._transport).limiter
         while True:
-            self._pauses, left = await self._limiter.next_pause.remote(self._pauses)
+            self._pauses, left = await self._allotment.next_pause.remote(self._pauses)
             if left > 0:
                 limiter.overload.pause(left, concurrency, asyncio.get_running_loop().time())
                 limiter.wake()
 
     def _start(self, work: Awaitable[None]) -> asyncio.Future[None]:
-        """Runs work that needs the limiter, beside the batches."""
+        """Runs work that needs the allotment, beside the batches."""
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
         return task
 
     def _ended(self, task: asyncio.Future[None]) -> None:
-        """Without a limiter nothing more can be sent."""
+        """Without an allotment nothing more can be sent."""
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             for runner in self._running:

@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 
 from horay_async._protocol.limits.concurrency import ConcurrencyLimit
-from horay_async._protocol.limits.overload_control import OverloadControl, Permit, Wait
+from horay_async._protocol.limits.overload_control import Admission, OverloadControl, Wait
 
 WAY = 0.01
 """Seconds from the client to the server, and back."""
@@ -46,7 +46,7 @@ class Server:
 
     came: int = 0
     under_way: int = 0
-    line: deque[tuple[Permit, float]] = attrs.field(factory=deque[tuple[Permit, float]])
+    line: deque[tuple[Admission, float]] = attrs.field(factory=deque[tuple[Admission, float]])
     accepted: deque[float] = attrs.field(factory=deque[float])
 
     def refuses(self, now: float, chance: random.Random) -> bool:
@@ -120,33 +120,33 @@ def simulate(
     def later(at: float, event: Callable[[float], None]) -> None:
         heapq.heappush(events, (at, next(number), event))
 
-    def serve(permit: Permit, latency: float, now: float) -> None:
-        later(now + latency, lambda now: served(permit, now))
+    def serve(admission: Admission, latency: float, now: float) -> None:
+        later(now + latency, lambda now: served(admission, now))
 
-    def arrive(permit: Permit, now: float) -> None:
+    def arrive(admission: Admission, now: float) -> None:
         if server.refuses(now, chance):
             asked = server.told(now)
-            later(now + WAY, lambda now: refused(permit, asked, now))
+            later(now + WAY, lambda now: refused(admission, asked, now))
             return
         latency = server.latency * math.exp(chance.gauss(0, server.spread) - server.spread**2 / 2)
         if server.under_way > server.workers:
-            server.line.append((permit, latency))
+            server.line.append((admission, latency))
         else:
-            serve(permit, latency, now)
+            serve(admission, latency, now)
 
-    def served(permit: Permit, now: float) -> None:
+    def served(admission: Admission, now: float) -> None:
         server.under_way -= 1
-        later(now + WAY, lambda now: succeeded(permit, now))
+        later(now + WAY, lambda now: succeeded(admission, now))
         while server.line and server.under_way - len(server.line) < server.workers:
             serve(*server.line.popleft(), now)
 
-    def succeeded(permit: Permit, now: float) -> None:
+    def succeeded(admission: Admission, now: float) -> None:
         course.responses.append(now)
-        overload.succeeded(permit, now, latency=now - began.pop(permit.serial))
+        overload.succeeded(admission, now, latency=now - began.pop(admission.serial))
 
-    def refused(permit: Permit, asked: float | None, now: float) -> None:
+    def refused(admission: Admission, asked: float | None, now: float) -> None:
         course.refusals.append(now)
-        overload.refused(permit, now, retry_after=asked)
+        overload.refused(admission, now, retry_after=asked)
 
     for at, change in (changes or {}).items():
 
@@ -163,10 +163,10 @@ def simulate(
             break
         event(now)
         while (seconds_left := overload.seconds_until_admitted(waiting, now)) <= 0:
-            permit = overload.admit(waiting, now)
+            admission = overload.admit(waiting, now)
             waiting = Wait(concurrency)
-            began[permit.serial] = now
-            later(now + WAY, lambda now, permit=permit: arrive(permit, now))  # type: ignore[misc] # the default binds it
+            began[admission.serial] = now
+            later(now + WAY, lambda now, admission=admission: arrive(admission, now))  # type: ignore[misc] # the default binds it
         if seconds_left < math.inf and not now < woken < now + seconds_left + 2 * GRAIN:
             woken = now + seconds_left + GRAIN
             later(woken, lambda now: None)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from horay_async._protocol.limits.concurrency import ConcurrencyLimit
-from horay_async._protocol.limits.overload_control import OverloadControl, Permit, Wait
+from horay_async._protocol.limits.overload_control import Admission, OverloadControl, Wait
 
 from .simulation import WAY, Server, simulate
 
@@ -27,25 +27,25 @@ class RequestHandler:
         """Seconds until the next may go."""
         return self.overload.seconds_until_admitted(self.next, self.now)
 
-    def let_go(self, count: int = 1) -> list[Permit]:
+    def let_go(self, count: int = 1) -> list[Admission]:
         """Lets so many go, each as soon as it may."""
-        permits: list[Permit] = []
+        admissions: list[Admission] = []
         for _ in range(count):
             assert self.wait < math.inf
             self.now += self.wait
-            permits.append(self.overload.admit(self.next, self.now))
+            admissions.append(self.overload.admit(self.next, self.now))
             self.next = Wait(self.concurrency)
-        return permits
+        return admissions
 
-    def response(self, *permits: Permit, latency: float | None = None) -> None:
+    def response(self, *admissions: Admission, latency: float | None = None) -> None:
         """Responds to some."""
-        for permit in permits:
-            self.overload.succeeded(permit, self.now, latency=latency)
+        for admission in admissions:
+            self.overload.succeeded(admission, self.now, latency=latency)
 
-    def refuse(self, *permits: Permit, retry_after: float | None = None) -> None:
+    def refuse(self, *admissions: Admission, retry_after: float | None = None) -> None:
         """Refuses some."""
-        for permit in permits:
-            self.overload.refused(permit, self.now, retry_after=retry_after)
+        for admission in admissions:
+            self.overload.refused(admission, self.now, retry_after=retry_after)
 
 
 def test_limit_holds_back_until_one_ends() -> None:
@@ -138,10 +138,10 @@ def test_one_that_goes_alone_may_take_long() -> None:
 def test_requested_wait_is_kept() -> None:
     """By all, even for requests that were sent before the refusal was known."""
     desk = RequestHandler()
-    permits = desk.let_go(4)
-    desk.refuse(permits[0], retry_after=3.0)
+    admissions = desk.let_go(4)
+    desk.refuse(admissions[0], retry_after=3.0)
     assert desk.wait == 3.0
-    desk.refuse(permits[1], retry_after=5.0)
+    desk.refuse(admissions[1], retry_after=5.0)
     assert desk.wait == 5.0
 
 
@@ -195,7 +195,7 @@ def test_refusal_of_the_little_there_was_gives_no_rate() -> None:
     overload, concurrency = OverloadControl(lambda: 0.0), ConcurrencyLimit(start=10, ceiling=1000)
     now = 0.0
 
-    def go() -> Permit:
+    def go() -> Admission:
         nonlocal now
         wait = Wait(concurrency, paced=False)
         now += overload.seconds_until_admitted(wait, now)

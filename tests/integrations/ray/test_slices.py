@@ -66,7 +66,7 @@ def test_forgetting_changes_nothing() -> None:
 
 
 class Player:
-    """Workers that send as fast as their rate limiters let them, over a limiter that takes a while to respond."""
+    """Workers that send as fast as their rate limiters let them, over an allotment that takes a while to respond."""
 
     def __init__(self, *, rpm: float | None = None, tpm: float | None = None) -> None:
         self.now = 1000.0
@@ -170,7 +170,7 @@ def test_all_workers_together_keep_the_rate(workers: int, rpm: int) -> None:
     assert {number for _, number in player.sent} == set(range(workers))
 
 
-def test_limiter_is_asked_seldom() -> None:
+def test_allotment_is_asked_seldom() -> None:
     """Eight times a second by one worker, at whatever rate."""
     player = Player(rpm=60_000)
     player.worker(20_000)

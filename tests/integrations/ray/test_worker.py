@@ -1,4 +1,4 @@
-"""A worker without Ray around it: what its batches share, and what it asks of the limiter."""
+"""A worker without Ray around it: what its batches share, and what it asks of the allotment."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ ROWS = Rows(column="prompt", chat=False, params={"model": "m"})
 
 @asynccontextmanager
 async def working(
-    server: FaultServer, settings: Settings, limiter: object = None
+    server: FaultServer, settings: Settings, allotment: object = None
 ) -> AsyncGenerator[Worker]:
     """A worker, which Ray would end together with its process."""
     options = SealedOptions(server.api_key, base_url=server.base_url)
-    worker = Worker(options, ROWS, settings, limiter or LocalActor())
+    worker = Worker(options, ROWS, settings, allotment or LocalActor())
     yield worker
     await worker._transport.close()
 
 
-def limiter_of(take: Callable[[float], float]) -> SimpleNamespace:
-    """A limiter that is a function of this process, called as an actor is."""
+def actor_of(take: Callable[[float], float]) -> SimpleNamespace:
+    """An actor that is a function of this process, called as an actor is."""
 
     async def remote(seconds: float) -> float:
         return take(seconds)
@@ -74,7 +74,7 @@ async def test_tables_share_the_concurrency(fault_server: FaultServer) -> None:
     assert len(fault_server.connections) <= 2
 
 
-async def test_limiter_is_asked_for_what_is_to_be_sent(fault_server: FaultServer) -> None:
+async def test_allotment_is_asked_for_what_is_to_be_sent(fault_server: FaultServer) -> None:
     """Not for each request, and for no more than there are rows."""
     allotment, asked = Allotment(), list[float]()
 
@@ -83,21 +83,21 @@ async def test_limiter_is_asked_for_what_is_to_be_sent(fault_server: FaultServer
         return allotment.take(seconds, asyncio.get_running_loop().time())
 
     rpm = 60_000
-    async with working(fault_server, Settings(rpm=rpm), limiter_of(take)) as worker:
+    async with working(fault_server, Settings(rpm=rpm), actor_of(take)) as worker:
         answered = await worker(table(*map(str, range(100))))
     assert answered.column("error").to_pylist() == [None] * 100
     assert sum(asked) == pytest.approx(100 * 60 / rpm, rel=0.1)
     assert len(asked) < 20
 
 
-async def test_lost_limiter_ends_the_batch(fault_server: FaultServer) -> None:
+async def test_lost_allotment_ends_the_batch(fault_server: FaultServer) -> None:
     """Without it nobody knows what may be sent: the failure is the job's."""
 
     def take(seconds: float) -> float:
-        raise ConnectionError("the limiter has gone")
+        raise ConnectionError("the allotment has gone")
 
-    async with working(fault_server, Settings(rpm=60), limiter_of(take)) as worker:
-        with pytest.raises(ConnectionError, match="the limiter has gone"):
+    async with working(fault_server, Settings(rpm=60), actor_of(take)) as worker:
+        with pytest.raises(ConnectionError, match="the allotment has gone"):
             await worker(table("a"))
     assert not fault_server.requests
 
@@ -107,13 +107,13 @@ async def test_retry_after_pauses_the_cluster(fault_server: FaultServer, rpm: fl
     """Not one node: what a worker was told, the others keep to."""
     gate = Gate()
     fault_server.add(error(429, retry_after=1))
-    limiter = LocalActor()
+    allotment = LocalActor()
     settings = Settings(rpm=rpm, concurrency=1)
     with FaultServer(api_key=fault_server.api_key) as elsewhere:  # as the other node reaches it
         elsewhere.add(raw(gate, *completion("x").steps))
         async with (
-            working(fault_server, settings, limiter) as first,
-            working(elsewhere, settings, limiter) as second,
+            working(fault_server, settings, allotment) as first,
+            working(elsewhere, settings, allotment) as second,
         ):
             others = asyncio.ensure_future(second(table("b", "c")))
             while not elsewhere.requests:  # noqa: ASYNC110 - the server is in another thread

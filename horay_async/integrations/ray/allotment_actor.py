@@ -19,21 +19,21 @@ SAME = 0.5
 """Seconds by which a pause has to end later than the latest to be a new one."""
 
 
-def start_limiter() -> Any:
-    """Starts the limiter, on the node where this is called: it lives as long as the dataset's driver. Returns the handle of the
+def start_allotment_actor() -> Any:
+    """Starts the actor, on the node where this is called: it lives as long as the dataset's driver. Returns the handle of the
     actor, which ends when nobody holds it any more.
     """
     here = ray.get_runtime_context().get_node_id()
-    limiter = ray.remote(_Limiter).options(
+    actor = ray.remote(_AllotmentActor).options(
         num_cpus=0,
         max_restarts=-1,
         max_task_retries=-1,
         scheduling_strategy=NodeAffinitySchedulingStrategy(here, soft=False),
     )
-    return limiter.remote()
+    return actor.remote()
 
 
-class _Limiter:
+class _AllotmentActor:
     """An `Allotment` behind a clock. A worker asks it a few times a second, not for each request."""
 
     # An asynchronous actor runs its methods on one event loop, any number at once: most wait in `next_pause`.
