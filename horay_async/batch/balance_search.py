@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Container
 from typing import Any
 
-from horay_async.batch.put_off import PutOff
-from horay_async.batch.set_aside import SetAside
+from horay_async.batch.deferred import DeferredRequests
 from horay_async.batch.sources import ENDED, PENDING
+from horay_async.batch.unconfirmed import UnconfirmedFailures
 from horay_async.batch.work_item import WorkItem
 
 MAX_PROBES = 20
-"""Requests of any model that are sent: those refused so far may have asked for more than is left."""
+"""Requests for any model that are sent: those refused so far may have asked for more than is left."""
 
 MAX_SECONDS = 30.0
-"""Seconds after which no other one is sent: each may have to wait for a limit that the server tells of."""
+"""Seconds after which no other request is sent: each may have to wait for a limit that the server tells of."""
 
 MAX_READ_AHEAD = 1000
-"""Requests that are read from the source meanwhile, and in the search for those of other models."""
+"""Requests that are read from the source meanwhile, and in the search for requests for other models."""
 
 MAX_BYTES_AHEAD = 2**25
 """Bytes of their bodies that are kept meanwhile, about."""
@@ -26,22 +26,26 @@ MAX_BYTES_AHEAD = 2**25
 class BalanceSearch:
     """The search for a request that the account can pay for, after several were refused for its balance.
 
-    They are sent one at a time, each once all others have ended. The first case that applies decides on the next one:
+    Requests are sent one at a time, each once all others have ended. The first case that applies decides on the next one:
 
-    1. None, where not all that was set aside is for the balance or the key, or time is up: the batch ends.
-    2. One that was put off or the source's next one, of whatever model, as long as there were fewer than `MAX_PROBES`.
-    3. The first one of a model that isn't known to be refused, among those that were put off or the source's next ones. What is
-       read for that is put off, within `MAX_READ_AHEAD` and `MAX_BYTES_AHEAD`. Where none is found, the batch ends.
+    1. None, where not all unconfirmed failures are for the balance or the key, or time is up: the batch ends.
+    2. A deferred request or the source's next one, for whatever model, as long as there were fewer than `MAX_PROBES`.
+    3. The first request for a model that isn't known to be refused, among the deferred ones or the source's next ones. What is
+       read from the source for that is deferred, within `MAX_READ_AHEAD` and `MAX_BYTES_AHEAD`. Where none is found, the batch ends.
 
-    Those for a model that is refused because of a limit come last: it may take longer than the search. None is sent while nothing is for
-    its model.
+    Requests for models of low priority come last, since their limits may last longer than the search; those for paused models aren't sent.
     """
 
-    def __init__(self, set_aside: SetAside, put_off: PutOff, clock: Callable[[], float]) -> None:
-        self._set_aside = set_aside
-        """Those that were refused."""
-        self._put_off = put_off
-        """Those that are to be sent before the source's next one."""
+    def __init__(
+        self,
+        unconfirmed: UnconfirmedFailures,
+        deferred: DeferredRequests,
+        clock: Callable[[], float],
+    ) -> None:
+        self._unconfirmed = unconfirmed
+        """The failures for the balance."""
+        self._deferred = deferred
+        """Requests that are to be sent before the source's next one."""
         self._clock = clock
         self._since: float | None = None
         """When the search began; None where there is none."""
@@ -59,26 +63,26 @@ class BalanceSearch:
         self,
         poll: Callable[[], Any],
         is_full: Callable[[], bool],
-        held: Container[bytes],
+        low_priority: Container[bytes],
         paused: Container[bytes],
     ) -> Any:
         """The next request to send; an item of the source's that can't be sent; `PENDING` where the source has none yet, or `is_full` of
         results that weren't taken; `ENDED` where the search is over. `poll` gives the source's next item, or `PENDING` or `ENDED`;
-        `held` are models that are refused because of a limit, and `paused` those for which nothing is sent now.
+        `low_priority` and `paused` are models.
         """
         now = self._clock()
         if self._since is None:
             self._since = now
-        refused = self._set_aside.models_out_of_balance
+        refused = self._unconfirmed.models_out_of_balance
         if not refused or now > self._since + MAX_SECONDS:
             return ENDED
-        if (work := self._of_put_off(refused, held)) is not None:
+        if (work := self._of_deferred(refused, low_priority)) is not None:
             return self._given(work)
-        set_aside = sum(one.work.size.length for one in self._set_aside.unfinished)
-        room = MAX_BYTES_AHEAD - self._put_off.bytes - set_aside
+        unconfirmed = sum(one.work.size.length for one in self._unconfirmed.failures)
+        room = MAX_BYTES_AHEAD - self._deferred.bytes - unconfirmed
         # Of requests of any model, which are few, the size doesn't matter.
         while room > 0 or self._probes < MAX_PROBES:
-            if max(self._read, len(self._put_off)) >= MAX_READ_AHEAD:
+            if max(self._read, len(self._deferred)) >= MAX_READ_AHEAD:
                 break
             if is_full():
                 return PENDING
@@ -88,22 +92,22 @@ class BalanceSearch:
             self._read += 1
             if not isinstance(item, WorkItem):
                 return item
-            if item.model not in held and self._is_wanted(item.model, refused):
+            if item.model not in low_priority and self._is_wanted(item.model, refused):
                 return self._given(item)
-            self._put_off.append(item)
+            self._deferred.append(item)
             room -= item.size.length
         return self._last(refused, paused, ENDED)
 
     def _last(self, refused: set[bytes], paused: Container[bytes], otherwise: Any) -> Any:
-        """One of those that come last; `otherwise` where there is none."""
-        work = self._of_put_off(refused, paused)
+        """A deferred request for a model of low priority; `otherwise` where there is none."""
+        work = self._of_deferred(refused, paused)
         return otherwise if work is None else self._given(work)
 
-    def _of_put_off(self, refused: set[bytes], held: Container[bytes]) -> WorkItem | None:
-        """The first of those that were put off that is wanted, and not for a model that is `held`."""
-        wanted = (model for model in self._put_off.models if model not in held)
+    def _of_deferred(self, refused: set[bytes], low_priority: Container[bytes]) -> WorkItem | None:
+        """The first deferred request that is wanted, and not for a model that is `low_priority`."""
+        wanted = (model for model in self._deferred.models if model not in low_priority)
         model = next((each for each in wanted if self._is_wanted(each, refused)), None)
-        return None if model is None else self._put_off.pop(model)
+        return None if model is None else self._deferred.pop(model)
 
     def _is_wanted(self, model: bytes, refused: set[bytes]) -> bool:
         return self._probes < MAX_PROBES or model not in refused

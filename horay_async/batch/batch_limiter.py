@@ -39,7 +39,7 @@ class BatchLimiter:
         self.limiter: RequestLimiter = limiter or RequestLimiter(options)
         """The client's, which its calls wait for as well."""
         self.overload: OverloadControl = self.limiter.overload
-        """What the requests under way have met."""
+        """What is known from the requests that were sent: whether the next one is admitted."""
         self.reached: bool = False
         """Whether the server has ever responded: then one that can't be reached will come back."""
         self.last_error: APIError | None = None
@@ -47,17 +47,17 @@ class BatchLimiter:
         its traceback.
         """
         self._latest_refusal: float = -math.inf
-        """When that came, on the loop's clock."""
+        """When the latest refusal came, on the loop's clock."""
         self.refused_models: RefusedModels = RefusedModels()
-        """Those that the server refuses everything for."""
+        """The models that the server refuses everything for."""
         self.not_before: float = -math.inf
         """When the server takes requests again, by its own word, on the loop's clock."""
         self._waits: dict[asyncio.Timeout, WaitLimit] = {}
-        """Of those that wait to be admitted: each ends when a new verdict is due, with `TimeoutError`."""
+        """The timeouts of the requests that wait to be admitted, which pass when a new verdict is due."""
         self._session_limit = session_limit(options)
         self._rate_limiters: dict[Rates, RateLimiter] = {}
-        self._held: WeakValueDictionary[Rates, RateLimiter] = WeakValueDictionary()
-        """The same, by which those are found that a batch holds."""
+        self._in_use: WeakValueDictionary[Rates, RateLimiter] = WeakValueDictionary()
+        """The rate limiters that a batch holds: they are kept."""
 
     def concurrency(self, settings: Settings) -> ConcurrencyLimit:
         """The limit that a batch keeps to. Raises `ConfigurationError` where it can't be reached."""
@@ -83,14 +83,14 @@ class BatchLimiter:
         rates = (settings.rpm, settings.tpm)
         rate_limiter = self._rate_limiters.get(rates)
         if rate_limiter is None:
-            rate_limiter = self._rate_limiters[rates] = self._held[rates] = RateLimiter(*rates)
+            rate_limiter = self._rate_limiters[rates] = self._in_use[rates] = RateLimiter(*rates)
         return rate_limiter
 
     def evict_unused(self, now: float) -> None:
         """Drops the rate limiters that no batch holds and that are as good as new, of rates that may not come again."""
         for rates in [rates for rates, one in self._rate_limiters.items() if one.is_idle(now)]:
             del self._rate_limiters[rates]
-        self._rate_limiters.update(self._held)
+        self._rate_limiters.update(self._in_use)
 
     def is_idle(self, now: float) -> bool:
         """Whether a new one would admit the same."""
@@ -167,7 +167,7 @@ class BatchLimiter:
         was_alone = known is not None and known.alone
         found = self.refused_models.refused(model, self.last_error, now, asked=asked, sent=sent)
         if found.alone and not was_alone and not found.others_refused:
-            self._set_apart(admission)
+            self._forget_refusals(admission)
         if found.alone:
             self.overload.release(admission)
         else:
@@ -180,19 +180,19 @@ class BatchLimiter:
         return asked
 
     def let_through(self, admission: Admission, model: bytes, now: float, *, sent: float) -> None:
-        """A request for a model was let through, that was `sent` then."""
+        """Notes that a request for a model was let through that was `sent` then."""
         self.refused_models.let_through(model, now, sent=sent)
         if admission.wait.probe and now < self.not_before:
-            self.refused_models.set_apart()
-            self._set_apart(admission)
+            self.refused_models.mark_refused_alone()
+            self._forget_refusals(admission)
 
-    def _set_apart(self, admission: Admission) -> None:
-        """The refusals so far were for one model alone: nothing is to be learnt from them, and others needn't wait."""
+    def _forget_refusals(self, admission: Admission) -> None:
+        """Forgets what the refusals so far have taught: they were for one model alone, and requests for others needn't wait."""
         self.not_before = -math.inf
         self.overload.forget_refusals(admission.wait.concurrency)
 
     def on_refusal(self, now: float) -> None:
-        """A request was refused, which may be a call's."""
+        """A request was refused, which may be a call's: what waits gets a new verdict."""
         for wait, wait_limit in self._waits.items():
             if not wait.expired():
                 wait.reschedule(self._verdict(wait_limit, now).until)
@@ -203,7 +203,7 @@ class BatchLimiter:
             self.on_refusal(now)
 
     def last_refusal(self, model: bytes) -> APIError:
-        """What ends a request for a model that isn't sent because the server refuses everything."""
+        """The error of a request for a model that isn't sent because the server refuses everything."""
         refused = self.refused_models.get(model)
         error = copy(self.last_error if refused is None else refused.error)
         assert error is not None
@@ -212,7 +212,9 @@ class BatchLimiter:
         return error
 
     def resumes_at(self, model: bytes, now: float, *, began: float, give_up_after: float) -> float:
-        """When a request may be sent for a model, which is refused alone; at once where no more are to be sent: then it fails, unsent."""
+        """When a request may be sent for a model that is refused alone. At once, too, where the wait would be too long: then it isn't paused,
+        but fails, unsent.
+        """
         refused = self.refused_models.get(model)
         if refused is None:
             return -math.inf
@@ -258,11 +260,11 @@ class WaitLimit(NamedTuple):
     """How long a request waits to be admitted while the server refuses. Times are of the loop's clock."""
 
     model: bytes
-    """What it asks for."""
+    """The model that the request asks for."""
     began: float
     """When its batch began: a refusal from before is none of its own."""
     since: float
-    """When it was first to be sent, or was first refused."""
+    """When the request was first to be sent, or was first deferred."""
     seconds: float
     """The batch's `give_up_after`."""
 
@@ -329,7 +331,7 @@ class RequestPermit:
         self._succeeds = 200 <= status < 300
 
     def complete(self, response: object) -> None:
-        """Nothing: the batch corrects the tokens, when it is done with the response."""
+        """Does nothing: the batch corrects the tokens, when it is done with the response."""
 
     def unsent(self) -> None:
         """Ends the admission; what wasn't sent costs a place in the rate."""

@@ -9,29 +9,29 @@ from horay_async import errors
 from horay_async._transport.request_limiter import FIRST_UNKNOWN_STATUS, OVERLOAD_STATUSES
 from horay_async.errors import APIConnectionError, APIError, APIStatusError, HorayError
 
-Outcome = Literal["put_off", "set_aside", "fail"]
-"""What becomes of a request that met an error, after the retries that its policy allows: it is sent again when the server is
-back, for as long as `give_up_after` and its own timeout allow; it waits until it is known whether other requests get past the
-error; or the error is its result.
+Outcome = Literal["deferred", "unconfirmed", "failed"]
+"""What becomes of a request that met an error, after the retries that its policy allows: deferred, it is sent again when the server
+is back, for as long as `give_up_after` and its own timeout allow; unconfirmed, its failure waits until it is known whether other
+requests get past the error; failed, it has the error as its result.
 """
 
 
 def outcome_of(error: HorayError, *, reached: bool, may_be_all: bool) -> Outcome:
     """What becomes of a request that met `error`. `reached` is whether the server has ever responded, `may_be_all` whether
-    every request may meet this error, for all that is known (`SetAside.takes`).
+    every request may meet this error, for all that is known (`UnconfirmedFailures.takes`).
 
     1. The server is overloaded: all of the batch slows down, and the request is sent again.
     2. No connection could be made to a server that has responded before: it will come back, so that this is the same.
     3. No connection could be made to one that has never responded, or it refuses the key or its balance, or there is no key:
-       where that can end the batch, the request is set aside.
+       where that can end the batch, its failure is unconfirmed.
     4. Anything else is this request's own: other requests can fare better, but this one hardly. What can pass is retried by
        its policy before it comes here.
     """
     if isinstance(error, APIError) and (
         is_overloaded(error) or (is_unreachable(error) and reached)
     ):
-        return "put_off"
-    return "set_aside" if may_be_all else "fail"
+        return "deferred"
+    return "unconfirmed" if may_be_all else "failed"
 
 
 def is_overloaded(error: APIError) -> bool:

@@ -25,13 +25,13 @@ class RefusedModel:
     """A model that all requests were refused for since one was let through. Times are of the loop's clock."""
 
     since: float
-    """When the first of them was."""
+    """When the first of these requests was refused."""
     error: APIError
-    """What the latest one met."""
+    """What the latest refused request met."""
     latest: float
-    """When that was."""
+    """When that was refused."""
     asked: float = 0.0
-    """Seconds that the server asked to wait then; 0 where it didn't."""
+    """Seconds that the server asked to wait in the latest refusal; 0 where it didn't."""
     not_before: float = -math.inf
     """When the server takes requests for it again, by its own word."""
     backoff: float = SharedPause.FIRST
@@ -41,23 +41,23 @@ class RefusedModel:
     times: int = 0
     """Refusals of requests that were sent after others had been let through, and these after the refusal before."""
     others_since: float | None = None
-    """When another one's request was let through that was sent after the latest refusal."""
+    """When a request for another model was let through that was sent after the latest refusal."""
     others_let_through: int = 0
-    """Of those that were sent since the first refusal."""
+    """Requests for other models that were let through, and were sent since the first refusal."""
     others_refused: int = 0
-    """Other models that were refused since then, after one of their requests had been let through."""
+    """Other models that were refused since the first refusal, after one of their requests had been let through."""
     alone: bool = False
     """Whether the server refuses this model, and takes others: nothing but its own requests has to wait."""
 
-    def is_held(self, now: float) -> bool:
-        """Whether those for other models go first: for twice as long as the server asked, so that what it takes of these is seen; and as
-        long as nothing is sent for it.
+    def has_low_priority(self, now: float) -> bool:
+        """Whether requests for other models are sent first: for twice as long as the server asked to wait, which shows what it takes of
+        the others; and for as long as nothing is sent for this model.
         """
         return now < max(self.latest + max(self.backoff, 2 * self.asked), self.resumes_at)
 
     @property
     def resumes_at(self) -> float:
-        """When the next one may be sent for it; at once, unless it is refused alone."""
+        """When the next request may be sent for this model; at once, unless it is refused alone."""
         if not self.alone:
             return -math.inf
         return max(self.latest + max(self.asked, self.backoff), self.probed + self.backoff)
@@ -74,7 +74,7 @@ class AllBut:
 
 
 class RefusedModels:
-    """Those of all batches of a client. A model is as it is written in requests, in JSON."""
+    """The models that are refused to all batches of a client. A model is as it is written in requests, in JSON."""
 
     def __init__(self) -> None:
         self._models: dict[bytes, RefusedModel] = {}
@@ -89,7 +89,7 @@ class RefusedModels:
     def refused(
         self, model: bytes, error: APIError, now: float, *, asked: float, sent: float
     ) -> RefusedModel:
-        """A request for it that was `sent` then was refused, and the server has asked to wait for so many seconds."""
+        """Notes that a request for a model was refused that was `sent` then, and that the server has asked to wait for so many seconds."""
         self._taken.pop(model, None)
         found = self._models.get(model)
         if found is None:
@@ -98,7 +98,7 @@ class RefusedModels:
             if len(self._models) >= MOST:
                 del self._models[next(iter(self._models))]
             found = self._models[model] = RefusedModel(now, error, now)
-        elif not found.is_held(now):
+        elif not found.has_low_priority(now):
             found.backoff = min(SharedPause.MAX, 2 * found.backoff)
         if found.others_since is not None and sent >= found.others_since:
             found.times += 1
@@ -108,7 +108,7 @@ class RefusedModels:
         return found
 
     def let_through(self, model: bytes, now: float, *, sent: float) -> None:
-        """One was let through that was `sent` then."""
+        """Notes that a request for a model was let through that was `sent` then."""
         self._models.pop(model, None)
         if model not in self._taken:
             if len(self._taken) >= MOST:
@@ -119,19 +119,22 @@ class RefusedModels:
             if other.others_since is None and sent >= other.latest:
                 other.others_since = now
 
-    def set_apart(self) -> None:
-        """Another model's request was let through while the server asked to wait: all are refused alone."""
+    def mark_refused_alone(self) -> None:
+        """Notes that all of them are refused alone: another model's request was let through while the server asked to wait."""
         for model in self._models.values():
             model.alone = True
 
     def probed(self, model: bytes, now: float) -> None:
-        """A request is sent for it; where it is refused alone, the next one waits for what becomes of that."""
+        """Notes that a request is sent for a model; where that is refused alone, the next one waits for what becomes of this one."""
         found = self._models.get(model)
         if found is not None and found.alone:
             found.probed, found.backoff = now, min(SharedPause.MAX, 2 * found.backoff)
 
-    def held(self, now: float, *, refusing: bool) -> Container[bytes]:
-        """Those that others go before: while the server refuses everything (`refusing`), all but those that it has taken before."""
+    def low_priority(self, now: float, *, refusing: bool) -> Container[bytes]:
+        """The models whose requests are sent after those for others: while the server refuses everything (`refusing`), all but the models
+        of which it has let requests through since they were refused, if ever.
+        """
         if refusing and self._taken:
             return AllBut(self._taken)
-        return frozenset(name for name, model in self._models.items() if model.is_held(now))
+        refused = self._models.items()
+        return frozenset(name for name, model in refused if model.has_low_priority(now))

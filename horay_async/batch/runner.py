@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 BATCH_CLOSED = "the batch was left: its loop was ended early, or close() was called"
 
-MAX_SET_ASIDE_SECONDS = 1.0
-"""Seconds for which requests are set aside while nothing else goes on."""
+MAX_UNCONFIRMED_SECONDS = 1.0
+"""Seconds for which failures are unconfirmed while nothing else goes on."""
 
 NOT_FINISHED = "the batch ended before this request was finished"
 
-MAX_PUT_OFF = 10_000
-MAX_PUT_OFF_OF_ONE = 100
-"""Requests that were put off, up to which more are taken: one may be for a model that isn't refused. Fewer where all so far were for one."""
+MAX_DEFERRED = 10_000
+MAX_DEFERRED_OF_ONE = 100
+"""Deferred requests, up to which more are read: one may be for a model that isn't refused. Fewer where all so far were for one model."""
 
 MAX_UNFINISHED = 2
 """Requests that were sent and have no result, as a multiple of how many may be under way: some wait to be retried."""
@@ -66,20 +66,20 @@ class BatchRunner:
         self._unfinished: dict[int, WorkItem] = {}
         """Requests that have no result yet, by their indexes."""
         self._index = 0
-        """Of the next item of the source: how many there were so far."""
+        """The index of the source's next item: how many there were so far."""
         self._changed = asyncio.Event()
         """Wakes the dispatcher: results were taken, a request ended, or the source has more."""
         self._has_results = asyncio.Event()
         """Wakes the consumers: there are results, or the run is over."""
         self._over = False
         """Whether no more results will come. Set when the dispatcher ends or `stop` is called, once."""
-        self._models = set[bytes]()  # those that requests came for, two at most
-        self._search = BalanceSearch(sender.set_aside, sender.put_off, self._loop.time)
+        self._models = set[bytes]()  # the first two models that requests came for
+        self._search = BalanceSearch(sender.unconfirmed, sender.deferred, self._loop.time)
         """What is sent once the balance seems to be exhausted, and nothing is under way."""
         self._source_waits = False
         """Whether the source had nothing to give for a while when it was read ahead: it may wait for results."""
         self._resumes_at: float | None = None
-        """When one may be sent for a model that is refused alone, where all that can be sent is for such models; on the loop's clock."""
+        """When a request may be sent for a paused model, where all that can be sent is for such models; on the loop's clock."""
         self._failure: BaseException | None = None
         """What ended the run early: raised to the consumer, once the results are taken."""
         changed, prepare = self._changed.set, sender.preparer.prepare_next
@@ -159,12 +159,12 @@ class BatchRunner:
     # Sending
 
     async def _dispatch(self) -> None:
-        """Sends requests one after the other, as fast as they are admitted. Raises the error of those that were set aside, where no
-        other request got past it.
+        """Sends requests one after the other, as fast as they are admitted. Raises the latest unconfirmed error, where no other
+        request got past it.
         """
         while True:
             work = self._next()
-            if work is PENDING or (work is ENDED and self._sending):  # which may be put off
+            if work is PENDING or (work is ENDED and self._sending):  # which may be deferred
                 await self._wait_to_go_on()
             elif work is ENDED:
                 break
@@ -172,13 +172,13 @@ class BatchRunner:
                 await self._send(work)
             else:
                 self._finish(work)
-        set_aside, error = self._sender.set_aside, self._source.error
+        unconfirmed, error = self._sender.unconfirmed, self._source.error
         stopped = self._sender.stop.stopped
         if stopped:
             self._source.stop()
-        if set_aside.unfinished and error is None and not stopped:
-            raise set_aside.error_of_all()
-        for work, failure, _ in set_aside.pop_all():
+        if unconfirmed.failures and error is None and not stopped:
+            raise unconfirmed.error_of_all()
+        for work, failure, _ in unconfirmed.pop_all():
             if not line_number(work.item):  # those of a file are sent by the next run
                 self._finish(work.result(self._loop.time(), error=failure))
         if error is not None:
@@ -187,58 +187,61 @@ class BatchRunner:
 
     def _next(self) -> Any:
         """The next request to send; the source's next item where it can't be sent, which is a result then. `PENDING` where there is
-        none yet, `ENDED` where no more will be sent but those that are put off meanwhile.
+        none yet, `ENDED` where no more will be sent but those that are deferred meanwhile.
         """
         sender, limit = self._sender, self._sender.concurrency.limit
         self._resumes_at = None
         if sender.stop.stopped:
             return ENDED
-        # 1. Those that were set aside: sent again where others got past their error, or they stop the sending.
-        if sender.set_aside.unfinished:
+        # 1. Unconfirmed failures: their requests are deferred where others got past the error, or they stop the sending.
+        if sender.unconfirmed.failures:
             sender.requeue_passed()
-            if sender.set_aside.stops_sending:
+            if sender.unconfirmed.stops_sending:
                 if self._sending or self._source_waits:
                     return ENDED
                 is_full = partial(self._buffer.ready_for, limit)
-                held, paused = sender.held_models(), sender.paused_models()
-                return self._search.next(self._poll, is_full, held, paused)
+                low_priority, paused = sender.low_priority_models(), sender.paused_models()
+                return self._search.next(self._poll, is_full, low_priority, paused)
         self._search.stop()
         # 2. Nothing, where enough are under way, some of which wait to be retried, or wait because they were asked to.
         if len(self._sending) - sender.waiting >= MAX_UNFINISHED * limit:
             return PENDING
-        if sender.waiting >= MAX_PUT_OFF:
+        if sender.waiting >= MAX_DEFERRED:
             return PENDING
-        # 3. One that was put off, or a new one.
+        # 3. A deferred request, or a new one.
         return self._next_of_models(limit)
 
     def _next_of_models(self, limit: int) -> Any:
-        """The next of those that were put off, or a new one. What refused them may be for their model alone. The first case that applies
-        decides.
+        """The next deferred request, or a new one. A limit that refuses a request may be its model's alone, so that requests for models of low
+        priority come last. The first case that applies decides.
         """
-        sender, put_off, held = self._sender, self._sender.put_off, self._sender.held_models()
-        # 1. One that was put off, for a model that isn't refused.
-        if (model := next((each for each in put_off.models if each not in held), None)) is not None:
-            return put_off.pop(model)
-        # 2. A new one for such a model, unless too many results weren't taken. A source that has failed has no more.
+        sender, deferred = self._sender, self._sender.deferred
+        low_priority = sender.low_priority_models()
+        # 1. A deferred request, for a model that isn't of low priority.
+        model = next((each for each in deferred.models if each not in low_priority), None)
+        if model is not None:
+            return deferred.pop(model)
+        # 2. A new request for such a model, unless too many results weren't taken; others that are read on the way are deferred.
+        #    A source that has failed has no more.
         several = len(self._models) > 1
-        most = MAX_PUT_OFF if several else MAX_PUT_OFF_OF_ONE
-        while not put_off or (len(put_off) < most and put_off.bytes < MAX_BYTES_AHEAD):
+        most = MAX_DEFERRED if several else MAX_DEFERRED_OF_ONE
+        while not deferred or (len(deferred) < most and deferred.bytes < MAX_BYTES_AHEAD):
             if self._source.error is None and self._buffer.full(self._index, limit):
                 break
             new = self._poll()
-            if (new is PENDING or new is ENDED) and put_off:
+            if (new is PENDING or new is ENDED) and deferred:
                 break
             if not isinstance(new, WorkItem):
                 return new
             may_be_sent = not sender.seconds_paused(new.model)
-            if may_be_sent and not (several and new.model in held):
+            if may_be_sent and not (several and new.model in low_priority):
                 return new
-            put_off.append(new)
-        # 3. One that was put off, unless nothing is sent for its model.
+            deferred.append(new)
+        # 3. A deferred request for any model that isn't paused.
         paused = sender.paused_models()
-        model = next((each for each in put_off.models if each not in paused), None)
+        model = next((each for each in deferred.models if each not in paused), None)
         if model is not None:
-            return put_off.pop(model)
+            return deferred.pop(model)
         if (seconds := sender.seconds_until_sent()) is not None:
             self._resumes_at = self._loop.time() + seconds
         return PENDING
@@ -256,10 +259,10 @@ class BatchRunner:
 
     async def _wait_to_go_on(self) -> None:
         """Waits until results are taken, a request ends, or the source has more. Where nothing is under way, all of that may wait
-        for the results of those that were set aside, whose errors then become their results: an iterable may ask for its last
+        for the results of unconfirmed failures, which then are their results: an iterable may ask for its last
         result before it gives more, and in order nothing comes before the first one.
         """
-        standing = self._loop.time() + MAX_SET_ASIDE_SECONDS if self._stands_still() else None
+        standing = self._loop.time() + MAX_UNCONFIRMED_SECONDS if self._stands_still() else None
         resumed = self._resumes_at
         at = min((each for each in (resumed, standing) if each is not None), default=None)
         try:
@@ -269,19 +272,19 @@ class BatchRunner:
         except TimeoutError:
             if at == resumed or not self._stands_still():
                 return
-            if self._sender.set_aside.stops_sending:
+            if self._sender.unconfirmed.stops_sending:
                 self._source_waits = True
                 return
-            for work, error, _ in self._sender.set_aside.pop_all():
+            for work, error, _ in self._sender.unconfirmed.pop_all():
                 self._finish(work.result(self._loop.time(), error=error))
 
     def _stands_still(self) -> bool:
-        """Whether some are set aside, nothing is under way, and there is no result to be taken."""
-        return bool(self._sender.set_aside.unfinished) and not self._sending and not self._buffer
+        """Whether failures are unconfirmed, nothing is under way, and there is no result to be taken."""
+        return bool(self._sender.unconfirmed.failures) and not self._sending and not self._buffer
 
     async def _send(self, work: WorkItem) -> None:
         """Waits until a request is admitted, and starts its task, unless no more are sent."""
-        was_held = work.model in self._sender.held_models()
+        had_low_priority = work.model in self._sender.low_priority_models()
         try:
             permit = await self._sender.admit(work)
         except SendingStoppedError:
@@ -294,7 +297,7 @@ class BatchRunner:
             self._finish(self._sender.unsent(work))
             return
         # Others go first where its model was refused while it waited.
-        refused = not was_held and work.model in self._sender.held_models()
+        refused = not had_low_priority and work.model in self._sender.low_priority_models()
         if self._sender.stop.stopped or (refused and len(self._models) > 1):
             self._sender.withdraw(work, permit)
             return
@@ -357,15 +360,15 @@ class BatchRunner:
             self._buffer.put(self._unfinished[index].result(self._loop.time(), error=error))
         # Whoever keeps the error that ended the run, whose traceback leads here, isn't to keep the requests.
         self._unfinished.clear()
-        self._sender.put_off.clear()
-        self._sender.set_aside.unfinished.clear()
+        self._sender.deferred.clear()
+        self._sender.unconfirmed.failures.clear()
         self._sender.progress.end()
         if self._bar is not None:
             self._bar.stop()
 
 
 def _error_of(task: asyncio.Task[None]) -> BaseException | None:
-    """What a task of a run was ended by."""
+    """The error that ended a task of a run; None without one."""
     if task.cancelled():
         return ConfigurationError("the batch was cancelled from outside")
     return task.exception()

@@ -17,6 +17,7 @@ from horay_async._transport.log import LOG
 from horay_async._transport.loops import running_loop
 from horay_async._transport.request_limiter import LimitedRequest
 from horay_async.batch.batch_limiter import RequestPermit, WaitLimit, batch_limiter_of, unbound
+from horay_async.batch.deferred import DeferredRequests
 from horay_async.batch.options import Settings
 from horay_async.batch.outcomes import (
     accepts_key,
@@ -26,11 +27,10 @@ from horay_async.batch.outcomes import (
     was_refused,
 )
 from horay_async.batch.preparer import Preparer
-from horay_async.batch.put_off import PutOff
 from horay_async.batch.request_lines import line_number
 from horay_async.batch.results import TOLD_AFTER, BatchProgress, BatchResult
 from horay_async.batch.sending_stop import SendingStop, SendingStoppedError
-from horay_async.batch.set_aside import SetAside
+from horay_async.batch.unconfirmed import UnconfirmedFailures
 from horay_async.batch.work_item import WorkItem
 from horay_async.errors import (
     AnswerError,
@@ -52,11 +52,11 @@ if TYPE_CHECKING:
 class RequestSender:
     """Sends requests of one batch: `admit` waits for a request's turn, `send` sends it, and `release` lets the next one go.
 
-    A request that has no result yet waits in `put_off` or in `set_aside`.
+    A request that was sent and has no result yet waits in `deferred` or in `unconfirmed`.
 
     `concurrency` and `rate_limiter`, where they are given, are used in place of the settings' own: several batches can share
     them. A rate limiter that can't say for how many seconds it holds back requests has to call `RequestLimiter.wake` when it no
-    longer does. `ends_with` says which errors end the batch when no request gets past them (`SetAside`): then the others
+    longer does. `ends_with` says which errors end the batch when no request gets past them (`UnconfirmedFailures`): then the others
     aren't sent, to fail one after the other.
     """
 
@@ -91,11 +91,12 @@ class RequestSender:
         """How the batch is run, checked."""
         self.progress: BatchProgress = progress
         """What the caller sees of the batch; here requests under way and refusals are counted, in the runner results."""
-        self.put_off: PutOff = PutOff()
-        """Requests that are to be sent before all others."""
+        self.deferred: DeferredRequests = DeferredRequests()
+        """Requests that are to be sent before the source's next one."""
         # With `fail_fast` any failure ends the run, at once.
-        self.set_aside: SetAside = SetAside(None if settings.fail_fast else ends_with)
-        """Requests that met an error which may be every request's."""
+        may_be_all = None if settings.fail_fast else ends_with
+        self.unconfirmed: UnconfirmedFailures = UnconfirmedFailures(may_be_all)
+        """Failures that may be every request's."""
         self.stop: SendingStop = SendingStop()
         """Whether no more are sent: then `admit`, and each wait to be sent again, ends with `SendingStoppedError`."""
         self.cut_off: bool = False
@@ -108,9 +109,9 @@ class RequestSender:
         """The end of the latest wait that the log has told of."""
 
     def requeue_passed(self) -> None:
-        """Has those that were set aside sent again whose error another request got past."""
-        passed = self.set_aside.pop_passed(reached=self._batch_limiter.reached)
-        self.put_off.prepend(passed)  # who has waited longest comes first
+        """Defers the requests whose unconfirmed error another request got past."""
+        passed = self.unconfirmed.pop_passed(reached=self._batch_limiter.reached)
+        self.deferred.prepend(passed)  # who has waited longest comes first
 
     async def admit(self, work: WorkItem) -> RequestPermit | None:
         """Waits until `work` may be sent, and returns its permit, which goes to `release` at last. None where the
@@ -121,7 +122,7 @@ class RequestSender:
         request = LimitedRequest(
             work.tokens, Wait(self.concurrency), rate_limiter, bulk=settings.bulk
         )
-        since = self._clock() if work.put_off_since is None else work.put_off_since
+        since = self._clock() if work.deferred_since is None else work.deferred_since
         wait_limit = WaitLimit(work.model, self._began, since, settings.give_up_after)
         if since < self._batch_limiter.not_before <= wait_limit.until:
             self._note_pause()
@@ -137,16 +138,16 @@ class RequestSender:
         return permit
 
     def withdraw(self, work: WorkItem, permit: RequestPermit) -> None:
-        """Puts a request off that was admitted, and isn't sent."""
+        """Defers a request that was admitted, and isn't sent."""
         permit.give_back()
         self.progress.in_flight -= 1
-        self.put_off.prepend([work])
+        self.deferred.prepend([work])
 
-    def held_models(self) -> Container[bytes]:
-        """Models that were refused lately, or may be: requests for others go first."""
+    def low_priority_models(self) -> Container[bytes]:
+        """Models that were refused lately, or may be: requests for others are sent first."""
         batch_limiter = self._batch_limiter
         refusing = batch_limiter.overload.refusing_since is not None
-        return batch_limiter.refused_models.held(self._clock(), refusing=refusing)
+        return batch_limiter.refused_models.low_priority(self._clock(), refusing=refusing)
 
     def seconds_paused(self, model: bytes) -> float:
         """Seconds until a request may be sent for a model, where that is refused alone."""
@@ -157,22 +158,22 @@ class RequestSender:
         return max(0.0, resumes_at - now)
 
     def paused_models(self) -> frozenset[bytes]:
-        """Models of requests that were put off for which nothing is sent now."""
-        return frozenset(filter(self.seconds_paused, self.put_off.models))
+        """Models of deferred requests for which nothing is sent now."""
+        return frozenset(filter(self.seconds_paused, self.deferred.models))
 
     def seconds_until_sent(self) -> float | None:
-        """Seconds until a request may be sent that was put off, where all are for models that are refused alone; None where there is none."""
-        return min(map(self.seconds_paused, self.put_off.models), default=None)
+        """Seconds until a deferred request may be sent, where all are for models that are refused alone; None where none is deferred."""
+        return min(map(self.seconds_paused, self.deferred.models), default=None)
 
     def longest_waiting(self, work: WorkItem, permit: RequestPermit) -> WorkItem:
-        """The request to send in the place of `work`, which was just admitted: one of its model that was refused while that waited goes
-        first, and `work` behind those that were. Else new ones would take what the server allows, again and again.
+        """The request to send in the place of `work`, which was just admitted. One for the same model that was deferred while `work` waited
+        is sent first, and `work` is deferred behind the others: else new requests would take what the server allows, again and again.
         """
         self._batch_limiter.refused_models.probed(work.model, self._clock())
-        first = None if work.put_off_since is not None else self.put_off.pop(work.model)
+        first = None if work.deferred_since is not None else self.deferred.pop(work.model)
         if first is None:
             return work
-        self.put_off.append(work)
+        self.deferred.append(work)
         first.request.limiter = permit
         self._correct(first.tokens - work.tokens, self._clock())
         return first
@@ -218,7 +219,7 @@ class RequestSender:
         now = self._clock()
         meta = response.meta
         self._responded(accepted=True)
-        self.set_aside.note_success(work, began)
+        self.unconfirmed.note_success(work, began)
         latency = now - began if len(meta.attempts) == 1 else None
         admission = permit.admission
         self._batch_limiter.overload.succeeded(admission, now, latency=latency)
@@ -236,7 +237,7 @@ class RequestSender:
         return work.result(now, response=response)
 
     async def _wait_alone(self, work: WorkItem) -> None:
-        """Waits for as long as the server has asked of a request alone, unless the batch sends no more, and puts it off. Raises
+        """Waits for as long as the server has asked of a request alone, unless the batch sends no more, and defers it. Raises
         `ConfigurationError` where the client is closed meanwhile.
         """
         wait = partial(self.stop.unless_stopped, partial(asyncio.sleep, work.pause))
@@ -248,7 +249,7 @@ class RequestSender:
         finally:
             self.waiting -= 1
             self.progress.in_flight += 1
-        self.put_off.append(work)
+        self.deferred.append(work)
 
     def unsent(self, work: WorkItem) -> BatchResult[Any]:
         """The result of a request that the server won't take within the time that it has: its own last refusal, or if it was
@@ -279,18 +280,18 @@ class RequestSender:
             if permit.gave_up:
                 return self.unsent(work)
         reached = self._batch_limiter.reached
-        may_be_all = self.set_aside.takes(work, error, now, reached=reached)
+        may_be_all = self.unconfirmed.takes(work, error, now, reached=reached)
         outcome = outcome_of(error, reached=reached, may_be_all=may_be_all)
-        again = outcome != "fail"
-        if outcome == "put_off":
-            again = self._put_off(work, permit.admission, cast("APIError", error), now, began)
-        elif outcome == "set_aside":
-            self.set_aside.add(work, error, now)
-        if outcome != "fail" or was_refused(error):  # it took no tokens
+        again = outcome != "failed"
+        if outcome == "deferred":
+            again = self._defer(work, permit.admission, cast("APIError", error), now, began)
+        elif outcome == "unconfirmed":
+            self.unconfirmed.add(work, error, now)
+        if outcome != "failed" or was_refused(error):  # it took no tokens
             self._correct(-work.tokens, now)
         return None if again else work.result(now, error=error)
 
-    def _put_off(
+    def _defer(
         self, work: WorkItem, admission: Admission, error: APIError, now: float, began: float
     ) -> bool:
         """Makes the batch wait for the server. Returns whether the request waits too, to be sent again: not where it has waited
@@ -303,10 +304,10 @@ class RequestSender:
         self.progress.refused += 1
         if is_unreachable(error):
             self._note_outage(error)
-        if work.put_off_since is None:
-            work.put_off_since = now
+        if work.deferred_since is None:
+            work.deferred_since = now
         refusing_since = cast("float", batch_limiter.refusing_since(work.model))
-        since = min(work.put_off_since, max(refusing_since, self._began))
+        since = min(work.deferred_since, max(refusing_since, self._began))
         total = work.request.timeouts.total
         late = total is not None and now + work.pause - cast("float", work.started) >= total
         patient = now + asked - since < self.settings.give_up_after
@@ -314,7 +315,7 @@ class RequestSender:
             self._note_pause()
         again = patient and not late and work.may_go_again(error)
         if again and not work.pause:
-            self.put_off.append(work)
+            self.deferred.append(work)
         return again
 
     def _correct(self, tokens: float, now: float) -> None:
@@ -324,12 +325,12 @@ class RequestSender:
     def _responded(self, *, accepted: bool) -> None:
         """Learns that the server responds, and whether it takes the key."""
         self._batch_limiter.reached = True
-        self.set_aside.key_accepted |= accepted
+        self.unconfirmed.key_accepted |= accepted
         self.progress.set_reached(True)
         self._outage_logged = False
 
     def _note_pause(self) -> None:
-        """Learns that the server has asked to wait, another batch perhaps."""
+        """Learns that the server has asked to wait, perhaps in a refusal of another batch's request."""
         until, error = self._batch_limiter.not_before, self._batch_limiter.last_error
         if error is not None:
             asked = getattr(error, "retry_after", None) or 0
@@ -343,7 +344,7 @@ class RequestSender:
         self._tell_pause(seconds, "its headers say that what is left until then doesn't suffice")
 
     def _tell_pause(self, seconds: float, reason: str) -> None:
-        """Has the progress, and once the log, say that nothing is sent for so many seconds; not of short ones."""
+        """Has the progress, and once the log, say that nothing is sent for so many seconds; not where they are few."""
         if seconds < TOLD_AFTER:
             return
         self.progress.set_pause(seconds, reason)

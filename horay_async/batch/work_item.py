@@ -42,12 +42,12 @@ class WorkItem:
     """Of all times that it was sent; none where the function for the API key raised."""
     started: float | None = None
     """When it was first sent."""
-    put_off_since: float | None = None
-    """When it was first put off."""
+    deferred_since: float | None = None
+    """When it was first deferred because the server was too busy for it or couldn't be reached."""
     pause: float = 0.0
     """Seconds that it is to wait, where the server asked that of it alone when it was sent last."""
-    too_dear: bool = False
-    """Whether it was refused for the balance, and others that were sent later weren't (`SetAside`)."""
+    too_expensive: bool = False
+    """Whether it was refused for the balance, and others that were sent later weren't: it may ask for more than is left."""
     last_error: APIError | None = None
     """What it met when it was sent last."""
 
@@ -69,7 +69,7 @@ class WorkItem:
             self.attempts.append(attempt)
 
     def may_go_again(self, error: APIError) -> bool:
-        """Whether the policy lets the request be sent again after it was put off. How often is the batch's
+        """Whether the policy lets the request be sent again after it was deferred. How often is the batch's
         business, so it is asked as for the first time.
         """
         billed = self.request.billed_per_run
@@ -98,7 +98,7 @@ class WorkItem:
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class DeferredPolicy(RetryPolicy):
-    """Leaves refusals to the batch, and all else to the caller's policy."""
+    """Leaves refusals to the batch, which defers the request, and all else to the caller's policy."""
 
     policy: RetryPolicy
 

@@ -30,24 +30,24 @@ CLOSED_TO_ALL = AuthenticationError("", status_code=401)
 @pytest.mark.parametrize(
     ("error", "reached", "may_be_all", "outcome"),
     [
-        (BUSY, False, False, "put_off"),
-        (BUSY, True, True, "put_off"),
-        (ServiceOverloadedError("", status_code=503), False, False, "put_off"),
-        (AWAY, True, False, "put_off"),
-        (AWAY, False, True, "set_aside"),
-        (AWAY, False, False, "fail"),
-        (CLOSED_TO_ALL, True, True, "set_aside"),
-        (InsufficientBalanceError("", status_code=429), True, True, "set_aside"),
-        (InsufficientBalanceError("", status_code=429), True, False, "fail"),
-        (CLOSED_TO_ALL, True, False, "fail"),
-        (ConfigurationError("no key"), False, True, "set_aside"),
-        (ConfigurationError("no key"), True, False, "fail"),
-        (InternalServerError("", status_code=500), True, False, "fail"),
-        (APIConnectionError("", execution="unknown"), True, False, "fail"),
+        (BUSY, False, False, "deferred"),
+        (BUSY, True, True, "deferred"),
+        (ServiceOverloadedError("", status_code=503), False, False, "deferred"),
+        (AWAY, True, False, "deferred"),
+        (AWAY, False, True, "unconfirmed"),
+        (AWAY, False, False, "failed"),
+        (CLOSED_TO_ALL, True, True, "unconfirmed"),
+        (InsufficientBalanceError("", status_code=429), True, True, "unconfirmed"),
+        (InsufficientBalanceError("", status_code=429), True, False, "failed"),
+        (CLOSED_TO_ALL, True, False, "failed"),
+        (ConfigurationError("no key"), False, True, "unconfirmed"),
+        (ConfigurationError("no key"), True, False, "failed"),
+        (InternalServerError("", status_code=500), True, False, "failed"),
+        (APIConnectionError("", execution="unknown"), True, False, "failed"),
     ],
 )
 def test_outcomes(error: HorayError, reached: bool, may_be_all: bool, outcome: Outcome) -> None:
-    """Those of a server that is busy or away are put off, those of all are set aside, and the rest are results."""
+    """Those of a server that is busy or away are deferred, those that may be every request's are unconfirmed, and the rest are results."""
     assert outcome_of(error, reached=reached, may_be_all=may_be_all) == outcome
 
 

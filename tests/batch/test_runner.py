@@ -843,7 +843,7 @@ async def test_refused_key_of_the_first_in_order(
     batch: AsyncBatch, stub: Stub, monkeypatch: pytest.MonkeyPatch, status: int | None
 ) -> None:
     """It is a result where all that waits behind it shows nothing of the key: another failure, or nothing that is sent."""
-    monkeypatch.setattr(runner, "MAX_SET_ASIDE_SECONDS", 0.01)
+    monkeypatch.setattr(runner, "MAX_UNCONFIRMED_SECONDS", 0.01)
 
     def reply(body: Json) -> web.Response:
         first = body["prompt"] == "prompt 0"
@@ -864,7 +864,7 @@ async def test_refused_key_where_the_source_waits_for_the_result(
     batch: AsyncBatch, stub: Stub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What yields a request only once the last one has its result gets that."""
-    monkeypatch.setattr(runner, "MAX_SET_ASIDE_SECONDS", 0.01)
+    monkeypatch.setattr(runner, "MAX_UNCONFIRMED_SECONDS", 0.01)
     stub.reply = lambda _: web.json_response({"message": "no"}, status=401)
     had = asyncio.Event()
 
@@ -888,7 +888,7 @@ async def test_exhausted_balance_where_the_source_gives_no_more(
     batch: AsyncBatch, stub: Stub, monkeypatch: pytest.MonkeyPatch, ahead: int
 ) -> None:
     """Another model is looked for in what comes soon, and among no more than are read ahead; then the run ends."""
-    monkeypatch.setattr(runner, "MAX_SET_ASIDE_SECONDS", 0.01)
+    monkeypatch.setattr(runner, "MAX_UNCONFIRMED_SECONDS", 0.01)
     monkeypatch.setattr(balance_search, "MAX_READ_AHEAD", ahead)
     monkeypatch.setattr(balance_search, "MAX_PROBES", 0)
     stub.reply = lambda _: web.json_response({"message": "no"}, status=402)

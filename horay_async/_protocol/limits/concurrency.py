@@ -81,9 +81,9 @@ class _Cuts:
     """The number under way that was refused while the limit doubled. Set by that cut, None again with the next one, and once
     more are let through: then the refusals were for another reason, as any server has some, and the limit goes on doubling."""
     in_episode: bool = False
-    """Whether there was one in the episode of refusals that isn't over. Taken back by `end_episode`."""
+    """Whether there was a cut in the episode of refusals that isn't over. Taken back by `end_episode`."""
     responses_since: int = ANOTHER_MATTER
-    """Responses since the latest one; ANOTHER_MATTER again once that is taken back."""
+    """Responses since the latest cut; ANOTHER_MATTER again once that is taken back."""
     probed: bool = False
     """Whether the limit was raised soon after a deep fall: only after the first of several is it. Set by `end_episode`, taken back
     by a cut that is another matter."""
@@ -93,9 +93,9 @@ class _Baseline(NamedTuple):
     """What a trial is compared with."""
 
     limit: float
-    """The limit before it."""
+    """The limit before the trial."""
     sample: Sample
-    """The latencies at that."""
+    """The latencies at that limit."""
 
 
 @attrs.define
@@ -117,7 +117,7 @@ class _Search:
     """Whether the next trial is one of more requests. Turns when the smallest step up doesn't help, and when the
     responses get slow without a step; back again when that step down doesn't help either."""
     baseline: _Baseline | None = None
-    """Set when a trial begins; None again when it is over."""
+    """What the present trial is compared with. Set when a trial begins; None again when it is over."""
     accepted: Sample | None = None
     """Latencies when the limit was last accepted; None after a failed trial, until the next sample."""
     unsettled: int = 0
@@ -153,23 +153,23 @@ class ConcurrencyLimit:
         self.latency: float = 0.0
         """Seconds from a request's start to its response: a running mean, 0 before the first."""
         self.epoch: int = 0
-        """Counts the changes of the limit."""
+        """The number of changes of the limit so far."""
         self._floor = floor
         self._ceiling = ceiling
         self._limit = float(min(max(start, floor), ceiling))
-        """The limit as it is reckoned with."""
+        """The limit as it is reckoned with, which may lie between two numbers."""
         self.limit: int = int(self._limit + 0.5)
-        """Most requests to have under way now: what that means in whole requests."""
+        """Most requests to have under way now: the limit in whole requests."""
         self._next_start = -math.inf
-        """When the next request may be sent; set by each that is."""
+        """When the next request may be sent; set by each request that is sent."""
         self._recent: deque[int] = deque(maxlen=RECENT)
         """For the latest responses, how many were under way when their requests began."""
         self._refusals = LeakyBucket(MAX_REFUSALS, REFUSAL_LIFETIME)
-        """Those at this limit, which is cut when there are too many; counted anew with each change of the limit."""
+        """Refusals at this limit, which is cut when there are too many; counted anew with each change of the limit."""
         self._cuts = _Cuts(before=self._limit)
         self._search = _Search(doubled_from=self._limit)
         self._cooldown = Cooldown()
-        """Before the next step up; set by `end_episode`, and by trials that end."""
+        """What has to be over before the next step up; set by `end_episode`, and by trials that end."""
 
     def must_wait(self) -> bool:
         """Whether a request that is to be sent now has to wait, because as many are under way as may be. That is noted: only a
@@ -181,17 +181,17 @@ class ConcurrencyLimit:
         return True
 
     def wait(self, now: float) -> float:
-        """Seconds until the next may be sent: what is free is taken at twice the usual pace, not at once."""
+        """Seconds until the next request may be sent: what is free is taken at twice the usual pace, not at once."""
         return max(0.0, self._next_start - now)
 
     def sent(self, now: float) -> None:
-        """Counts one that is sent."""
+        """Counts a request that is sent."""
         self.in_flight += 1
         gap = 0.5 * self.latency / self._limit
         self._next_start = max(self._next_start, now - 2 * gap) + gap
 
     def ended(self) -> None:
-        """Counts one that has ended, however it did."""
+        """Counts a request that has ended, however it did."""
         self.in_flight -= 1
 
     def let_through(self, in_flight: int) -> int:
@@ -277,7 +277,7 @@ class ConcurrencyLimit:
 
     @property
     def is_cut(self) -> bool:
-        """Whether it is lower than before the latest cuts."""
+        """Whether the limit is lower than before the latest cuts."""
         return self._limit < self._cuts.before
 
     def forget_refusals(self) -> None:

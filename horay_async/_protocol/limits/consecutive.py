@@ -43,7 +43,7 @@ class ConsecutiveRefusals:
         return serial > self._informed_after
 
     def is_next(self, serial: int) -> bool:
-        """Whether it was the first one of these: then it had waited for that refusal, or for a pause after it."""
+        """Whether a request was the first one that was sent after the latest refusal: it had waited for that, or for a pause after it."""
         return serial == self._informed_after + 1 > 1
 
     def sent(self) -> int:
@@ -70,15 +70,15 @@ class Halt:
     """Nothing is sent until a request that is under way ends: that tells whether the next would be refused, too."""
 
     on: bool = False
-    """Whether it is so because of a first refusal. Taken back by any end. While one request at a time is sent, the halt is for
-    that one's end alone."""
+    """Whether nothing is sent because of a first refusal. Taken back when any request ends. While one request at a time is sent, the halt
+    is for the end of that request alone."""
     until: float = -math.inf
-    """When the next is sent even if none ends: it may be a response of minutes."""
+    """When the next request is sent even if none ends: a response may take minutes."""
 
     def extend(self, now: float, latency: float) -> None:
-        """Lasts for the time that one mostly takes, as far as a pause may be so long."""
+        """Has the halt last for the time that a request mostly takes, as far as a pause may be so long."""
         self.until = now + min(SharedPause.MAX, max(SharedPause.FIRST, latency))
 
     def wait(self, now: float, *, probe_in_flight: bool) -> float:
-        """Seconds until the next is sent even if none ends."""
+        """Seconds until the next request is sent even if none ends."""
         return max(0.0, self.until - now) if self.on or probe_in_flight else 0.0

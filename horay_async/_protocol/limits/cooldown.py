@@ -19,11 +19,11 @@ class Cooldown:
     """Seconds: after five minutes of any length of pause it is worth another try."""
 
     responses: float = 0
-    """Those that are still to come; counts down below 0."""
+    """Responses that are still to come; counts down below 0."""
     until: float = -math.inf
-    """When it is over at the earliest."""
+    """When the cooldown is over at the earliest."""
     at_most_until: float = math.inf
-    """When it is over whatever `responses` says: where few come, those would take long."""
+    """When the cooldown is over whatever `responses` says: where few come, those would take long."""
 
     def is_over(self, now: float) -> bool:
         """Whether more may be tried."""

@@ -19,7 +19,7 @@ class Sample:
         self._squares = 0.0
 
     def add(self, latency: float) -> None:
-        """Takes one in, in seconds (Welford's method)."""
+        """Takes in a latency, in seconds (Welford's method)."""
         value = math.log(max(latency, MIN_LATENCY))
         self.count += 1
         off = value - self.mean
@@ -28,7 +28,7 @@ class Sample:
 
     @property
     def variance(self) -> float:
-        """Of the mean; 0 while there is just one."""
+        """The variance of the mean; 0 while there is just one latency."""
         return self._squares / (self.count * max(1, self.count - 1))
 
 

@@ -12,7 +12,7 @@ class LeakyBucket:
     most: float
     """Events, less what is forgotten of them, that are too many."""
     lifetime: float
-    """Responses after which one is forgotten, so that one in so many is tolerated for ever."""
+    """Responses after which an event is forgotten, so that one in so many is tolerated for ever."""
     level: float = 0.0
     """Events, less what is forgotten of them."""
 
@@ -27,5 +27,5 @@ class LeakyBucket:
         return True
 
     def leak(self) -> None:
-        """Forgets a bit, because of a response."""
+        """Forgets a part of an event, because of a response."""
         self.level = max(0.0, self.level - 1 / self.lifetime)

@@ -19,7 +19,7 @@ FEW = 10
 """Responses in the last minute from which on a rate can be guessed."""
 
 KEPT = 0.97
-"""Of the rate that was let through."""
+"""The part of the rate that was let through which is kept as the rate."""
 
 MOMENT = 10.0
 """Seconds: episodes that follow one another faster than that are no measure of a window's length."""
@@ -53,7 +53,7 @@ MAX_COOLDOWN = 900
 # When it is forgotten
 
 UNUSED = 100
-"""Requests in a row that didn't have to wait for it, until it is."""
+"""Requests in a row that didn't have to wait for the rate, after which it is forgotten."""
 
 RARE = 40
 """Responses since it was last lowered from which on a refusal is rare: what goes over a limit is refused sooner."""
@@ -67,12 +67,12 @@ class _Stage(NamedTuple):
     """How sure a rate is, and so how fast it grows while nothing is refused."""
 
     step: float
-    """By which part it grows at first; twice that with each step, up to `longest_step`."""
+    """By which part the rate grows at first; twice that with each step, up to `longest_step`."""
     longest_step: float
     requests: int
-    """How many had to wait for it since the last step, before the next."""
+    """How many requests have to wait for the rate after a step, before the next step."""
     seconds: float
-    """How long the last step was ago, before the next."""
+    """Seconds from a step to the next, at least."""
 
 
 WEAK_GUESS = _Stage(1.0, 1.0, requests=5, seconds=1.0)
@@ -94,18 +94,18 @@ class _Rate:
     gcra: GCRA
     stage: _Stage
     step: float
-    """By which part it grows next."""
+    """By which part the rate grows next."""
     step_at: float
-    """When it last grew, or was set."""
+    """When the rate last grew, or was set."""
     drop_at: float
-    """When it is dropped, if nothing is refused until then: infinite, but for one that may be far too low because the server
+    """When the rate is dropped, if nothing is refused until then: infinite, but for one that may be far too low because the server
     refused much of what was slowed, too."""
     waited: int
-    """Requests that had to wait for it, since there is one."""
+    """Requests that had to wait for the rate, since there is one."""
     waited_since_step: int = 0
-    """Those since `step_at`."""
+    """Requests that had to wait for it since `step_at`."""
     grown: bool = False
-    """Whether it has grown since then."""
+    """Whether it has grown since it was set."""
     unused: int = 0
     """Requests in a row that didn't have to wait for it."""
 
@@ -123,19 +123,19 @@ class LearnedRate:
     def __init__(self) -> None:
         self._rate: _Rate | None = None
         """The rate; None while there is no reason for one. Set by `learn` and `forget`."""
-        self._aside: _Rate | None = None
-        """The one that was set aside last."""
+        self._suspended: _Rate | None = None
+        """The rate that was suspended last."""
         self._throughput = Throughput()
         self._refusals = LeakyBucket(MAX_REFUSALS, REFUSAL_LIFETIME)
-        """Those of held-back requests, which lower the rate when there are too many."""
+        """Refusals of requests that the rate had held back; it is lowered when there are too many."""
         self._responses_since_lowered = 0
-        """Responses since it last was, as far as `refused` knows."""
+        """Responses since the rate was last lowered, as far as `refused` knows."""
         self._lowered_for_rare = 0
-        """Times in a row that it was for rare refusals; 0 again when it grows, or is lowered for others."""
+        """Times in a row that the rate was lowered for rare refusals; 0 again when it grows, or is lowered for others."""
         self._trusted_for = MAX_WINDOW
         """Seconds after which a doubtful rate is dropped; doubles each time that one is, since it may have been right."""
         self._cooldown = Cooldown()
-        """Before a proven rate grows again; set by `learn`."""
+        """What has to be over before a proven rate grows again; set by `learn`."""
 
     @property
     def per_second(self) -> float | None:
@@ -228,20 +228,20 @@ class LearnedRate:
         self.resume(now)
 
     def resume(self, now: float) -> None:
-        """Sending is resumed after an episode of refusals."""
+        """Notes that sending is resumed after an episode of refusals."""
         self._throughput.resume(now)
 
     def forget(self) -> None:
         """Drops the rate: it isn't what holds things up."""
         self._rate = None
 
-    def set_aside(self) -> None:
+    def suspend(self) -> None:
         """Drops the rate for a trial whether it helps."""
-        self._aside, self._rate = self._rate, None
+        self._suspended, self._rate = self._rate, None
 
-    def take_back(self) -> None:
-        """The rate that was set aside holds again: it did help."""
-        self._rate = self._rate or self._aside
+    def restore(self) -> None:
+        """The suspended rate holds again: it did help."""
+        self._rate = self._rate or self._suspended
 
     def _let_through(self, paused: float, now: float) -> float:
         """Requests a second that the server turned out to let through, the pause at the end included."""

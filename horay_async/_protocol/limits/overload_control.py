@@ -44,7 +44,7 @@ applies:
 | is a later one | the same, with longer pauses |
 
 Where one refusal comes after the other though each has lowered what is sent, it is tried whether that helps at all
-(`RandomRefusals`): the rate is set aside for 50 requests or more. If no larger part of them is refused, refusals don't follow
+(`RandomRefusals`): the rate is suspended for 50 requests or more. If no larger part of them is refused, refusals don't follow
 what is sent: they are *at random*, nothing is learnt from them, and nothing pauses but for a few in a row. If more are refused
 later, there is a limit as well, and fewer are sent at once.
 
@@ -199,7 +199,7 @@ class OverloadControl:
         self.refusing_since: float | None = None
         """When the server began to refuse everything; None while it responds."""
         self._pause = SharedPause(random)
-        """A time in which nothing is sent. Begun by `_hold_up` and `pause`; ended early by a response to a probe."""
+        """A time in which nothing is sent. Begun by `_delay_next` and `pause`; ended early by a response to a probe."""
         self._halt = Halt()
         """Until one that is under way ends. Set by a first refusal without `Retry-After`; by `release` and `accepted` taken back."""
         self._rate = LearnedRate()
@@ -342,7 +342,7 @@ class OverloadControl:
         if informed:
             consecutive.refused(admission.serial)
 
-        # 5. What it was for is learnt from it, and what would be sent next is held up.
+        # 5. What it was for is learnt from it, and what would be sent next is delayed.
         refusal = _Refusal(
             admission,
             retry_after,
@@ -357,7 +357,7 @@ class OverloadControl:
             self._learn(refusal, episode)
         else:
             self._unlearnt.append((refusal, episode))
-        self._hold_up(refusal, episode, now)
+        self._delay_next(refusal, episode, now)
 
     def forget_refusals(self, concurrency: ConcurrencyLimit) -> None:
         """Forgets all refusals, and what was learnt from them: they were for a reason that other requests don't share."""
@@ -374,13 +374,13 @@ class OverloadControl:
         self, concurrency: ConcurrencyLimit, *, may_be_random: bool
     ) -> _OverloadEpisode:
         """A new episode, where no refusal is open; it may be of random ones where less was sent than before. Where that didn't help
-        often enough, the rate is set aside.
+        often enough, the rate is suspended.
         """
         newest, random = self._consecutive.newest, self._random_refusals
         if may_be_random and random.episode_began(
             newest, concurrency.limit, explained=self._rate.has_grown
         ):
-            self._rate.set_aside()
+            self._rate.suspend()
         self._episode = _OverloadEpisode(serial=newest)
         return self._episode
 
@@ -395,7 +395,7 @@ class OverloadControl:
         if consecutive.count < 2 * consecutive.most:  # more in a row are an outage
             match self._random_refusals.record(admission.serial, refused=refused):
                 case RefusalFinding.NOT_RANDOM:
-                    self._rate.take_back()
+                    self._rate.restore()
                 case RefusalFinding.RANDOM:
                     admission.wait.concurrency.forget_refusals()
                     self._scope.found_random()
@@ -406,15 +406,15 @@ class OverloadControl:
         if not refused and consecutive.is_informed(admission.serial):
             consecutive.count = 0
 
-    def _hold_up(self, refusal: _Refusal, episode: _OverloadEpisode, now: float) -> None:
-        """Holds up what would be sent next. The first case that applies decides."""
+    def _delay_next(self, refusal: _Refusal, episode: _OverloadEpisode, now: float) -> None:
+        """Delays what would be sent next. The first case that applies decides."""
         concurrency = refusal.admission.wait.concurrency
         if refusal.asked is None:
             # 1. It was at random: the request's own backoff is all that helps, until there are more in a row.
             if self._random_refusals.assumed and refusal.in_a_row <= self._consecutive.most:
                 return
 
-            # 2. It was sent before the latest refusal was known, which has held up all already.
+            # 2. It was sent before the latest refusal was known, which has delayed all already.
             if not refusal.informed:
                 return
 
@@ -432,7 +432,7 @@ class OverloadControl:
         )
 
     def _learn_late(self) -> None:
-        """Learns from refusals with a wait. That is put off until more is sent: by then it shows whether it let others
+        """Learns from refusals with a wait. That waits until more is sent: by then it shows whether it let others
         through meanwhile. If so, they are as any others are.
         """
         unlearnt, self._unlearnt = self._unlearnt, []

@@ -13,19 +13,20 @@ from horay_async._protocol.limits.leaky_bucket import LeakyBucket
 # When it is tried whether refusals are random
 
 MAX_EPISODES = 6.0
-"""Episodes of refusals, less what is forgotten of them, after which it is; twice as many each time that they weren't."""
+"""Episodes of refusals, less what is forgotten of them, after which refusals may be random; twice as many each time that they weren't."""
 
 EPISODE_LIFETIME = 100
-"""Responses after which one is forgotten: of a limit that was found, 1 in 150 requests is refused, see `Cooldown`."""
+"""Responses after which an episode is forgotten: of a limit that was found, 1 in 150 requests is refused, see `Cooldown`."""
 
 UNEXPLAINED_LIFETIME = 1000
-"""The same of one that nothing explains, as no more was tried than before: of a limit that was found, there are hardly any."""
+"""Responses after which an episode is forgotten that nothing explains, as no more was tried than before: with a limit that was found,
+there are hardly any."""
 
 SOON = 40
 """Responses between two refusals of which the first explains the second: what is over a limit is refused sooner, until it is low enough."""
 
 MOST_EPISODES = 16 * MAX_EPISODES
-"""Most episodes before a trial: a limit that others use too, and that is never found for long, costs one for each so many."""
+"""Most episodes before a trial: a limit that others use too, and that is never found for long, costs one trial for each so many."""
 
 TRIAL = 50
 """Requests that a trial takes, or three times as many as may be under way if that is more: refusals come sooner than
@@ -34,7 +35,7 @@ responses, so those under way make the part that is refused look too large."""
 # How much is refused
 
 WEIGHT = 0.02
-"""Of the newest outcome in the part that is refused, a running mean."""
+"""The weight of the newest outcome in the part that is refused, which is a running mean."""
 
 TRIAL_DEVIATIONS = 2.0
 TRIAL_TOLERATED = 0.02
@@ -43,17 +44,18 @@ until the next."""
 
 DEVIATIONS = 4.0
 TOLERATED = 0.05
-"""The same of that mean afterwards, which is looked at after every request."""
+"""As many standard deviations, and so much more than was refused before, may be refused after a trial: the mean is looked at after every
+request."""
 
 MAX_REFUSED = 0.95
-"""Of the requests, at the very most: a window that is used up refuses nearly all."""
+"""The part of the requests that may be refused at the very most: a window that is used up refuses nearly all."""
 
 DOUBTFUL = 0.4
 """The part of the requests from which on the server may be out of order."""
 
 MAX_EXCEEDED = 4.0
 EXCEEDED_LIFETIME = 100
-"""Times that more is refused, less one for so many responses, after which refusals aren't random any more: fewer under way
+"""Times that more is refused than that, less one for so many responses, after which refusals aren't random any more: fewer under way
 doesn't help."""
 
 OVER = 20.0
@@ -70,14 +72,14 @@ class RefusalFinding(Enum):
     NOT_RANDOM = auto()
     """More is refused where more is sent: a trial has shown that to send less had helped."""
     RANDOM = auto()
-    """No more is: a trial has shown that it had not helped."""
+    """No more is refused where more is sent: a trial has shown that to send less had not helped."""
     TOO_MANY = auto()
-    """They are random, but more come than before: too many are under way as well."""
+    """Refusals are random, but more come than before: too many requests are under way as well."""
 
 
 @attrs.define
 class _Share:
-    """The part of the requests that is refused: a running mean; of the first ones a plain mean."""
+    """The part of the requests that is refused: a running mean; of the first requests a plain mean."""
 
     value: float = 0.0
     requests: int = 0
@@ -88,7 +90,7 @@ class _Share:
         self.value += (refused - self.value) * max(WEIGHT, 1 / self.requests)
 
     def at_most(self, deviations: float, requests: float) -> float:
-        """The part that chance may make of it among so many requests, as far as so many standard deviations."""
+        """The part that may be refused by chance among so many requests, as far as so many standard deviations."""
         return self.value + deviations * math.sqrt(self.value * (1 - self.value) / requests)
 
 
@@ -97,9 +99,9 @@ class _Trial:
     """Requests that are sent as if nothing had been learnt."""
 
     after: int
-    """Serial number of the last request before it."""
+    """Serial number of the last request before the trial."""
     requests: int
-    """How many it takes."""
+    """How many requests the trial takes."""
     most: float
     """How many of them may be refused."""
     ended: int = 0
@@ -108,18 +110,18 @@ class _Trial:
 
 @attrs.define
 class _Assumption:
-    """That refusals are random."""
+    """The assumption that refusals are random."""
 
     share: _Share
-    """What is refused at random: what was before the trial; after it, what was refused in that."""
+    """The part that is refused at random: what was refused before the trial; after it, what was refused in it."""
     most: float
-    """The part up to which they are taken for random."""
+    """The part up to which refusals are taken for random."""
     trial: _Trial | None
-    """Whether they are; None once that has shown that they are."""
+    """The trial of whether they are random; None once it has shown that they are."""
     exceeded: LeakyBucket = attrs.field(
         factory=lambda: LeakyBucket(MAX_EXCEEDED, EXCEEDED_LIFETIME)
     )
-    """Times that more were refused since then."""
+    """Times that more were refused than that, since the trial."""
 
 
 class RandomRefusals:
@@ -131,7 +133,7 @@ class RandomRefusals:
 
     1. Episodes of refusals are counted. Where a limit was found, they are forgotten faster than they come. Those are forgotten more slowly
        that come though no more was tried than before.
-    2. One comes after the other, though each has lowered what is sent: a trial begins. The rate is set aside, and what is
+    2. One comes after the other, though each has lowered what is sent: a trial begins. The rate is suspended, and what is
        refused of the next requests is compared with what was refused before.
     3. If more is refused, the rate had helped: it holds again, and the next trial comes later. If not, refusals are taken for
        random: all that was learnt from them is forgotten.
@@ -145,15 +147,15 @@ class RandomRefusals:
         self._episodes = LeakyBucket(MAX_EPISODES, EPISODE_LIFETIME)
         """Episodes of refusals."""
         self._unexplained = LeakyBucket(MAX_EPISODES, UNEXPLAINED_LIFETIME)
-        """Those of them that nothing explains."""
+        """The episodes that nothing explains."""
         self._share = _Share()
-        """What is refused. Begun anew with the first of these episodes, and after a trial."""
+        """The part that is refused. Begun anew with the first of these episodes, and after a trial."""
         self._since_refusal = 0
-        """Responses since the latest one."""
+        """Responses since the latest episode began."""
         self._before_refusal = 0
-        """Responses between that and the one before it."""
+        """Responses between the latest episode and the one before it."""
         self._assumption: _Assumption | None = None
-        """Set by `episode_began`; None again by `_end`."""
+        """The assumption that is being tried or holds. Set by `episode_began`; None again by `_end`."""
 
     @property
     def assumed(self) -> bool:

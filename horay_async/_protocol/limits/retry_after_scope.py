@@ -8,7 +8,7 @@ ENOUGH = 3
 """Waits that were contradicted, from which on those that the server asks for are for the refused requests alone."""
 
 MOST = 6
-"""Most of them that count. Each wait that was confirmed makes it one less, and at 0 they are for all again."""
+"""Most contradicted waits that count. Each wait that was confirmed makes it one less, and at 0 they are for all again."""
 
 
 @attrs.define
@@ -16,15 +16,15 @@ class _Sample:
     """Requests that were sent after a refused one, and before its refusal was known."""
 
     after: int
-    """Serial number of the refused one."""
+    """Serial number of the refused request."""
     until: int
-    """Of the newest one when that was known."""
+    """Serial number of the newest request when the refusal was known."""
     refused: int = 1
     """How many were refused, the first one included."""
     let_through: int = 0
-    """How many weren't."""
+    """How many were let through."""
     over: bool = False
-    """Whether a later one was let through: by then it is known of nearly all."""
+    """Whether a later request was let through: by then it is known of nearly all whether they were refused."""
 
     @property
     def contradicts(self) -> bool:
@@ -33,7 +33,7 @@ class _Sample:
 
     @property
     def confirms(self) -> bool:
-        """Whether it took none."""
+        """Whether the server took no request while it refused these."""
         return self.refused > 1 and not self.let_through
 
 
@@ -49,9 +49,9 @@ class RetryAfterScope:
 
     def __init__(self) -> None:
         self.refused_alone: bool = False
-        """Whether it is meant for the refused request alone."""
+        """Whether a `Retry-After` is meant for the refused request alone."""
         self._sample: _Sample | None = None
-        """Those behind the latest refusal whose sample was over."""
+        """The requests behind the latest refusal that came when the sample before was over."""
         self._contradicted = 0
         """Waits that were contradicted, less those that were confirmed."""
 
@@ -85,6 +85,6 @@ class RetryAfterScope:
             self.refused_alone = self.refused_alone and self._contradicted > 0
 
     def found_random(self) -> None:
-        """Refusals were found to be random otherwise: it is meant for the refused ones alone."""
+        """Refusals were found to be random otherwise: a `Retry-After` is meant for the refused requests alone."""
         self._contradicted = MOST
         self.refused_alone = True

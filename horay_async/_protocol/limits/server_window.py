@@ -36,7 +36,7 @@ class ServerWindow:
         return self.until - now if self._left < units else 0.0
 
     def take(self, units: float) -> None:
-        """Counts a request that is sent; where `units` is negative, one out again that wasn't."""
+        """Counts a request that is sent; where `units` is negative, takes out a request that wasn't sent."""
         self.taken += units
         self._left -= units
 
@@ -72,7 +72,7 @@ class ServerWindows:
         return self.requests.taken, self.tokens.taken
 
     def give_back(self, tokens: float) -> None:
-        """Counts a request out again that wasn't sent."""
+        """Takes out a request that was counted and wasn't sent."""
         self.requests.take(-1.0)
         self.tokens.take(-tokens)
 

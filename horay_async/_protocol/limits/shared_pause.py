@@ -30,23 +30,23 @@ class SharedPause:
         self._until = -math.inf
         """When the latest pause ends, and the return begins."""
         self._asked_until = -math.inf
-        """Until when the server has asked for a pause."""
+        """The time until which the server has asked for a pause."""
         self._spread_until = -math.inf
         """When the return is over."""
         self._gap = 0.0
         """Seconds between two requests during the return; set by a pause."""
 
     def wait(self, now: float) -> float:
-        """Seconds until the next may be sent."""
+        """Seconds until the next request may be sent."""
         return max(0.0, self._next - now)
 
     def wait_asked(self, now: float) -> float:
-        """The same, for one that keeps only to the pauses that the server has asked for."""
+        """Seconds until a request may be sent that keeps only to the pauses that the server has asked for."""
         asked = self._asked_until
         return self.wait(now) if asked >= self._until else max(0.0, asked - now)
 
     def sent(self, now: float) -> None:
-        """Counts one that is sent: during the return, the next one is sent a little later."""
+        """Counts a request that is sent: during the return, the next one is sent a little later."""
         if now < self._spread_until:
             self._next = max(self._next, now + self._gap)  # a probe is sent during the pause
 

@@ -25,7 +25,7 @@ class Throughput:
         self._counts: deque[tuple[float, int]] = deque()
         """Responses in the window, in counts of a second each with their beginning."""
         self._counted = 0
-        """Their sum."""
+        """The sum of these counts."""
 
     def sent(self, now: float) -> None:
         """Counts a request."""
@@ -45,7 +45,7 @@ class Throughput:
             self._counted -= counts.popleft()[1]
 
     def resume(self, now: float) -> None:
-        """Sending is resumed: begins to count anew."""
+        """Begins to count anew: sending is resumed."""
         self._resumed = now
         self.since_resumed = 0
 

@@ -9,9 +9,9 @@ from collections.abc import Set as AbstractSet
 from horay_async.batch.work_item import WorkItem
 
 
-class PutOff:
-    """Requests that the server was too busy for, or couldn't be reached for, and others that wait for their model. Of one model, who came
-    first is sent first.
+class DeferredRequests:
+    """Requests that are to be sent before the source's next one: the server was too busy for them or couldn't be reached, or their failure was
+    unconfirmed and others got past it, or their model has low priority. Of those for one model the first is sent first.
     """
 
     def __init__(self) -> None:

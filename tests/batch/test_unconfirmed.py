@@ -16,7 +16,7 @@ from horay_async import (
 )
 from horay_async.batch.outcomes import is_of_setup, is_refused_key
 from horay_async.batch.preparer import Preparer
-from horay_async.batch.set_aside import MIN_REFUSED, SetAside
+from horay_async.batch.unconfirmed import MIN_REFUSED, UnconfirmedFailures
 from horay_async.batch.work_item import WorkItem
 from horay_async.options import ClientOptions
 
@@ -45,46 +45,46 @@ def no_key() -> HorayError:
     return ConfigurationError("the api_key function raised")
 
 
-def filled(*errors: HorayError) -> SetAside:
+def filled(*errors: HorayError) -> UnconfirmedFailures:
     """One that holds a request for each error."""
-    set_aside = SetAside(is_of_setup)
+    unconfirmed = UnconfirmedFailures(is_of_setup)
     for error in errors:
         one = work()
-        assert set_aside.takes(one, error, NOW, reached=False)
-        set_aside.add(one, error, NOW)
-    return set_aside
+        assert unconfirmed.takes(one, error, NOW, reached=False)
+        unconfirmed.add(one, error, NOW)
+    return unconfirmed
 
 
 def test_errors_that_end_no_batch_arent_taken() -> None:
     """Which those are is said when it is made; with None there is none."""
-    assert not SetAside(None).takes(work(), refused(), NOW, reached=False)
-    assert not SetAside(is_refused_key).takes(work(), away(), NOW, reached=False)
+    assert not UnconfirmedFailures(None).takes(work(), refused(), NOW, reached=False)
+    assert not UnconfirmedFailures(is_refused_key).takes(work(), away(), NOW, reached=False)
     other = BadRequestError("no", status_code=400)
-    assert not SetAside(is_of_setup).takes(work(), other, NOW, reached=False)
+    assert not UnconfirmedFailures(is_of_setup).takes(work(), other, NOW, reached=False)
 
 
 def test_errors_that_others_got_past_arent_taken() -> None:
     """A server that responds may refuse the key of all; one whose key was accepted shows that it isn't so."""
-    set_aside = SetAside(is_of_setup)
-    assert set_aside.takes(work(), refused(), NOW, reached=True)
-    assert not set_aside.takes(work(), away(), NOW, reached=True)
-    assert not set_aside.takes(work(), no_key(), NOW, reached=True)
-    set_aside.key_accepted = True
-    assert not set_aside.takes(work(), refused(), NOW, reached=True)
+    unconfirmed = UnconfirmedFailures(is_of_setup)
+    assert unconfirmed.takes(work(), refused(), NOW, reached=True)
+    assert not unconfirmed.takes(work(), away(), NOW, reached=True)
+    assert not unconfirmed.takes(work(), no_key(), NOW, reached=True)
+    unconfirmed.key_accepted = True
+    assert not unconfirmed.takes(work(), refused(), NOW, reached=True)
 
 
 def test_success_of_a_later_request_gets_past_an_exhausted_balance() -> None:
     """One that was sent before may have used it up; an accepted key says nothing of it."""
-    set_aside = filled(exhausted())
-    set_aside.key_accepted = True
-    set_aside.note_success(work(), NOW - 1)
-    assert set_aside.pop_passed(reached=True) == []
-    assert set_aside.takes(work(), exhausted(), NOW, reached=True)
-    set_aside.note_success(work(), NOW)
-    (passed,) = set_aside.pop_passed(reached=True)
+    unconfirmed = filled(exhausted())
+    unconfirmed.key_accepted = True
+    unconfirmed.note_success(work(), NOW - 1)
+    assert unconfirmed.pop_passed(reached=True) == []
+    assert unconfirmed.takes(work(), exhausted(), NOW, reached=True)
+    unconfirmed.note_success(work(), NOW)
+    (passed,) = unconfirmed.pop_passed(reached=True)
     # What it meets after that is its own.
-    assert not set_aside.takes(passed, exhausted(), NOW + 1, reached=True)
-    assert set_aside.takes(work(), exhausted(), NOW + 1, reached=True)
+    assert not unconfirmed.takes(passed, exhausted(), NOW + 1, reached=True)
+    assert unconfirmed.takes(work(), exhausted(), NOW + 1, reached=True)
 
 
 def another(model: str) -> WorkItem:
@@ -96,18 +96,18 @@ def another(model: str) -> WorkItem:
 @pytest.mark.parametrize("model", ["m", "other"])
 def test_model_that_is_refused_alone(model: str) -> None:
     """Another one's request got past its refusal: what it meets from then on is each request's own, until one succeeds."""
-    set_aside = filled(exhausted(), exhausted())
-    assert set_aside.models_out_of_balance == {b'"m"'}
-    set_aside.note_success(another(model), NOW + 2)
-    assert len(set_aside.pop_passed(reached=True)) == 2
-    assert set_aside.takes(work(), exhausted(), NOW + 3, reached=True) == (model == "m")
-    assert set_aside.takes(another(model), exhausted(), NOW + 3, reached=True)
-    set_aside.add(another("third"), exhausted(), NOW + 3)
+    unconfirmed = filled(exhausted(), exhausted())
+    assert unconfirmed.models_out_of_balance == {b'"m"'}
+    unconfirmed.note_success(another(model), NOW + 2)
+    assert len(unconfirmed.pop_passed(reached=True)) == 2
+    assert unconfirmed.takes(work(), exhausted(), NOW + 3, reached=True) == (model == "m")
+    assert unconfirmed.takes(another(model), exhausted(), NOW + 3, reached=True)
+    unconfirmed.add(another("third"), exhausted(), NOW + 3)
     refused_alone = {b'"m"'} if model == "other" else set[bytes]()
-    assert set_aside.models_out_of_balance == {b'"third"'} | refused_alone
-    set_aside.note_success(work(), NOW + 1)
-    assert set_aside.models_out_of_balance == {b'"third"'}
-    assert set_aside.takes(work(), exhausted(), NOW + 3, reached=True)
+    assert unconfirmed.models_out_of_balance == {b'"third"'} | refused_alone
+    unconfirmed.note_success(work(), NOW + 1)
+    assert unconfirmed.models_out_of_balance == {b'"third"'}
+    assert unconfirmed.takes(work(), exhausted(), NOW + 3, reached=True)
     assert filled(exhausted(), refused()).models_out_of_balance == {b'"m"'}
     assert filled(refused()).models_out_of_balance == set()
     assert filled(exhausted(), away()).models_out_of_balance == set()
@@ -115,21 +115,21 @@ def test_model_that_is_refused_alone(model: str) -> None:
 
 def test_model_that_has_succeeded_isnt_refused_alone() -> None:
     """A single request of it may have asked for more than was left."""
-    set_aside = SetAside(is_of_setup)
-    set_aside.note_success(work(), NOW - 1)
-    set_aside.add(work(), exhausted(), NOW)
-    set_aside.note_success(another("other"), NOW + 1)
-    assert len(set_aside.pop_passed(reached=True)) == 1
-    assert set_aside.takes(work(), exhausted(), NOW + 2, reached=True)
+    unconfirmed = UnconfirmedFailures(is_of_setup)
+    unconfirmed.note_success(work(), NOW - 1)
+    unconfirmed.add(work(), exhausted(), NOW)
+    unconfirmed.note_success(another("other"), NOW + 1)
+    assert len(unconfirmed.pop_passed(reached=True)) == 1
+    assert unconfirmed.takes(work(), exhausted(), NOW + 2, reached=True)
 
 
-def test_refused_key_doesnt_make_a_request_too_dear() -> None:
+def test_refused_key_doesnt_make_a_request_too_expensive() -> None:
     """What got past a refused key says nothing of the balance, which may end later."""
-    set_aside = filled(refused())
-    set_aside.key_accepted = True
-    (passed,) = set_aside.pop_passed(reached=True)
-    assert set_aside.takes(passed, exhausted(), NOW + 1, reached=True)
-    assert not set_aside.takes(passed, refused(), NOW + 1, reached=True)
+    unconfirmed = filled(refused())
+    unconfirmed.key_accepted = True
+    (passed,) = unconfirmed.pop_passed(reached=True)
+    assert unconfirmed.takes(passed, exhausted(), NOW + 1, reached=True)
+    assert not unconfirmed.takes(passed, refused(), NOW + 1, reached=True)
 
 
 def test_one_that_cant_be_sent_stops_sending() -> None:
@@ -148,22 +148,22 @@ def test_a_few_refused_keys_stop_sending() -> None:
 
 def test_a_response_lets_those_go_that_found_no_server() -> None:
     """Refused keys stay until one is accepted."""
-    set_aside = filled(refused(), away(), refused(), no_key())
-    assert set_aside.pop_passed(reached=False) == []
-    assert len(set_aside.pop_passed(reached=True)) == 2
-    assert len(set_aside.unfinished) == 2
-    assert not set_aside.stops_sending
-    set_aside.key_accepted = True
-    assert len(set_aside.pop_passed(reached=True)) == 2
-    assert not set_aside.unfinished
+    unconfirmed = filled(refused(), away(), refused(), no_key())
+    assert unconfirmed.pop_passed(reached=False) == []
+    assert len(unconfirmed.pop_passed(reached=True)) == 2
+    assert len(unconfirmed.failures) == 2
+    assert not unconfirmed.stops_sending
+    unconfirmed.key_accepted = True
+    assert len(unconfirmed.pop_passed(reached=True)) == 2
+    assert not unconfirmed.failures
 
 
 def test_all_can_be_taken_out_with_their_errors() -> None:
     """To become results."""
     errors = [refused(), away()]
-    set_aside = filled(*errors)
-    assert [one.error for one in set_aside.pop_all()] == errors
-    assert not set_aside.unfinished
+    unconfirmed = filled(*errors)
+    assert [one.error for one in unconfirmed.pop_all()] == errors
+    assert not unconfirmed.failures
 
 
 @pytest.mark.parametrize(
