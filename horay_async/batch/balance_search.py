@@ -73,10 +73,12 @@ class BalanceSearch:
         now = self._clock()
         if self._since is None:
             self._since = now
-        refused = self._unconfirmed.models_out_of_balance
+        refused: Container[bytes] = self._unconfirmed.models_out_of_balance
         if not refused or now > self._since + MAX_SECONDS:
             return ENDED
-        if (work := self._of_deferred(refused, low_priority)) is not None:
+        if self._probes < MAX_PROBES:
+            refused = ()  # a request for any model is sent
+        if (work := self._deferred.pop_first(refused, low_priority)) is not None:
             return self._given(work)
         unconfirmed = sum(one.work.size.length for one in self._unconfirmed.failures)
         room = MAX_BYTES_AHEAD - self._deferred.bytes - unconfirmed
@@ -92,25 +94,16 @@ class BalanceSearch:
             self._read += 1
             if not isinstance(item, WorkItem):
                 return item
-            if item.model not in low_priority and self._is_wanted(item.model, refused):
+            if item.model not in low_priority and item.model not in refused:
                 return self._given(item)
             self._deferred.append(item)
             room -= item.size.length
         return self._last(refused, paused, ENDED)
 
-    def _last(self, refused: set[bytes], paused: Container[bytes], otherwise: Any) -> Any:
+    def _last(self, refused: Container[bytes], paused: Container[bytes], otherwise: Any) -> Any:
         """A deferred request for a model of low priority; `otherwise` where there is none."""
-        work = self._of_deferred(refused, paused)
+        work = self._deferred.pop_first(refused, paused)
         return otherwise if work is None else self._given(work)
-
-    def _of_deferred(self, refused: set[bytes], low_priority: Container[bytes]) -> WorkItem | None:
-        """The first deferred request that is wanted, and not for a model that is `low_priority`."""
-        wanted = (model for model in self._deferred.models if model not in low_priority)
-        model = next((each for each in wanted if self._is_wanted(each, refused)), None)
-        return None if model is None else self._deferred.pop(model)
-
-    def _is_wanted(self, model: bytes, refused: set[bytes]) -> bool:
-        return self._probes < MAX_PROBES or model not in refused
 
     def _given(self, work: WorkItem) -> WorkItem:
         self._probes += 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from collections.abc import Set as AbstractSet
 
 from horay_async.batch.work_item import WorkItem
@@ -51,6 +51,11 @@ class DeferredRequests:
         self._count -= 1
         self.bytes -= work.size.length
         return work
+
+    def pop_first(self, *excluded: Container[bytes]) -> WorkItem | None:
+        """Takes out the first one for the first model that none of `excluded` contains; None where there is none."""
+        models = (model for model in self._by_model if not any(model in each for each in excluded))
+        return None if (model := next(models, None)) is None else self.pop(model)
 
     def clear(self) -> None:
         """Takes out all."""

@@ -218,9 +218,8 @@ class BatchRunner:
         sender, deferred = self._sender, self._sender.deferred
         low_priority = sender.low_priority_models()
         # 1. A deferred request, for a model that isn't of low priority.
-        model = next((each for each in deferred.models if each not in low_priority), None)
-        if model is not None:
-            return deferred.pop(model)
+        if (work := deferred.pop_first(low_priority)) is not None:
+            return work
         # 2. A new request for such a model, unless too many results weren't taken; others that are read on the way are deferred.
         #    A source that has failed has no more.
         several = len(self._models) > 1
@@ -238,10 +237,8 @@ class BatchRunner:
                 return new
             deferred.append(new)
         # 3. A deferred request for any model that isn't paused.
-        paused = sender.paused_models()
-        model = next((each for each in deferred.models if each not in paused), None)
-        if model is not None:
-            return deferred.pop(model)
+        if (work := deferred.pop_first(sender.paused_models())) is not None:
+            return work
         if (seconds := sender.seconds_until_sent()) is not None:
             self._resumes_at = self._loop.time() + seconds
         return PENDING
