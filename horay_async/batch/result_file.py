@@ -183,7 +183,7 @@ class ResultFile:
 
     def _scan(self, ids: IdTable) -> FinishedCounts:
         """Marks what has succeeded or failed; returns how many of the listed ids are finished."""
-        finished = failed = size = 0
+        finished = size = 0
         ours = found = False  # whether a line was written here, and whether one is a result
         not_a_result: BatchFileError | None = None
         raw = b"\n"
@@ -198,6 +198,7 @@ class ResultFile:
             # 3. Any other line that can't be read stays, if there are lines of ours.
             # 4. Zeros are what a loss of power has left, and are cut off.
             # 5. Blank lines stay.
+            # 6. What is left are results, which `_count` counts.
             try:
                 outcome = _result_line(raw)
             except RequestLineError as error:
@@ -210,31 +211,32 @@ class ResultFile:
             if outcome is None and not raw.strip(b"\0"):
                 break
             size += len(line)
-            if outcome is None:
-                continue
-            # 6. A response counts, wherever it stands; a failure, as long as there is none.
-            found = True
-            name = outcome.custom_id
-            marks = ids.marks(name)
-            if not marks & SUCCEEDED:
-                ids.mark(name, FAILED if outcome.failed else SUCCEEDED)
-            # What isn't listed stays as it is, with the response that it may hold.
-            if marks & LISTED and not marks & SUCCEEDED:
-                self._supersede(outcome)
-                finished += not marks & FAILED
-                failed += outcome.failed - bool(marks & FAILED)
-                if not outcome.has_response and name in self._failures[True]:
-                    self._superseded[number] = name
-                elif outcome.failed:
-                    self._failures[outcome.has_response][name] = number
+            if outcome is not None:
+                found = True
+                finished += self._count(outcome, number, ids)
         if not_a_result is not None and not ours:
             raise not_a_result
         self._end_in_a_line(size, raw)
-        return (
-            FinishedCounts(finished - failed, 0)
-            if ids.retries
-            else FinishedCounts(finished, failed)
-        )
+        failed = sum(map(len, self._failures.values()))
+        if ids.retries:
+            finished, failed = finished - failed, 0
+        return FinishedCounts(finished, failed)
+
+    def _count(self, outcome: ResultLine, number: int, ids: IdTable) -> bool:
+        """Marks the request that a line is for: a success counts, wherever it stands; a failure, as long as there is no success. Returns whether
+        that request is listed, and had no line before.
+        """
+        name = outcome.custom_id
+        marks = ids.mark(name, FAILED if outcome.failed else SUCCEEDED)
+        # A line of a request that isn't listed stays as it is, with the response that it may hold.
+        if marks & SUCCEEDED or not marks & LISTED:
+            return False
+        self._supersede(outcome)
+        if not outcome.has_response and name in self._failures[True]:
+            self._superseded[number] = name
+        elif outcome.failed:
+            self._failures[outcome.has_response][name] = number
+        return not marks & FAILED
 
     def _says_more(self, line: bytes) -> bool:
         """Whether a new line is to be written: not where its request failed with something of a response before, and now without."""
