@@ -307,14 +307,14 @@ class BatchRunner:
         """The task of a request that is under way."""
         if (result := await self._sender.send(work, permit)) is not None:
             self._finish(result)
+            if self._sender.was_cut_off(result.error):
+                self._source.fail(ConfigurationError(CLIENT_CLOSED))
 
     def _sent(self, permit: RequestPermit, task: asyncio.Task[None]) -> None:
         """A request's task has ended."""
         self._sending.discard(task)
         self._sender.release(permit)
         error = _error_of(task)
-        if self._sender.cut_off:
-            self._source.fail(ConfigurationError(CLIENT_CLOSED))
         if isinstance(error, Exception):
             self._source.fail(error)
         elif error is not None:

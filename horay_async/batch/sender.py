@@ -7,7 +7,7 @@ import contextlib
 import math
 from collections.abc import Callable, Container
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeGuard, cast
 
 from horay_async._protocol.limits.concurrency import ConcurrencyLimit
 from horay_async._protocol.limits.overload_control import Admission, Wait
@@ -99,8 +99,6 @@ class RequestSender:
         """Failures that may be every request's."""
         self.stop: SendingStop = SendingStop()
         """Whether no more are sent: then `admit`, and each wait to be sent again, ends with `SendingStoppedError`."""
-        self.cut_off: bool = False
-        """Whether the client was closed while requests were under way."""
         self.waiting: int = 0
         """Requests that wait because the server asked that of them alone."""
         self._outage_logged = False
@@ -200,17 +198,13 @@ class RequestSender:
         except (HorayError, RecursionError, DriftWarning) as raised:
             # What else there is: the function for the API key has raised, which is this request's own matter too.
             of_request = isinstance(raised, APIError | RecursionError | DriftWarning)
-            if self._transport.pools.closed:
-                if not of_request:
-                    raise
-                # Where it was under way then, that is its result, but for one of a file, which the next run sends.
-                cut_off = isinstance(raised, APIConnectionError) and not raised.transient
-                if cut_off or CLOSED_BEFORE_RETRY in getattr(raised, "__notes__", ()):
-                    if line_number(work.item):
-                        raise ConfigurationError(CLIENT_CLOSED) from raised
-                    self.cut_off = True
-                    work.record(cast("APIError", raised).attempts, began)
-                    return work.result(self._clock(), error=cast("APIError", raised))
+            if self._transport.pools.closed and not of_request:
+                raise
+            if self.was_cut_off(raised):
+                if line_number(work.item):  # the next run sends it
+                    raise ConfigurationError(CLIENT_CLOSED) from raised
+                work.record(raised.attempts, began)
+                return work.result(self._clock(), error=raised)
             error = as_error(raised, self._transport.masked)
             result = self._failed(work, permit, error, began)
             if result is None and work.pause:
@@ -235,6 +229,12 @@ class RequestSender:
             except AnswerError as error:
                 return work.result(now, error=error)
         return work.result(now, response=response)
+
+    def was_cut_off(self, error: object) -> TypeGuard[APIError]:
+        """Whether a request met `error` because the client was closed while it was under way, or waited to be retried."""
+        under_way = isinstance(error, APIConnectionError) and not error.transient
+        waited = CLOSED_BEFORE_RETRY in getattr(error, "__notes__", ())
+        return self._transport.pools.closed and (under_way or waited)
 
     async def _wait_alone(self, work: WorkItem) -> None:
         """Waits for as long as the server has asked of a request alone, unless the batch sends no more, and defers it. Raises
