@@ -136,5 +136,4 @@ class RefusedModels:
         """
         if refusing and self._taken:
             return AllBut(self._taken)
-        refused = self._models.items()
-        return frozenset(name for name, model in refused if model.has_low_priority(now))
+        return {name for name, model in self._models.items() if model.has_low_priority(now)}

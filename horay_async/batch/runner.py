@@ -209,9 +209,9 @@ class BatchRunner:
         if sender.waiting >= MAX_DEFERRED:
             return PENDING
         # 3. A deferred request, or a new one.
-        return self._next_of_models(limit)
+        return self._next_deferred_or_new(limit)
 
-    def _next_of_models(self, limit: int) -> Any:
+    def _next_deferred_or_new(self, limit: int) -> Any:
         """The next deferred request, or a new one. A limit that refuses a request may be its model's alone, so that requests for models of low
         priority come last. The first case that applies decides.
         """

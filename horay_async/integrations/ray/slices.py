@@ -57,7 +57,7 @@ class Slices:
         """Seconds of all slices, those to come included."""
 
     def add(self, start: float, seconds: float) -> None:
-        """Adds a slice. One that would overlap the last is put off: the responses that tell when slices
+        """Adds a slice. One that would overlap the last begins later: the responses that tell when slices
         begin don't all take the same time.
         """
         if self._slices:
