@@ -195,7 +195,7 @@ class BatchRunner:
             return ENDED
         # 1. Unconfirmed failures: their requests are deferred where others got past the error, or they stop the sending.
         if sender.unconfirmed.failures:
-            sender.requeue_passed()
+            sender.defer_passed()
             if sender.unconfirmed.stops_sending:
                 if self._sending or self._source_waits:
                     return ENDED

@@ -106,7 +106,7 @@ class RequestSender:
         self._pause_logged = -math.inf
         """The end of the latest wait that the log has told of."""
 
-    def requeue_passed(self) -> None:
+    def defer_passed(self) -> None:
         """Defers the requests whose unconfirmed error another request got past."""
         passed = self.unconfirmed.pop_passed(reached=self._batch_limiter.reached)
         self.deferred.prepend(passed)  # who has waited longest comes first

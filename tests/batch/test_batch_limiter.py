@@ -11,7 +11,7 @@ import weakref
 import aiohttp
 import pytest
 
-from horay_async import AsyncHoray, ConfigurationError
+from horay_async import AsyncHoray, ConfigurationError, RateLimitError
 from horay_async._protocol.limits.overload_control import Admission, Wait
 from horay_async._protocol.limits.rate_limiter import RateLimiter
 from horay_async._transport import open_files as module
@@ -20,6 +20,7 @@ from horay_async._transport.open_files import MAX_CONNECTIONS
 from horay_async._transport.request_limiter import LimitedRequest
 from horay_async.batch.batch_limiter import BatchLimiter, WaitLimit, batch_limiter_of, unbound
 from horay_async.batch.options import Settings
+from horay_async.batch.refused_models import RefusedModel
 from horay_async.options import ClientOptions
 
 WAIT_LIMIT = WaitLimit(model=b"", began=0, since=math.inf, seconds=600)
@@ -236,3 +237,42 @@ async def test_entering_goes_early_rather_than_wait_for_no_time() -> None:
     request = LimitedRequest(0, Wait(batch_limiter.concurrency(Settings.of())), Finer(), bulk=True)
     assert await batch_limiter.acquire(request, WAIT_LIMIT)
     assert len(asked) == 1
+
+
+NO = RateLimitError("no", status_code=429)
+
+
+@pytest.mark.parametrize(
+    ("refused", "not_before", "refusing_since", "verdict", "undecided"),
+    [
+        # 1. It asked for too long a wait, for the model.
+        (RefusedModel(19, NO, 19, not_before=30), -math.inf, None, (False, "give_up", 20), None),
+        # 2. It asked for too long a wait, for others.
+        (None, 30, 0, (False, "probe", 20), (False, "wait", None)),
+        # 3. It responds, or it isn't late yet.
+        (None, -math.inf, None, (True, "wait", None), None),
+        (RefusedModel(15, NO, 15), 5, 15, (True, "wait", 25), None),
+        # 4. It refuses the model alone, and has done so when it was late.
+        (RefusedModel(0, NO, 15, alone=True), -math.inf, None, (False, "give_up", 20), None),
+        # 5. It refuses everything, and has refused the model when it was late.
+        (RefusedModel(0, NO, 15), 10, 0, (True, "give_up", 20), (True, "wait", None)),
+        # 6. It refuses everything.
+        (RefusedModel(0, NO, 5), 10, 0, (True, "probe", 20), (True, "wait", None)),
+    ],
+)
+def test_verdict(
+    refused: RefusedModel | None,
+    not_before: float,
+    refusing_since: float | None,
+    verdict: tuple[bool, str, float | None],
+    undecided: tuple[bool, str, float | None] | None,
+) -> None:
+    """On a request that has waited for 20 seconds of 10; also where something is under way, if that makes a difference."""
+    batch_limiter = BatchLimiter(OPTIONS)
+    batch_limiter.not_before, batch_limiter.overload.refusing_since = not_before, refusing_since
+    if refused is not None:
+        batch_limiter.refused_models._models[b"m"] = refused
+    wait_limit = WaitLimit(model=b"m", began=0, since=0, seconds=10)
+    assert batch_limiter._verdict(wait_limit, 20) == verdict
+    batch_limiter.overload.undecided = 1
+    assert batch_limiter._verdict(wait_limit, 20) == (undecided or verdict)
