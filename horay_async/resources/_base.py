@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 from horay_async._protocol.wire.content_coding import coding_in, unpacker_for
 from horay_async._protocol.wire.contents import Contents, contents_of
@@ -152,14 +152,24 @@ async def decode_response(
     without_content: Callable[[], ResponseT] | None = None,
 ) -> ResponseT:
     """What `response` holds."""
-    made, failure = await _outcome(call, into, response, without_content)
-    if failure is None:
-        return cast("ResponseT", made)
+    outcome = await _outcome(call, into, response, without_content)
+    if isinstance(outcome, Response):
+        return cast("ResponseT", outcome)
     # Out here, where no body is, which the error's traceback would keep; and it knows this frame.
     try:
-        raise failure
+        raise outcome
     finally:
-        del failure
+        del outcome
+
+
+class _ReceivedBody(NamedTuple):
+    """What has come of a response's body."""
+
+    data: bytes
+    is_over: bool = False
+    """Whether it has more bytes than are taken in."""
+    cut_by: APIError | None = None
+    """What ended the reading before the body's end."""
 
 
 async def _outcome(
@@ -167,76 +177,88 @@ async def _outcome(
     into: BodyDecoder[ResponseT],
     response: RawResponse,
     without_content: Callable[[], ResponseT] | None,
-) -> tuple[ResponseT | None, APIError | DriftWarning | None]:
+) -> Response | APIError | DriftWarning:
     """What `response` holds; or what is raised in its place."""
-    # What there is in the body, and what becomes of it:
-    #
-    #   a response                          it is returned; raised with its drift under `strict`
-    #   the report of a failure             that is raised, with what stands beside it
-    #   what can't be used                  `APIResponseError` that says why, with what can be read of it
-    #   a body that is cut                  the error of the connection, or the failure that it reports; with what has come, which isn't
-    #                                       taken for a response, even where its JSON is whole, and with the text of what isn't whole
-    #   compressed data with a fault        the response, where its JSON was whole by then; else `APIResponseError`, with what could be
-    #                                       unpacked
-    #   events, which nobody asked for      one of these, with what they merge to; or the failure that they report
     if not call.request.is_safe:
         response.execution = "executed"
-    limit = call.request.max_body_bytes
-    broken: APIError | None = None
-    try:
-        body, over = response.read_nowait(limit) or await response.read(limit)
-    except APIError as error:
-        broken, body, over = error, response.take_cut_off(), False
-    meta, media = response.meta, response.content_type
-    held: Contents
-    if not body and without_content is not None and has_no_content(call.request.method, meta):
-        held = Contents(without_content())
-    elif over:
-        held = Contents(problem=f"is over {limit:,} bytes")
-    elif not is_json_body(media, body):
-        held = Contents(problem=f"isn't JSON, but {media}")
-    else:
-        most = call.request.max_objects
-        held = await decoded(body, lambda: contents_of(into, body, most))
-    found = held.response
+    body = await _read(response, call.request.max_body_bytes)
+    contents = await _contents(call, into, response, body, without_content)
+    found = contents.response
     if found is not None:
-        found.meta = meta
-    if held.is_response and (broken is None or response.problem):
-        return _succeeded(call, cast("ResponseT", found), response)
-    is_text = not over and not media.startswith(MEDIA_OF_FILES)
-    whole_body = is_text and not hasattr(found, "_raw")
-    if held.reports_error:
-        call.error_body = body
-        failure: APIError = reported_failure(body, found, context=response.context)
-    elif broken is not None and not (response.problem and body):
-        failure = broken
-        if whole_body:
-            add_body(failure, body, context=response.context)
-    else:
-        problem = response.problem or held.problem
-        coding = coding_in(meta.headers)
-        if coding and not over and unpacker_for(coding) is None:
-            problem = f"has a Content-Encoding that isn't decoded here, {coding!r}"
-        failure = bad_response(problem, body, context=response.context, whole_body=whole_body)
+        found.meta = response.meta
+        # Compressed data may have a fault behind JSON that is whole.
+        if contents.is_response and (body.cut_by is None or response.problem):
+            return _succeeded(call, found, response)
+    failure = _failure(call, response, body, contents)
     if found is not None:
         failure.partial = found
-    if begins_events(body) and not over:  # which would take seconds to read
-        from horay_async.resources._streams import unasked_stream  # noqa: PLC0415 - seldom needed
+    if body.is_over or not begins_events(
+        body.data
+    ):  # events above the limit would take seconds to read
+        return failure
+    from horay_async.resources._streams import unasked_stream  # noqa: PLC0415 - seldom needed
 
-        failure = await decoded(body, partial(unasked_stream, call, response, body, failure))
+    return await decoded(body.data, partial(unasked_stream, call, response, body.data, failure))
+
+
+async def _read(response: RawResponse, limit: int) -> _ReceivedBody:
+    """The body, up to `limit` bytes, or what came of it before the reading failed."""
     try:
-        return None, failure
-    finally:
-        del failure, broken  # what broke off knows this frame
+        return _ReceivedBody(*response.read_nowait(limit) or await response.read(limit))
+    except APIError as error:
+        return _ReceivedBody(response.take_cut_off(), cut_by=error)
+
+
+async def _contents(
+    call: Call,
+    into: BodyDecoder[ResponseT],
+    response: RawResponse,
+    body: _ReceivedBody,
+    without_content: Callable[[], ResponseT] | None,
+) -> Contents:
+    """What the body holds, also where it was cut: JSON, or none."""
+    request, media = call.request, response.content_type
+    if not body.data and without_content and has_no_content(request.method, response.meta):
+        return Contents(without_content())
+    if body.is_over:
+        return Contents(problem=f"is over {request.max_body_bytes:,} bytes")
+    if not is_json_body(media, body.data):
+        return Contents(problem=f"isn't JSON, but {media}")
+    return await decoded(body.data, partial(contents_of, into, body.data, request.max_objects))
+
+
+def _failure(
+    call: Call, response: RawResponse, body: _ReceivedBody, contents: Contents
+) -> APIError:
+    """What is raised for a body that isn't a response, or not all of one."""
+    # The first row that is true:
+    #
+    #   it reports a failure                           that failure, with what stands beside it
+    #   it was cut, which a fault in compressed        the error that cut it, with the text that came where no response
+    #   data only is where nothing could be unpacked   could be read of it; even where its JSON is whole
+    #   it can't be used                               `APIResponseError` that says why, with its text
+    context, found = response.context, contents.response
+    is_text = not body.is_over and not response.content_type.startswith(MEDIA_OF_FILES)
+    whole_body = is_text and not hasattr(found, "_raw")
+    if contents.reports_error:
+        call.error_body = body.data
+        return reported_failure(body.data, found, context=context)
+    if body.cut_by is not None and not (response.problem and body.data):
+        if whole_body:
+            add_body(body.cut_by, body.data, context=context)
+        return body.cut_by
+    problem = response.problem or contents.problem
+    coding = coding_in(response.meta.headers)
+    if coding and not body.is_over and unpacker_for(coding) is None:
+        problem = f"has a Content-Encoding that isn't decoded here, {coding!r}"
+    return bad_response(problem, body.data, context=context, whole_body=whole_body)
 
 
 def _succeeded(
-    call: Call, made: ResponseT, response: RawResponse
-) -> tuple[ResponseT | None, DriftError | DriftWarning | None]:
+    call: Call, made: Response, response: RawResponse
+) -> Response | DriftError | DriftWarning:
     """`made`; or what is raised in its place for how it drifts."""
     call.succeed(response.meta, lambda: made)
     if drifts := getattr(made, "_drift", None):
-        drift_error = call.drift.note(drifts, made, context=response.context)
-        if drift_error is not None:
-            return None, drift_error
-    return made, None
+        return call.drift.note(drifts, made, context=response.context) or made
+    return made
