@@ -20,6 +20,7 @@ from horay_async._protocol.structured.pydantic_check import (
     ENCODE,
     RAW,
     ForeignSchema,
+    Leniency,
     SchemaCheck,
     item_schema,
     property_schema,
@@ -78,7 +79,7 @@ class ExactDecimals:
             return int(value) if few else value
         if is_integer(forms[0]):  # which pydantic takes for what is one
             return forms[0]
-        then = SchemaCheck(self._form, loosely=True, decimals_as_text=True)
+        then = SchemaCheck(self._form, Leniency.DECIMALS_AS_TEXT)
         for option, fit in zip(options, fits, strict=True):
             if not fit and then.fits_once(option, forms[0], path):
                 return value

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from decimal import Decimal
+from enum import IntEnum
 from typing import Any, cast
 
 import attrs
@@ -183,43 +184,38 @@ def _holds(bound: Constraint, value: Any) -> bool:
         return True
 
 
+class Leniency(IntEnum):
+    """Which values fit a schema; each member takes more than those before it."""
+
+    AS_SENT = 0
+    """What fits the schema that is sent: with all properties, under the names that it tells, and within the bounds."""
+    AS_TOLD = 1
+    """What fits the schema that pydantic tells: properties may be missing, or have other names."""
+    STRICT_MODE = 2
+    """And what pydantic takes in its strict mode: digits for a date and time, and 1 for a `Literal` of `true`."""
+    DECIMALS_AS_TEXT = 3
+    """And strings for decimals, as they are handed to pydantic."""
+    LENIENT_MODE = 4
+    """And what pydantic may take in its lenient mode: 1 for a member of an enumeration that is `true`, and forms of dates and the like that
+    the schema doesn't have.
+    """
+
+
 class SchemaCheck:
     """Holds one value against the types and properties of a schema."""
 
-    def __init__(
-        self,
-        form: ForeignSchema,
-        *,
-        loosely: bool = False,
-        decimals_as_text: bool = False,
-        by_value: bool = False,
-        wholly: bool = False,
-    ) -> None:
-        """`loosely`: asks what pydantic takes in its strict mode, which is digits for a date and time, and 1 for a `Literal` of `true`;
-        `by_value`: and what it may take, which is 1 for a member of an enumeration that is `true`, and forms of dates and the like that the
-        schema doesn't have; `decimals_as_text`: of a value whose
-        decimals are strings; `wholly`: asks for all properties, by the names that the schema tells, and for bounds, as the schema that is
-        sent does.
-        """
+    def __init__(self, form: ForeignSchema, leniency: Leniency = Leniency.AS_TOLD) -> None:
         self._form = form
-        self._loosely = loosely
-        self._decimals_as_text = decimals_as_text
-        self._by_value = by_value
-        self._wholly = wholly
-        self._asks_all = wholly
+        self._leniency = leniency
+        self._asks_all = leniency is Leniency.AS_SENT
         """Whether bounds and missing properties count, too: without a union, those are pydantic's to judge."""
         self._defs = form.checked_defs
         self._seen: dict[tuple[int, str], list[Mismatch]] = {}
         """What was found by schema and place: options of unions within unions would ask over and over."""
-        # What else is asked of the same value; those that are asked for it ask nothing else.
-        others = not (loosely or wholly)
-        self._whole = SchemaCheck(form, wholly=True) if others else self
-        self._loose = SchemaCheck(form, loosely=True) if others else self
-        self._lenient = (
-            SchemaCheck(form, loosely=True, decimals_as_text=True, by_value=True)
-            if others
-            else self
-        )
+        if leniency is Leniency.AS_TOLD:  # what else is asked of an option of a union
+            self._as_sent = SchemaCheck(form, Leniency.AS_SENT)
+            self._strict = SchemaCheck(form, Leniency.STRICT_MODE)
+            self._lenient = SchemaCheck(form, Leniency.LENIENT_MODE)
 
     def of(self, schema: Any, value: Any, path: str) -> Iterator[Mismatch]:
         """What doesn't fit."""
@@ -229,21 +225,16 @@ class SchemaCheck:
             yield from self.of(self._resolved(schema), value, path)
         if options := schema.get("anyOf") or schema.get("oneOf"):
             yield from self._one_of(options, value, path)
-        kind = schema.get("type")
         choices = schema.get("enum", [schema["const"]] if "const" in schema else None)
-        written = self._decimals_as_text and DECIMAL in schema and isinstance(value, str)
-        is_literal = self._by_value or "title" not in schema
-        loosely = self._loosely and choices is not None and is_literal
-        if kind is not None and not KINDS[kind][1](value) and not written and not loosely:
-            yield Mismatch(path, str(InvalidValue(KINDS[kind][0], value)))
-            return
-        is_float = kind == "number" and not {DECIMAL, RAW} & schema.keys()
-        if is_float and is_number(value) and not fits_float(value):
-            yield Mismatch(path, str(InvalidValue(A_FLOAT, value)))
+        # Of a Literal, and of an enumeration, which has a title.
+        loosest = Leniency.LENIENT_MODE if "title" in schema else Leniency.STRICT_MODE
+        compares_loosely = choices is not None and self._leniency >= loosest
+        is_choice = operator.eq if compares_loosely else same
+        if expected := self._other_type(schema, value, any_type=compares_loosely):
+            yield Mismatch(path, str(InvalidValue(expected, value)))
             return
         if isinstance(value, str) and RAW not in schema and not self._has_format(schema, value):
             yield Mismatch(path, str(InvalidValue(FORMATS[schema["format"]][1], value)))
-        is_choice = operator.eq if loosely else same
         if choices is not None and not any(is_choice(choice, value) for choice in choices):
             allowed = msgspec.json.encode(choices).decode()
             yield Mismatch(path, str(InvalidValue(f"one of {allowed[1:-1]}", value)))
@@ -254,6 +245,18 @@ class SchemaCheck:
         if is_array(value) and not ITEMS.isdisjoint(schema):
             for place, item in enumerate(value):
                 yield from self.of(item_schema(schema, place), item, f"{path}{step(place)}")
+
+    def _other_type(self, schema: Json, value: Any, *, any_type: bool) -> str:
+        """The type that a schema asks for, where a value doesn't have it; empty where it does, or may have `any_type`."""
+        kind = schema.get("type")
+        if kind is None:
+            return ""
+        expected, has_type = KINDS[kind]
+        if not has_type(value):
+            takes_text = self._leniency >= Leniency.DECIMALS_AS_TEXT and DECIMAL in schema
+            return "" if any_type or (takes_text and isinstance(value, str)) else expected
+        is_float = kind == "number" and {DECIMAL, RAW}.isdisjoint(schema)
+        return A_FLOAT if is_float and not fits_float(value) else ""
 
     def once(self, option: Json, value: Any, path: str) -> list[Mismatch]:
         """The same for an option of a union: found once for each place."""
@@ -282,9 +285,11 @@ class SchemaCheck:
     def _has_format(self, schema: Json, text: str) -> bool:
         """Whether a string has the format that a schema asks for, if it does."""
         name = schema.get("format", "")
-        if self._by_value or name not in FORMATS or FORMATS[name][0].fullmatch(text):
+        lenient = self._leniency is Leniency.LENIENT_MODE
+        if lenient or name not in FORMATS or FORMATS[name][0].fullmatch(text):
             return True
-        return self._loosely and name == "date-time" and SECONDS.fullmatch(text) is not None
+        takes_seconds = self._leniency >= Leniency.STRICT_MODE and name == "date-time"
+        return takes_seconds and SECONDS.fullmatch(text) is not None
 
     def _bounds(self, schema: Json, value: Any, path: str) -> Iterator[Mismatch]:
         """The bounds that don't hold, and the properties that are missing."""
@@ -294,7 +299,7 @@ class SchemaCheck:
             if applies(value) and not _holds(bound, value):
                 yield OutOfBounds(path, str(InvalidValue(str(bound), value)))
         # What has other names for its fields may have them under those.
-        if is_object(value) and not self._wholly and ALSO not in schema:
+        if is_object(value) and self._leniency is not Leniency.AS_SENT and ALSO not in schema:
             for name in schema.get("required", ()):
                 if name not in value:
                     yield Mismatch(f"{path}{step(name)}", "is missing")
@@ -306,14 +311,14 @@ class SchemaCheck:
                 yield Mismatch(there, f"{schema.get('title', 'the object')} has no such field")
             else:
                 yield from self.of(property_schema(schema, name), entry, there)
-        if self._wholly:
+        if self._leniency is Leniency.AS_SENT:
             for name in schema.get("properties", {}).keys() - value.keys():
                 yield Mismatch(f"{path}{step(name)}", "is missing")
 
     def _is_unknown(self, schema: Json, name: str) -> bool:
         """Whether an object may have no property of that name."""
         return property_schema(schema, name) is False and (
-            self._wholly or name not in schema.get(ALSO, ())
+            self._leniency is Leniency.AS_SENT or name not in schema.get(ALSO, ())
         )
 
     def fits(self, schema: Any, value: Any, path: str = "") -> bool:
@@ -325,11 +330,10 @@ class SchemaCheck:
         for place, option in enumerate(options):
             mismatches = self.once(option, value, path)
             if all(isinstance(mismatch, Mistaken) for mismatch in mismatches):  # or there are none
-                yield from (
-                    mismatches
-                    or list(self._mistaken(options[:place], option, value, path))
-                    or self._mistaken_form(options, value, path)
-                )
+                yield from mismatches
+                if not mismatches and self._leniency is Leniency.AS_TOLD:
+                    mistaken = self._mistaken(options[:place], option, value, path)
+                    yield from mistaken or self._mistaken_form(options, value, path)
                 return
             found.append(mismatches)
         likely = [
@@ -341,49 +345,44 @@ class SchemaCheck:
             expected = " or ".join(dict.fromkeys(self._expected(option) for option in options))
             yield Mismatch(path, str(InvalidValue(expected, value)))
 
-    def _mistaken(
-        self, before: list[Json], taken: Json, value: Any, path: str
-    ) -> Iterator[Mistaken]:
+    def _mistaken(self, before: list[Json], taken: Json, value: Any, path: str) -> list[Mistaken]:
         """What pydantic would take for one of the options `before` the one that it fits."""
         # It prefers a Literal to a date.
-        if self._loosely or self._wholly:
-            return
         if isinstance(value, str) and not {"enum", "const"}.isdisjoint(taken):
-            return
+            return []
         for option in before:
-            if self._loose.fits_once(option, value, path):
-                yield Mistaken(
-                    path,
-                    f"pydantic would take it for {self._expected(option)}: put that last in the union",
-                )
-                return
+            if self._strict.fits_once(option, value, path):
+                name = self._expected(option)
+                return [
+                    Mistaken(path, f"pydantic would take it for {name}: put that last in the union")
+                ]
+        return []
 
-    def _mistaken_form(self, options: list[Json], value: Any, path: str) -> Iterator[Mistaken]:
+    def _mistaken_form(self, options: list[Json], value: Any, path: str) -> list[Mistaken]:
         """What pydantic would take for an option that has to be filled up with defaults, or read leniently, where it fits one without."""
-        if self._loosely or self._wholly or value is None:
-            return
-        if not self._form.attempts[0]:  # the class has a parser of its own
-            return
-        fitting = [each for each in options if self._whole.fits_once(each, value, path)]
+        # Without settings, the class has a parser of its own.
+        if value is None or not self._form.attempts[0]:
+            return []
+        fitting = [each for each in options if self._as_sent.fits_once(each, value, path)]
         others = (each for each in options if each not in fitting)
         if not fitting or not any(self._lenient.fits_once(each, value, path) for each in others):
-            return
+            return []
         text = ENCODE(value)
         made: Any = None
         for each in fitting:
-            with suppress(
-                KeyError, ValueError
-            ):  # where the option is no choice of pydantic's, or has bounds
+            # Where the option is no choice of pydantic's, or has bounds.
+            with suppress(KeyError, ValueError):
                 wanted, made = each[CHOICE].both(self._form, text)
                 if _is_alike(made, wanted):
-                    return
-        if made is not None:
-            name = self._expected(fitting[0])
-            yield Mistaken(
-                path,
-                f"pydantic would make {type(made).__name__} of it, but it is {name}: put that first in the union, "
-                'or give each option a field of its own, such as `kind: Literal["..."]`',
-            )
+                    return []
+        if made is None:
+            return []
+        name = self._expected(fitting[0])
+        problem = (
+            f"pydantic would make {type(made).__name__} of it, but it is {name}: put that first in the union, "
+            'or give each option a field of its own, such as `kind: Literal["..."]`'
+        )
+        return [Mistaken(path, problem)]
 
     def _resolved(self, option: Json) -> Json:
         return self._defs[option["$ref"].removeprefix(DEFS)] if "$ref" in option else option

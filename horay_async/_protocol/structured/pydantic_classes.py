@@ -24,6 +24,7 @@ from horay_async._protocol.structured.pydantic_check import (
     RAW,
     Choice,
     ForeignSchema,
+    Leniency,
     SchemaCheck,
     validated,
 )
@@ -278,7 +279,7 @@ class _Strict:
 def pydantic_fit(hint: Any) -> Callable[[Any], bool]:
     """What tells whether a value has the types and properties that the schema that is sent asks for."""
     form = foreign_schema(hint)
-    return lambda value: SchemaCheck(form, wholly=True).fits(form.checked, value)
+    return lambda value: SchemaCheck(form, Leniency.AS_SENT).fits(form.checked, value)
 
 
 def pydantic_hook(hint: Any) -> Hook:
