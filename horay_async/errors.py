@@ -82,6 +82,9 @@ always sent, and wasn't; it has a value of another type."""
 class HorayError(Exception):
     """The root of the tree."""
 
+    _read_elsewhere: bool = False
+    """Whether it says that another task, thread or event loop reads a stream."""
+
     if not TYPE_CHECKING:
         __getattr__ = no_attribute
 

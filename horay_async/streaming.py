@@ -68,39 +68,46 @@ def interrupted(error: BaseException, what: str = "the stream") -> HorayError:
     )
 
 
-def anew(error: ErrorT) -> ErrorT:
-    """A copy of `error` that knows no traceback, to keep or to raise: what raises an error that it keeps itself is in a cycle with it,
-    and stays in memory, with all that has come, until the garbage collector runs.
+def without_traceback(error: ErrorT) -> ErrorT:
+    """A copy of `error` without its traceback, to keep or to raise. An object that raises an error and keeps it is in a reference cycle
+    with it, since the traceback refers to the object: both stay in memory, with all that has come, until the garbage collector runs.
     """
     copy = type(error).__new__(type(error), *error.args)
     vars(copy).update(vars(error))
     return copy
 
 
-def kept(error: BaseErrorT) -> BaseErrorT:
-    """The same of an error of this package's; one of the caller's code as it is, since not every class can be copied."""
-    return anew(error) if isinstance(error, HorayError | DriftWarning) else error
+def without_traceback_if_own(error: BaseErrorT) -> BaseErrorT:
+    """`without_traceback` of an error of this package; an error of the caller's code as it is, since not every class can be copied."""
+    return without_traceback(error) if isinstance(error, HorayError | DriftWarning) else error
 
 
 def no_end(error: StopAsyncIteration) -> RuntimeError:
-    """What is raised in its place where code of the caller's has raised it, which would end a loop as if all had come: what
-    Python itself raises where a generator does.
+    """The error to raise in place of a `StopAsyncIteration` of the caller's code, which would end a loop as if all had come. Python raises
+    the same error in place of a generator's.
     """
-    told = RuntimeError("a function of the caller's raised StopAsyncIteration")
-    told.__cause__ = error
-    return told
+    raised = RuntimeError("a function of the caller's raised StopAsyncIteration")
+    raised.__cause__ = error
+    return raised
+
+
+def read_elsewhere(message: str) -> HorayError:
+    """The error where another task, thread or event loop reads. The stream is left as it is, and the loop that raises this doesn't end it."""
+    error = HorayError(message)
+    error._read_elsewhere = True
+    return error
 
 
 CLIENT_CLOSED_UNREAD = (
     "the client was closed before its stream was read: read it within the client's with block"
 )
-"""What the first reading says then."""
+"""The error of the first reading then."""
 
 BUSY = "this is being read by another task: read it in one"
-"""What a second task is told that reads while the first one waits."""
+"""The error of a second task that reads while the first one waits."""
 
-ELSEWHERE = "this belongs to another event loop than the one that runs here: read it on the loop that it was made on"
-"""What a task is told that reads on another loop; the stream is left as it is."""
+OTHER_LOOP = "this belongs to another event loop than the one that runs here: read it on the loop that it was made on"
+"""The error of a task that reads on another loop."""
 
 Select = Callable[[Iterator[Any] | None], Iterator[ItemT]]
 """Makes the items of a loop from the chunks that are ready; from None, what is left to hand out at the end."""
@@ -121,13 +128,17 @@ class AsyncReadable(ABC):
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    @abstractmethod
     async def close(self) -> None:
-        """Ends it, unless it is over. Closing twice is fine."""
+        """Closes the connection, unless the stream was read to its end. Closing twice is fine."""
+        self._close_nowait()
+
+    @abstractmethod
+    def _close_nowait(self) -> None:
+        """Closes without awaiting, from any thread."""
 
 
 class Readable(AsyncReadable, Generic[ItemT]):
-    """What one task at a time reads list by list: a stream of chunks, or a run of tools.
+    """Items that one task at a time reads, list by list: a stream of chunks, or a run of tools.
 
     Reading on returns what is ready, else raises the failure that has ended it, else that it was closed.
     """
@@ -135,7 +146,7 @@ class Readable(AsyncReadable, Generic[ItemT]):
     _what = "the stream"
     _left_early = STREAM_LEFT
     _read_to_end = READ_TO_END
-    """What errors call it, and say once its loop was left or it was read to its end."""
+    """How errors name it, and the errors once its loop was left or it was read to its end."""
 
     def __init__(self) -> None:
         self._ready: Iterator[ItemT] = iter(())  # what has come and wasn't handed out yet
@@ -144,39 +155,59 @@ class Readable(AsyncReadable, Generic[ItemT]):
         self._exhausted = False  # once the last item was handed out: no further loop may begin
         self._closed = False  # once it was left early
         self._reading = False  # while a task is in `_wait_for_items`
-        self._iterators = 0  # that may go on, and so are to find what `final` reads
+        self._iterators = 0  # loops that may go on: what `final` reads is left for them, too
 
     def __aiter__(self) -> AsyncIterator[ItemT]:
         return StreamIterator(self, all_of)
 
     @abstractmethod
-    def _close_nowait(self) -> None:
-        """Closes without awaiting, from any thread."""
-
-    @abstractmethod
     def _drop(self) -> None:
-        """The same when it, or a loop over it, is collected; see `finalize_on`."""
+        """Closes when it, or a loop over it, is collected; see `finalize_on`."""
 
     @abstractmethod
-    async def _wait_for_items(self) -> bool:
-        """Waits until items are in `_ready`; false at the end."""
+    def _own_loop(self) -> asyncio.AbstractEventLoop | None:
+        """The loop that it belongs to; None before it belongs to one."""
+
+    @abstractmethod
+    async def _receive_items(self) -> list[ItemT]:
+        """The next items, waiting for at least one; none at the end."""
+
+    @abstractmethod
+    async def _fail(self, error: BaseException) -> None:
+        """Ends it after `error` of `_receive_items`, so that reading on raises `_failure`. May raise another error in its place."""
 
     @abstractmethod
     def _end(self, error: BaseException | None = None) -> None:
         """Tells observers that it is over; only the first time counts."""
 
-    def _items_or_error(self) -> bool:
-        """What `_wait_for_items` comes to where there is nothing to read, or not here and now."""
+    async def _wait_for_items(self) -> bool:
+        """Waits until items are in `_ready`; false at the end."""
         if self._failure is not None or self._exhausted:
             if self._have_ready():  # what `final` has read, where a loop goes on
                 return True
             if self._failure is not None:
-                raise kept(self._failure)
+                raise without_traceback_if_own(self._failure)
         if self._closed:
             raise HorayError(self._left_early)
         if self._exhausted:
             return False
-        raise HorayError(BUSY if self._reading else ELSEWHERE)
+        if self._reading:
+            raise read_elsewhere(BUSY)
+        if (loop := self._own_loop()) is not None and not runs_here(loop):
+            raise read_elsewhere(OTHER_LOOP)
+        self._reading = True
+        try:
+            items = await self._receive_items()
+            self._exhausted = not items
+            self._ready = iter(items)
+        except BaseException as error:
+            await self._fail(error)
+            if isinstance(error, StopAsyncIteration):
+                raise no_end(error) from error
+            raise
+        finally:
+            self._reading = False
+        return not self._exhausted
 
     def _leave(self) -> None:
         """Makes reading on raise."""
@@ -184,8 +215,8 @@ class Readable(AsyncReadable, Generic[ItemT]):
         self._ready = iter(())
 
     def _interrupt(self, error: BaseException) -> None:
-        """An exception of a signal handler has come between two steps of reading, when items may have been taken and not
-        handed out: reading on raises, instead of going on behind a gap or looking complete.
+        """Makes reading on raise after an exception of a signal handler. It came between two steps of reading, when items may have been
+        taken and not handed out: what follows would stand behind a gap, or the end would look complete.
         """
         if self._failure is None:
             self._failure, self._interrupted_by = interrupted(error, self._what), type(error)
@@ -194,8 +225,8 @@ class Readable(AsyncReadable, Generic[ItemT]):
             self._close_nowait()
 
     def _have_ready(self) -> bool:
-        """Whether items are in `_ready` that something else has read and not handed out. They stay in the same iterator, which
-        several loops may have; that of a list tells how many are left.
+        """Whether items are in `_ready` that another reader has received and not handed out. They stay in the same iterator, which
+        several loops may share; a list's iterator knows how many are left.
         """
         return length_hint(self._ready) > 0
 
@@ -265,10 +296,6 @@ class AsyncStream(Readable[ChunkT]):
         """The text of the first choice, where there is some."""
         return filter(None, (chunk.text for chunk in all_of(chunks)))
 
-    async def close(self) -> None:
-        """Closes the connection, unless the stream was read to its end. Closing twice is fine."""
-        self._close_nowait()
-
     def __repr__(self) -> str:
         if not hasattr(self, "_response"):
             return f"<{type(self).__name__}>"
@@ -313,48 +340,36 @@ class AsyncStream(Readable[ChunkT]):
         """The response, merged, as far as it has come."""
         return self._reader.result()
 
-    async def _wait_for_items(self) -> bool:
-        """Waits until chunks are in `_ready`; false at the end of the stream."""
-        ended = self._failure is not None or self._exhausted or self._closed
-        if ended or self._reading or not runs_here(self._response.loop):
-            return self._items_or_error()
-        self._reading = True
-        try:
-            if self._handed_out:
-                chunks = await self._receive()
-            else:
-                chunks = await self._call.run(self._open, self._response)
-            if not chunks:
-                self._exhausted = True
-                return False
+    def _own_loop(self) -> asyncio.AbstractEventLoop:
+        return self._response.loop
+
+    async def _receive_items(self) -> list[ChunkT]:
+        if self._handed_out:
+            chunks = await self._receive()
+        else:
+            chunks = await self._call.run(self._open, self._response)
+        if chunks:
             if (observers := self._call.observers) is not None:
                 observers.on_chunks(chunks)
             self._handed_out = True
-            self._ready = iter(chunks)
-        except APIError as error:
-            if self._handed_out:
-                self._call.fail(error)
-            self._failure = anew(error)
-            self._end(error)
-            raise
-        except BaseException as error:
-            client_closed = isinstance(error, ConfigurationError) and error.args == (CLIENT_CLOSED,)
-            if client_closed:  # told to a retry, since the connection was closed with the client
-                self._failure = HorayError(CLIENT_CLOSED_UNREAD)
-            elif isinstance(error, HorayError | DriftWarning):
-                self._failure = anew(error)
-            else:
-                self._failure, self._interrupted_by = interrupted(error), type(error)
-            self._end(error)
+        return chunks
+
+    async def _fail(self, error: BaseException) -> None:
+        # Raised by a retry, since the connection was closed with the client.
+        client_closed = isinstance(error, ConfigurationError) and error.args == (CLIENT_CLOSED,)
+        if client_closed:
+            self._failure = HorayError(CLIENT_CLOSED_UNREAD)
+        elif isinstance(error, HorayError | DriftWarning):
+            self._failure = without_traceback(error)
+        else:
+            self._failure, self._interrupted_by = interrupted(error), type(error)
+        if isinstance(error, APIError) and self._handed_out:
+            self._call.fail(error)
+        self._end(error)
+        if not isinstance(error, APIError):  # after which the response is over
             self._close_nowait()
-            if client_closed:
-                raise anew(self._failure) from None
-            if isinstance(error, StopAsyncIteration):
-                raise no_end(error) from error
-            raise
-        finally:
-            self._reading = False
-        return True
+        if client_closed:
+            raise without_traceback(self._failure) from None
 
     def _end(self, error: BaseException | None = None) -> None:
         self._call.end(error, self._reader.partial)
@@ -560,7 +575,7 @@ class StreamIterator(Generic[ItemT]):
         except StopAsyncIteration:
             raise
         except HorayError as error:
-            self._rejected = error.args in ((BUSY,), (ELSEWHERE,))
+            self._rejected = error._read_elsewhere
             raise
         except BaseException as error:
             self._stream._interrupt(error)
@@ -663,10 +678,6 @@ class AsyncEventStream(AsyncReadable, Generic[EventT, ResponseT]):
         response: ResponseT = self.chunks._merged()
         return response if self._finish is None else self._finish(response)
 
-    async def close(self) -> None:
-        """Closes the connection, unless the stream was read to its end. Closing twice is fine."""
-        self._close_nowait()
-
     def __repr__(self) -> str:
         name = type(self).__name__
         if self.__dict__.get("_stream") is None:
@@ -679,7 +690,7 @@ class AsyncEventStream(AsyncReadable, Generic[EventT, ResponseT]):
             self._stream._close_nowait()
 
     def _drop(self) -> None:
-        """The same when what read it is collected."""
+        """Closes when what read it is collected."""
         if self._stream is not None:
             self._stream._drop()
 

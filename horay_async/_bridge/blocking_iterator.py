@@ -1,5 +1,9 @@
 """Reading an asynchronous source ahead of a blocking caller."""
 
+# An error tells by a private name, which users don't see, that something else reads:
+# ruff: noqa: SLF001
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
 import asyncio
@@ -16,7 +20,14 @@ from horay_async._bridge import thread
 from horay_async._bridge.thread import FORKED, BlockingCall, LoopHandle
 from horay_async._suggestions import no_copy
 from horay_async.errors import APIConnectionError, ConfigurationError, HorayError
-from horay_async.streaming import CLIENT_CLOSED_UNREAD, STREAM_LEFT, Select, interrupted, kept
+from horay_async.streaming import (
+    CLIENT_CLOSED_UNREAD,
+    STREAM_LEFT,
+    Select,
+    interrupted,
+    read_elsewhere,
+    without_traceback_if_own,
+)
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -28,7 +39,7 @@ caller from ever waiting for the other thread, and at 32 KiB a read at most 2 Mi
 CLOSED = "this was closed while it was being read"
 
 BUSY = "this is being read by another thread: read it in one"
-"""What a second thread is told that reads while the first one waits, and so does a signal handler."""
+"""The error of a second thread that reads while the first one waits, and of a signal handler that does."""
 
 
 class Prefetcher(Generic[T]):
@@ -69,14 +80,14 @@ class Prefetcher(Generic[T]):
     def advance(self) -> bool:
         """Waits until something is `ready`; false at the end of the source.
 
-        Raises what the source raised, and `HorayError` once it is stopped, each time anew; and a `HorayError` with
-        `BUSY`, at once, while another thread waits.
+        Raises what the source raised, and `HorayError` once it is stopped, at each call; and `read_elsewhere`, at once, while
+        another thread waits.
         """
         if self._failure is not None or self.over:
             if self._is_ready():  # what `exhaust` has read, where a loop goes on
                 return True
             if self._failure is not None:
-                raise kept(self._failure)
+                raise without_traceback_if_own(self._failure)
             return False
         self._acquire()
         try:
@@ -88,7 +99,7 @@ class Prefetcher(Generic[T]):
     def _acquire(self) -> None:
         if not self._reading.acquire(blocking=False):
             # A forked child inherits the lock as the parent's thread held it.
-            raise HorayError(BUSY) if self._is_own() else ConfigurationError(FORKED)
+            raise read_elsewhere(BUSY) if self._is_own() else ConfigurationError(FORKED)
 
     def _is_own(self) -> bool:
         return self._made_in in (None, thread.this_process())
@@ -96,7 +107,7 @@ class Prefetcher(Generic[T]):
     def exhaust(self) -> None:
         """Reads what is left, which a loop that is under way, in whichever thread, still gets. Raises as `advance` does."""
         if self._failure is not None:
-            raise kept(self._failure)
+            raise without_traceback_if_own(self._failure)
         left: list[T] = []
         try:
             self._acquire()
@@ -145,7 +156,7 @@ class Prefetcher(Generic[T]):
             self._resume = None
             resume()
         if isinstance(items, BaseException):
-            self._failure = kept(items)
+            self._failure = without_traceback_if_own(items)
             try:
                 raise items
             finally:
@@ -245,7 +256,7 @@ class BlockingReader(Generic[T_co]):
 
     def _on_error(self, error: HorayError) -> None:
         """Is called before `error` is raised, and may raise another one."""
-        self._rejected = error.args == (BUSY,)
+        self._rejected = error._read_elsewhere
 
 
 class BlockingIterator(BlockingReader[T_co]):

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, get_args, get_origi
 from horay_async._extras import missing_extra
 from horay_async.client import AsyncHoray
 from horay_async.errors import APIStatusError, APITimeoutError, HorayError, StreamError
-from horay_async.streaming import anew, interrupted
+from horay_async.streaming import interrupted, without_traceback
 from horay_async.sync import Horay
 
 if _missing := missing_extra(__name__, "openai", "openai", "httpx2"):
@@ -89,7 +89,7 @@ class _Checked:
 
     def __enter__(self) -> None:
         if self._failure is not None:
-            raise anew(self._failure)
+            raise without_traceback(self._failure)
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if error is None or isinstance(error, StopIteration | StopAsyncIteration):
@@ -98,11 +98,11 @@ class _Checked:
             self._failure = openai.APIResponseValidationError(
                 self._response, error.doc, message=f"an event of the stream isn't JSON: {error}"
             )
-            raise anew(self._failure) from error
+            raise without_traceback(self._failure) from error
         if not isinstance(error, openai.OpenAIError):
             text = str(interrupted(error))
             error = openai.APIConnectionError(message=text, request=self._response.request)
-        self._failure = anew(error)
+        self._failure = without_traceback(error)
 
     def __iter__(self) -> Self:
         return self

@@ -28,7 +28,7 @@ from horay_async.resources._streams import (
     chunk_reader,
     raw_event_reader,
 )
-from horay_async.streaming import AsyncStream, anew, require_event_stream
+from horay_async.streaming import AsyncStream, require_event_stream, without_traceback
 
 if TYPE_CHECKING:
     from horay_async._protocol.wire.request import Request
@@ -130,7 +130,7 @@ class ForwardedBody:
         """What has come, waiting for some; nothing at the end."""
         response = self._response
         if self._failure is not None:
-            raise anew(self._failure)
+            raise without_traceback(self._failure)
         if response.finished:
             return []
         response.waiting_since = response.loop.time()
@@ -139,7 +139,7 @@ class ForwardedBody:
         except BaseException as error:
             if isinstance(error, APIError):
                 self._call.fail(error)
-                self._failure = anew(error)
+                self._failure = without_traceback(error)
             self._call.end(error)
             raise
         finally:

@@ -18,7 +18,7 @@ from horay_async._protocol.limits.token_estimate import are_believable
 from horay_async._protocol.wire.finish_reasons import cut_of
 from horay_async._suggestions import no_await
 from horay_async._transport.log import LOG
-from horay_async._transport.loops import finalize_on, running_loop, runs_here
+from horay_async._transport.loops import finalize_on, running_loop
 from horay_async.errors import AnswerError, APITimeoutError, HorayError
 from horay_async.models.chat import ChatChoice, ChatCompletion
 from horay_async.models.events import (
@@ -32,9 +32,9 @@ from horay_async.streaming import (
     AsyncEventStream,
     Readable,
     interrupted,
-    kept,
     no_end,
     read_to_end,
+    without_traceback_if_own,
 )
 
 if TYPE_CHECKING:
@@ -196,39 +196,32 @@ class AsyncToolRun(Readable[ToolRunEvent]):
             raise HorayError("the run has no response yet")
         return self._response
 
-    async def _wait_for_items(self) -> bool:
-        """Waits until events are in `_ready`; false at the end of the run."""
-        ended = self._failure is not None or self._exhausted or self._closed
-        if ended or self._reading or (self._loop is not None and not runs_here(self._loop)):
-            return self._items_or_error()
-        self._reading = True
+    def _own_loop(self) -> asyncio.AbstractEventLoop | None:
+        return self._loop
+
+    async def _receive_items(self) -> Events:
+        if self._loop is None:
+            self._start(running_loop())
+        events: Events = []
+        while not events and (step := self._next) is not None:
+            with nullcontext() if self._observer is None else self._observer.activate():
+                events = await self._take_step(step)
+            if self._next is None:
+                self._end()
+        return events
+
+    async def _fail(self, error: BaseException) -> None:
+        if isinstance(error, StopAsyncIteration):
+            error = no_end(error)
+        if isinstance(error, Exception):
+            self._failure = without_traceback_if_own(error)
+        else:
+            self._failure = interrupted(error, self._what)
+        self._halt()
         try:
-            if self._loop is None:
-                self._start(running_loop())
-            while (step := self._next) is not None:
-                with nullcontext() if self._observer is None else self._observer.activate():
-                    events = await self._take_step(step)
-                if self._next is None:
-                    self._end()
-                if events:
-                    self._ready = iter(events)
-                    return True
-        except BaseException as error:
-            if isinstance(error, StopAsyncIteration):
-                error = no_end(error)
-            self._failure = (
-                kept(error) if isinstance(error, Exception) else interrupted(error, "the run")
-            )
-            self._halt()
-            try:
-                await self._clean_up()
-            finally:
-                self._end(error)
-            raise error
+            await self._clean_up()
         finally:
-            self._reading = False
-        self._exhausted = True
-        return False
+            self._end(error)
 
     def _start(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
