@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import sys
 from contextlib import suppress
@@ -19,7 +18,7 @@ from horay_async.cli.errors import in_options, print_error, report_error
 from horay_async.cli.exit_codes import ExitCode, exit_code_of
 from horay_async.cli.inputs import DASH, END_OF_INPUT
 from horay_async.cli.interrupts import ended_after, report_stopped
-from horay_async.cli.options import ServerOptions, expand_groups, option, path_argument
+from horay_async.cli.options import ServerOptions, above_0, expand_groups, option, path_argument
 from horay_async.cli.output import note, warnings_noted, write_json
 from horay_async.cli.session import open_client
 
@@ -36,12 +35,6 @@ def _concurrency(given: str) -> int | str:
     if not (given.isdecimal() and int(given) > 0):
         raise typer.BadParameter('it must be "auto" or a whole number above 0')
     return int(given)
-
-
-def _rate(given: float | None) -> float | None:
-    if given is not None and not 0 < given < math.inf:
-        raise typer.BadParameter("it must be a number above 0")
-    return given
 
 
 def _check_apart(results: Path) -> None:
@@ -65,8 +58,8 @@ class SendingOptions:
         metavar="N",
         parser=_concurrency,
     )
-    rpm: float | None = option("Most requests a minute.", callback=_rate)
-    tpm: float | None = option("Most tokens a minute.", callback=_rate)
+    rpm: float | None = option("Most requests a minute.", callback=above_0)
+    tpm: float | None = option("Most tokens a minute.", callback=above_0)
     retry_failed: bool = option(
         "Send again what failed in earlier runs.", "--retry-failed", default=False
     )

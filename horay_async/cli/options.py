@@ -49,10 +49,11 @@ def given(**values: Any) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _above_0(seconds: float | None) -> float | None:
-    if seconds is not None and seconds <= 0:
-        raise typer.BadParameter("it must be above 0")
-    return seconds
+def above_0(value: float | None) -> float | None:
+    """Checks a number that may have been given, of seconds or a rate."""
+    if value is not None and not 0 < value < math.inf:
+        raise typer.BadParameter("it must be a number above 0")
+    return value
 
 
 @dataclass(kw_only=True)
@@ -72,7 +73,7 @@ class ServerOptions:
         "Proxy to go through; else HTTPS_PROXY and its like count.", metavar="URL"
     )
     timeout: float | None = option(
-        "Deadline of each call as a whole.", metavar="SECONDS", callback=_above_0
+        "Deadline of each call as a whole.", metavar="SECONDS", callback=above_0
     )
     retries: int | None = option("Most attempts after the first; 2 by default.", metavar="N")
     allow_insecure_http: bool = option(

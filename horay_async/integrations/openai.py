@@ -219,7 +219,9 @@ class _OnHoray:
         self._horay = horay
         http_client = options.pop("http_client", None)
         if http_client is None:
-            http_client = http(transport=transport(horay, owned), trust_env=False)
+            sender: Any = transport(horay)
+            sender.owned = owned
+            http_client = http(transport=sender, trust_env=False)
         elif not isinstance(getattr(http_client, "_transport", None), transport):
             raise TypeError(HTTP_CLIENT)  # it isn't one of ours, as `copy` hands it over
         for name, reason in OPTIONS_OF_HORAY.items():
@@ -311,32 +313,28 @@ def _given(value: Any, *, none: bool = False) -> bool:
     return not isinstance(value, openai.NotGiven)
 
 
-class _AsyncTransport(AsyncHorayTransport):
-    """Raises openai's errors, which its client passes on as they are. `owned` is closed with it."""
+class _OpenAITransport:
+    """What both transports of openai's clients have of their own: they raise openai's errors, which its clients pass on as they are."""
 
     _error = staticmethod(_openai_error)
+    owned: Any = None
+    """The Horay client that is closed with it."""
 
-    def __init__(self, client: AsyncHoray, owned: AsyncHoray | None) -> None:
-        super().__init__(client)
-        self._owned = owned
+
+class _AsyncTransport(_OpenAITransport, AsyncHorayTransport):
+    """The transport of `AsyncOpenAI`."""
 
     async def aclose(self) -> None:
-        if self._owned is not None:
-            await self._owned.close()
+        if self.owned is not None:
+            await self.owned.close()
 
 
-class _Transport(HorayTransport):
-    """The same for blocking clients."""
-
-    _error = staticmethod(_openai_error)
-
-    def __init__(self, client: Horay, owned: Horay | None) -> None:
-        super().__init__(client)
-        self._owned = owned
+class _Transport(_OpenAITransport, HorayTransport):
+    """The transport of `OpenAI`."""
 
     def close(self) -> None:
-        if self._owned is not None:
-            self._owned.close()
+        if self.owned is not None:
+            self.owned.close()
 
 
 class AsyncOpenAI(_OnHoray, openai.AsyncOpenAI):

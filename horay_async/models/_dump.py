@@ -9,6 +9,8 @@ from typing import Any, Literal, cast
 import attrs
 import msgspec
 
+from horay_async._json import plain_value
+
 
 def dump(
     value: Any,
@@ -36,14 +38,14 @@ def dump(
         return [inner(item) for item in cast("list[Any]", value)]
     if mode == "python":
         return value
-    return msgspec.to_builtins(value, str_keys=True, enc_hook=_foreign)
+    return msgspec.to_builtins(value, str_keys=True, enc_hook=encode_foreign)
 
 
-def _foreign(value: Any) -> Any:
-    """What a class of the caller's is in JSON, such as a pydantic model that a response was parsed into."""
+def encode_foreign(value: Any) -> Any:
+    """JSON for what msgspec doesn't know: pydantic models, and texts and numbers of derived classes. Raises `TypeError` for others."""
     if hasattr(value, "model_dump"):
         return value.model_dump(mode="json")
-    raise TypeError(f"{type(value).__qualname__} can't be shown as JSON")
+    return plain_value(value)
 
 
 def to_text(plain: Any, indent: int | None) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
+from horay_async._checks import is_true
 from horay_async._protocol.wire.content_coding import coding_in, unpacker_for
 from horay_async._protocol.wire.contents import Contents, contents_of
 from horay_async._protocol.wire.decode import BodyDecoder, decoder
@@ -78,10 +79,12 @@ class Resource:
         request = self._request(operation, params)
         return fetch(self._transport, request, decoder(operation.response))
 
-    async def _stream(
-        self, operation: Operation[Any], params: Mapping[str, Any]
-    ) -> AsyncStream[Any]:
-        """Sends a request for a streamed response."""
+    async def _create(
+        self, operation: Operation[ResponseT], params: Mapping[str, Any], *, stream: object
+    ) -> ResponseT | AsyncStream[Any]:
+        """Sends a request and returns the whole response, or with `stream` the stream of its chunks."""
+        if stream is False or not is_true("stream", stream):
+            return await self._response(operation, params)
         request = self._request(operation, params, stream=True)
         from horay_async.resources._streams import open_stream  # noqa: PLC0415 - for streams alone
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, Unpack, cast, overload
 import attrs
 
 from horay_async._argument_errors import keyword_names, refuse_positional
-from horay_async._checks import is_true, is_whole
+from horay_async._checks import is_whole
 from horay_async._class_attributes import Group
 from horay_async._json import is_object
 from horay_async._protocol.wire.check_parameters import check_parameter_names
@@ -59,9 +59,7 @@ class AsyncChatCompletions(Resource):
         """
         refuse_positional(self.create, positional)
         adapt_tools(params)
-        if stream is not False and is_true("stream", stream):
-            return await self._stream(CREATE, params)
-        return await self._response(CREATE, params)
+        return await self._create(CREATE, params, stream=stream)
 
     @overload
     def stream(

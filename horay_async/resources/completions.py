@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Unpack
 
 from horay_async._argument_errors import refuse_positional
-from horay_async._checks import is_true
 from horay_async._protocol.wire.request import Operation
 from horay_async.models.completions import Completion, CompletionParams
 from horay_async.resources._base import Resource
@@ -37,9 +36,7 @@ class AsyncCompletions(Resource):
             stream: Whether to return the chunks as they come; without it the whole response.
         """
         refuse_positional(self.create, positional)
-        if stream is not False and is_true("stream", stream):
-            return await self._stream(CREATE, params)
-        return await self._response(CREATE, params)
+        return await self._create(CREATE, params, stream=stream)
 
     def stream(
         self, *positional: object, **params: Unpack[CompletionParams]

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
-from horay_async._json import fields_of, is_array, plain_value
+from horay_async._json import fields_of, is_array
 from horay_async._protocol.structured.parse import parse_arguments
 from horay_async._protocol.wire.clean import well_formed, with_texts
 from horay_async._protocol.wire.tool_calls import are_same_json
 from horay_async._protocol.wire.unknown import unknown_of
 from horay_async._user_code import contain
 from horay_async.errors import AnswerError, HorayError
+from horay_async.models._dump import encode_foreign
 from horay_async.models.chat import FunctionCall, ToolCall
 from horay_async.models.events import ToolResult
 from horay_async.models.messages import ImagePart, TextPart, ToolMessage
@@ -268,7 +269,7 @@ def _result_text(value: Any) -> str:
     if isinstance(value, str):
         return well_formed(value)
     # The encoder would make null of what is no number, and base64 of bytes, without a word.
-    plain = msgspec.to_builtins(value, enc_hook=_encode_unknown, builtin_types=UNENCODED)
+    plain = msgspec.to_builtins(value, enc_hook=encode_foreign, builtin_types=UNENCODED)
     _check(plain)
     try:
         return ENCODER.encode(plain).decode()
@@ -288,13 +289,6 @@ def _check(plain: Any) -> None:
             _check(item)
 
 
-def _encode_unknown(value: Any) -> Any:
-    """For what the encoder doesn't know: pydantic models, and texts and numbers of derived classes."""
-    if hasattr(value, "__pydantic_fields__"):
-        return value.model_dump(mode="json")
-    return plain_value(value)
-
-
 UNENCODED = (Decimal, bytes, bytearray, memoryview)
 """What stays as it is where a result is made of plain values."""
-ENCODER = msgspec.json.Encoder(enc_hook=_encode_unknown, decimal_format="number")
+ENCODER = msgspec.json.Encoder(decimal_format="number")

@@ -200,7 +200,7 @@ def test_no_key(fault_server: FaultServer) -> None:
         (["--base-url", "http://api.horay.ai/v1"], "or pass --allow-insecure-http"),
         (["--proxy", "p:1"], "--proxy must be a URL"),
         (["--retries", "-1"], "--retries must be"),
-        (["--timeout", "0"], "'--timeout': it must be above 0"),
+        (["--timeout", "0"], "'--timeout': it must be a number above 0"),
     ],
 )
 def test_settings_are_named_as_options(setting: list[str], words: str) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal, get_args
-
-from horay_async.errors import ConfigurationError
+from typing import Final, Literal
 
 Version = Literal["latest", "1.41.1"]
 
@@ -16,12 +14,3 @@ OLD: Final[Version] = "1.41.1"
 
 OLD_SCHEMA_URL: Final = "https://opentelemetry.io/schemas/1.41.1"
 """That of `OLD`; the commit that `LATEST` is names no published schema."""
-
-
-def version_of(asked: Version | None) -> Version:
-    """The version asked for, `latest` where none is. Raises `ConfigurationError` for one that isn't known."""
-    if asked is None:
-        return LATEST
-    if asked not in get_args(Version):
-        raise ConfigurationError(f"conventions must be {LATEST!r} or {OLD!r}; got {asked!r}")
-    return asked

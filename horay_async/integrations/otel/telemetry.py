@@ -13,11 +13,12 @@ from opentelemetry.context import attach, detach, get_value
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
+from horay_async._checks import wrong
 from horay_async._observer_defaults import LOG, LogOnce, process_defaults
 from horay_async._observers import CallObserver, CallStarted, RunObserver
 from horay_async._suggestions import unknown_option
 from horay_async._version import __version__
-from horay_async.integrations.otel.conventions import LATEST, OLD_SCHEMA_URL, Version, version_of
+from horay_async.integrations.otel.conventions import LATEST, OLD, OLD_SCHEMA_URL, Version
 from horay_async.integrations.otel.generation import Generation
 from horay_async.integrations.otel.metrics import LatestMetrics, OldMetrics, RunMetrics
 from horay_async.integrations.otel.requests import described, generation_of
@@ -70,7 +71,9 @@ class Telemetry:
         known = TelemetryParams.__annotations__
         if strange := params.keys() - known.keys():
             raise unknown_option("Telemetry option", min(strange), known, HABITS)
-        version = version_of(params.get("conventions"))
+        version = LATEST if (asked := params.get("conventions")) is None else asked
+        if version not in (LATEST, OLD):
+            raise wrong("conventions", f"{LATEST!r} or {OLD!r}", version)
         latest = version == LATEST
         url = None if latest else OLD_SCHEMA_URL
         capture = params.get("capture_content")
