@@ -394,8 +394,8 @@ class AsyncStream(Readable[ChunkT]):
         #
         #   chunks                             they are returned
         #   none, and there may be more        the next piece is waited for
-        #   no more bytes                      the last chunks are returned (`_cut`); the next time it is the reader's to say
-        #                                      whether that was all
+        #   no more bytes                      the last chunks are returned (`_cut`); the next call raises where that
+        #                                      wasn't all
         #   an error                           see `_after`
         #
         # Once the reader is done, see `_finish`.
@@ -431,7 +431,9 @@ class AsyncStream(Readable[ChunkT]):
         return []
 
     def _after(self, error: APIError) -> list[ChunkT]:
-        """The last chunks after `error`, which has ended the reading; whether that was all is the reader's to say."""
+        """The last chunks after `error`, which has ended the reading. The reader decides whether the stream was
+        complete.
+        """
         # What it is, and what is raised behind these chunks:
         #
         #   another task has closed the stream            that, at once
@@ -445,7 +447,7 @@ class AsyncStream(Readable[ChunkT]):
         return self._reader.stop(error.with_traceback(None))
 
     async def _finish(self) -> None:
-        """Raises what the reader says was wrong; else gives the connection back, and the call is over."""
+        """Ends the call: raises the reader's error, or else releases the connection."""
         response, reader = self._response, self._reader
         if failure := reader.take_failure():
             response.close()
@@ -461,7 +463,7 @@ class AsyncStream(Readable[ChunkT]):
         self._end()
 
     async def _add_unstreamed(self, error: APIError, body: bytes) -> None:
-        """Puts into `error` what a server that doesn't stream has sent, unless it has something already."""
+        """Sets `error.partial` to the response of a server that doesn't stream, unless it is set already."""
         if body and error.partial is None:
             meta = self._response.meta
             error.partial = await decoded(body, lambda: unstreamed(body, self._whole, meta))
@@ -471,7 +473,7 @@ class AsyncStream(Readable[ChunkT]):
                 add_body(error, body, context=self._response.context)
 
     def _cut(self, reason: str, cause: APIConnectionError | None) -> list[ChunkT]:
-        """The bytes have ended: the last chunks there are. Whether that was all is the reader's to say."""
+        """The last chunks, once the bytes have ended. The reader decides whether the stream was complete."""
         return self._reader.end(
             reason, keep_truncated=self._call.request.keep_truncated, cause=cause
         )
@@ -480,9 +482,9 @@ class AsyncStream(Readable[ChunkT]):
 async def require_event_stream(
     response: RawResponse, whole: type[Response] | None = None
 ) -> RawResponse:
-    """`response`, if it is a stream of events, by its media type or by how it begins: some gateways call it plain text.
-    What else it may be is raised as an error. Where that is an instance of `whole`, from a server that doesn't stream, the
-    error has it.
+    """Returns `response` if it is a stream of events, by its media type or by how it begins: some gateways name it
+    plain text. Raises an error for anything else; where that is an instance of `whole`, of a server that doesn't
+    stream, it is the error's `partial`.
     """
     media = response.content_type
     if media in ("", EVENT_STREAM):
@@ -510,7 +512,7 @@ async def require_event_stream(
 
 
 def _no_stream(response: RawResponse, body: bytes, whole: type[Response] | None) -> APIError:
-    """What is raised for a body that is no stream: the error that it reports, or one that it is something else."""
+    """The error for a body that is no stream: the error that it reports, or else an `APIResponseError`."""
     context = response.context
     if whole is None:
         held = Contents(reports_error=is_error_envelope(body))
@@ -529,7 +531,7 @@ def _no_stream(response: RawResponse, body: bytes, whole: type[Response] | None)
 
 
 def unstreamed(body: bytes, whole: type[Response] | None, meta: ResponseMeta) -> Response | None:
-    """What a server that doesn't stream has sent, where that is an instance of `whole`."""
+    """The response of a server that doesn't stream, as an instance of `whole`; None where its body is something else."""
     found = None if whole is None else contents_of(decoder(whole), body).response
     if found is not None:
         found.meta = meta

@@ -68,7 +68,7 @@ class _Reading(BlockingWrapper):
             self._prefetcher.stop()
 
     def _drop(self) -> None:
-        """The same when this, or a loop over it, is collected: in any thread, that of the event loop too."""
+        """Closes when this, or a loop over it, is collected: in any thread, also in that of the event loop."""
         try:
             self._wrapped._drop()
         finally:

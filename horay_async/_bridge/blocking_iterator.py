@@ -43,10 +43,9 @@ BUSY = "this is being read by another thread: read it in one"
 
 
 class Prefetcher(Generic[T]):
-    """Brings the items of an asynchronous source, list by list, to a blocking caller.
-
-    One task reads, so that timeouts and cancel scopes that span several lists stay in one piece; and
-    what is there already is handed over without waking anybody.
+    """Brings the items of an asynchronous source, list by list, to a blocking caller. One task reads, so that
+    timeouts and cancel scopes can span several lists. Items that have come already are returned without waking
+    another thread.
     """
 
     def __init__(
@@ -73,9 +72,9 @@ class Prefetcher(Generic[T]):
         self._failure: BaseException | None = None
         self._reading = Lock()  # held while a thread waits
         self.iterators: int = 0
-        """Loops that may go on, and so are to find what `exhaust` reads."""
+        """Loops that may go on: what `exhaust` reads is left for them, too."""
         self.ready: Iterator[T] = iter(())
-        """What has come and wasn't handed out yet."""
+        """The items that have come and weren't returned yet."""
 
     def advance(self) -> bool:
         """Waits until something is `ready`; false at the end of the source.
@@ -105,7 +104,9 @@ class Prefetcher(Generic[T]):
         return self._made_in in (None, thread.this_process())
 
     def exhaust(self) -> None:
-        """Reads what is left, which a loop that is under way, in whichever thread, still gets. Raises as `advance` does."""
+        """Reads to the end. A loop that is under way, in whichever thread, still gets all items. Raises as `advance`
+        does.
+        """
         if self._failure is not None:
             raise without_traceback_if_own(self._failure)
         left: list[T] = []
@@ -127,7 +128,7 @@ class Prefetcher(Generic[T]):
             raise
 
     def _is_ready(self) -> bool:
-        """Whether there is something that came and wasn't handed out."""
+        """Whether an item is ready."""
         items = list(self.ready)
         self.ready = iter(items)
         return bool(items)
@@ -179,7 +180,9 @@ class Prefetcher(Generic[T]):
             self._call.cancel()
 
     def interrupt(self, error: BaseException) -> None:
-        """Stops after `error`, which no reading raises by itself, and waits until what was read has been closed."""
+        """Stops after `error`, which came from outside, such as `KeyboardInterrupt`, and waits until the source has
+        been closed.
+        """
         self.stop(interrupted(error))
         if self._call is not None:
             self._call.cancel_on_interrupt()

@@ -1,4 +1,4 @@
-"""What the resources share: sending a request and making the response of what comes back."""
+"""What the resources share: sending a request, and decoding the response."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ ACCEPTED_TYPES = JSON_TYPES | {"", "text/plain"}
 """Media types under which JSON is accepted: some gateways name it plain text, or not at all."""
 
 MEDIA_OF_FILES = ("audio/", "font/", "image/", "video/")
-"""How media types begin that nobody gives JSON by mistake."""
+"""Beginnings of media types that no server gives JSON by mistake."""
 
 
 class Resource:
@@ -135,7 +135,9 @@ def fetch(
 
 
 def is_json_body(media: str, body: bytes) -> bool:
-    """Whether a body is to be read as JSON: also an object or a list that a gateway calls something else, such as HTML."""
+    """Whether a body is read as JSON: by its media type, or as an object or a list that a gateway names something
+    else, such as HTML.
+    """
     if media in ACCEPTED_TYPES or media.endswith("+json"):
         return True
     begins_json = body.removeprefix(BOM).lstrip().startswith((b"{", b"["))
@@ -143,7 +145,9 @@ def is_json_body(media: str, body: bytes) -> bool:
 
 
 def has_no_content(method: str, meta: ResponseMeta) -> bool:
-    """Whether a response has no body by what it is (RFC 9110, sections 9.3.2, 15.3.5 and 15.3.6)."""
+    """Whether a response never has a body: to HEAD, or with status 204 or 205 (RFC 9110, sections 9.3.2, 15.3.5 and
+    15.3.6).
+    """
     return method == "HEAD" or meta.status in (204, 205)
 
 
@@ -154,11 +158,12 @@ async def decode_response(
     *,
     without_content: Callable[[], ResponseT] | None = None,
 ) -> ResponseT:
-    """What `response` holds."""
+    """The response in the body of `response`."""
     outcome = await _outcome(call, into, response, without_content)
     if isinstance(outcome, Response):
         return cast("ResponseT", outcome)
-    # Out here, where no body is, which the error's traceback would keep; and it knows this frame.
+    # Raised here, since the traceback keeps the variables of its frames, and this one has no body. It must not have the error
+    # either, which would be in a cycle with its traceback.
     try:
         raise outcome
     finally:
@@ -166,11 +171,11 @@ async def decode_response(
 
 
 class _ReceivedBody(NamedTuple):
-    """What has come of a response's body."""
+    """A response's body, as far as it was received."""
 
     data: bytes
     is_over: bool = False
-    """Whether it has more bytes than are taken in."""
+    """Whether it is larger than the limit."""
     cut_by: APIError | None = None
     """What ended the reading before the body's end."""
 
@@ -181,7 +186,7 @@ async def _outcome(
     response: RawResponse,
     without_content: Callable[[], ResponseT] | None,
 ) -> Response | APIError | DriftWarning:
-    """What `response` holds; or what is raised in its place."""
+    """The response in the body, or the error to raise."""
     if not call.request.is_safe:
         response.execution = "executed"
     body = await _read(response, call.request.max_body_bytes)
@@ -205,7 +210,7 @@ async def _outcome(
 
 
 async def _read(response: RawResponse, limit: int) -> _ReceivedBody:
-    """The body, up to `limit` bytes, or what came of it before the reading failed."""
+    """Receives the body, up to `limit` bytes, or as much as came before an error."""
     try:
         return _ReceivedBody(*response.read_nowait(limit) or await response.read(limit))
     except APIError as error:
@@ -219,7 +224,7 @@ async def _contents(
     body: _ReceivedBody,
     without_content: Callable[[], ResponseT] | None,
 ) -> Contents:
-    """What the body holds, also where it was cut: JSON, or none."""
+    """What the body contains, decoded also where it was cut."""
     request, media = call.request, response.content_type
     if not body.data and without_content and has_no_content(request.method, response.meta):
         return Contents(without_content())
@@ -233,7 +238,7 @@ async def _contents(
 def _failure(
     call: Call, response: RawResponse, body: _ReceivedBody, contents: Contents
 ) -> APIError:
-    """What is raised for a body that isn't a response, or not all of one."""
+    """The error for a body that isn't a whole response."""
     # The first row that is true:
     #
     #   it reports a failure                           that failure, with what stands beside it
@@ -260,7 +265,7 @@ def _failure(
 def _succeeded(
     call: Call, made: Response, response: RawResponse
 ) -> Response | DriftError | DriftWarning:
-    """`made`; or what is raised in its place for how it drifts."""
+    """Ends the call with `made`; returns it, or the error to raise for its drift."""
     call.succeed(response.meta, lambda: made)
     if drifts := getattr(made, "_drift", None):
         return call.drift.note(drifts, made, context=response.context) or made

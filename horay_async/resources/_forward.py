@@ -1,4 +1,6 @@
-"""Requests that another library has put together: sent by a call of this client, and handed back as they came."""
+"""Forwards requests that another library has built: sends each as a call of this client, and returns the response as
+it came.
+"""
 
 # What is handed back offers the same private names as a stream, by which both kinds of clients read:
 # ruff: noqa: SLF001
@@ -39,13 +41,13 @@ if TYPE_CHECKING:
 
 @attrs.frozen
 class Forwarded:
-    """What came back."""
+    """The response to a forwarded request."""
 
     status: int
     """The HTTP status; of a failure that was sent with a status of success, what it maps to."""
     meta: ResponseMeta
     body: bytes | ForwardedBody | ForwardedStream
-    """As a whole where it is short or JSON, else what reads it as it comes."""
+    """The whole body where it is JSON or an error's, else an object that reads it as it comes."""
 
 
 LAST_EVENTS: Final[Mapping[str, frozenset[str]]] = {
@@ -53,7 +55,7 @@ LAST_EVENTS: Final[Mapping[str, frozenset[str]]] = {
         {"response.completed", "response.incomplete", "response.failed", "response.cancelled"}
     ),
 }
-"""What the last event of a stream is known by, of the paths where that is known (OpenAI's API reference), and of those below them: a
+"""Names of the last event of a stream, by path (OpenAI's API reference). They hold for the paths below as well: a
 stream is resumed at the path of its response.
 """
 
@@ -85,7 +87,7 @@ async def forward(transport: Transport, request: Request, *, stream: bool) -> Fo
 
 
 async def _receive(call: Call, stream: bool, response: RawResponse) -> Response | RawResponse:
-    """The whole response where it is JSON; else the one whose body is still to be read."""
+    """The whole response where it is JSON; else the response with its body unread."""
     media = response.content_type
     if media == EVENT_STREAM:
         return response
@@ -119,7 +121,7 @@ def _stream(call: Call, response: RawResponse, *, asked: bool) -> ForwardedStrea
 
 
 class ForwardedBody:
-    """A body that is neither JSON nor events, such as sound: handed on as it comes."""
+    """A body that is neither JSON nor events, such as audio: passed on as it comes."""
 
     def __init__(self, call: Call, response: RawResponse) -> None:
         self._call = call
@@ -127,7 +129,7 @@ class ForwardedBody:
         self._failure: APIError | None = None
 
     async def _next_items(self) -> list[bytes]:
-        """What has come, waiting for some; nothing at the end."""
+        """The bytes that have come, waiting for some; none at the end."""
         response = self._response
         if self._failure is not None:
             raise without_traceback(self._failure)
@@ -160,7 +162,9 @@ class ForwardedBody:
 
 
 class ForwardedStream:
-    """A stream of events, decoded for the timeout `idle` and for its end, and written anew. `asked` says whether the request may be for one."""
+    """A stream of events. It is decoded, since the timeout `idle` and a missing end can't be noticed otherwise, and
+    encoded again. `asked` is whether the request may have asked for a stream.
+    """
 
     def __init__(self, stream: AsyncStream[Any], *, described: bool, asked: bool) -> None:
         self._stream = stream
@@ -171,8 +175,8 @@ class ForwardedStream:
     async def _next_items(self) -> list[bytes]:
         """The events that have come, waiting for some; nothing at the end.
 
-        What the server reports as an error in the stream is handed on as it came; raised where nobody asked for a stream, and so
-        nobody looks for an error among its events.
+        An error that the server reports in the stream is passed on as it came. It is raised where the request didn't
+        ask for a stream: the caller wouldn't look for an error among events then.
         """
         if self._ended:
             return []

@@ -68,8 +68,8 @@ def chunk_reader(call: Call, described: Described, response: RawResponse) -> Chu
 
 
 def unasked_stream(call: Call, response: RawResponse, body: bytes, failure: APIError) -> APIError:
-    """`failure`, which says that a whole body isn't a response, with what there is in it where it is an event stream: the
-    response, merged, or else its text. An error that the stream itself reports says more, and comes in its place.
+    """The error for a whole body that is an event stream nobody asked for: `failure`, with the merged response or
+    else the text as `partial`; or the error that the stream itself reports, which says more.
     """
     described = STREAMED.get(call.request.bare_path)
     if described is None:

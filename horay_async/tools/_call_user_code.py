@@ -1,8 +1,8 @@
-"""User code, kept from holding or ending what runs it.
+"""Calls user code so that it can neither block nor end what runs it.
 
 A plain function gets a daemon thread of its own: tools that hang keep neither others nor the event loop's
-executor nor the end of the program waiting. A coroutine gets a task of its own, so that what cancels itself
-is told from what is cancelled.
+executor nor the end of the program waiting. A coroutine gets a task of its own, so that code which cancels itself can
+be told apart from code that is cancelled.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ async def _in_thread(function: Callable[[], Any], *, to_its_end: bool) -> Any:
 
 
 def message_of(error: BaseException) -> str:
-    """The error's kind and text, or its kind alone where it can't say more."""
+    """The error's kind and text, or its kind alone where its text can't be made."""
     try:
         text = contain(str, error)
     except Exception:  # noqa: BLE001 - its own `__str__` may raise anything

@@ -1,4 +1,4 @@
-"""Running the tool calls of a message: their arguments checked, what comes of them put into text for the model."""
+"""Runs the tool calls of a message: checks their arguments, and makes texts for the model of the results."""
 
 from __future__ import annotations
 
@@ -88,9 +88,9 @@ class ToolCaller:
         self.tasks: dict[asyncio.Task[ToolResult], ToolCall] = {}
         """The calls of the newest round, in their order, by what runs them; also once the run has ended within the round."""
         self.waiting: set[asyncio.Task[ToolResult]] = set()
-        """Those of the tasks whose results weren't handed out."""
+        """The tasks whose results weren't returned yet."""
         self._begun: set[asyncio.Task[Any] | None] = set()
-        """Those of the tasks whose tools were called."""
+        """The tasks whose tools were called."""
 
     def start(self, calls: Sequence[ToolCall]) -> None:
         """Starts the calls of a round."""
@@ -100,8 +100,8 @@ class ToolCaller:
             task.add_done_callback(_retrieve_exception)
 
     async def next_results(self) -> list[ToolResult]:
-        """What came of the next calls that end, at least one. Raises what `approve` raised, and `HorayError` for a task that
-        something else cancelled.
+        """The results of the next calls that end, at least one. Raises what `approve` raised, and `HorayError` for a
+        task that something else has cancelled.
         """
         done, self.waiting = await asyncio.wait(self.waiting, return_when=FIRST_COMPLETED)
         if any(task.cancelled() for task in done):
@@ -110,9 +110,9 @@ class ToolCaller:
         return [task.result() for task in self.tasks if task in done]
 
     def messages(self, *, stopped: bool) -> list[ToolMessage]:
-        """What the calls of this round have brought so far, for the model; where the run was `stopped`, also that others have
-        brought nothing: a conversation can't go on without. A call whose tool wasn't called has no message: `approve` or time
-        may have kept it from that.
+        """The messages with the results of this round so far. Where the run was `stopped`, a tool that was called and
+        hasn't ended has a message that says so, since a conversation can't go on without one. A tool that wasn't
+        called, because of `approve` or the time, has none.
         """
         messages: list[ToolMessage] = []
         for task, call in self.tasks.items():
@@ -135,13 +135,13 @@ class ToolCaller:
             task.cancel()
 
     async def stop(self) -> None:
-        """Cancels them, and waits until they have cleaned up; for a bounded time."""
+        """Cancels the calls that run, and waits a bounded time until they have cleaned up."""
         self.cancel()
         await wait_for_cleanup(self.tasks)
 
     async def _run_call(self, call: ToolCall) -> ToolResult:
-        """Runs the tool that `call` names. What the tool raises is in the result, and told to the model; what
-        `approve` raises is raised.
+        """Runs the tool that `call` names. What the tool raises goes to the model, as the result; what `approve`
+        raises is raised.
         """
         began = time.perf_counter()
         try:
@@ -185,7 +185,7 @@ class ToolCaller:
         return asked.function
 
     def _not_run(self, call: ToolCall, error: Exception, began: float) -> ToolResult:
-        """What came of a call whose tool or arguments don't fit."""
+        """The result of a call whose tool doesn't exist, or whose arguments don't fit."""
         result = _failed(call, error, began, ran=False)
         with self._observed(call) as on_end:
             on_end(result)
@@ -200,7 +200,7 @@ class ToolCaller:
         return tool, parse_arguments(tool.signature.arguments, call.function.arguments)
 
     def _observed(self, call: ToolCall) -> AbstractContextManager[Callable[[ToolResult], object]]:
-        """Within it the call is told to telemetry as going on; the function tells how it has ended."""
+        """A context in which telemetry observes the call; the function that it yields is called with the result."""
         self.runs += 1
         if self._telemetry is None:
             return nullcontext(lambda result: result)
@@ -209,7 +209,7 @@ class ToolCaller:
 
 
 def _retrieve_exception(task: asyncio.Task[ToolResult]) -> None:
-    """Keeps asyncio from reporting what a call raised that nobody waits for any more."""
+    """Retrieves a call's exception, which asyncio would report where nothing waits for the call any more."""
     if not task.cancelled():
         task.exception()
 
@@ -244,10 +244,10 @@ def _failed(call: ToolCall, error: Exception, began: float, *, ran: bool = True)
 STOPPED = (
     "Error: the run was stopped before this call was over; what it has done by then isn't known"
 )
-"""What the model is told of a tool that was called, and brought no result."""
+"""The message for the model about a tool that was called and has no result."""
 
 REFUSED = "The call was not approved."
-"""What the model is told of a call for which `approve` returned False."""
+"""The message for the model about a call that `approve` refused."""
 
 
 def _parts(value: Any) -> list[TextPart | ImagePart] | None:
@@ -268,7 +268,7 @@ def _result_text(value: Any) -> str:
     """A result as the model reads it: texts as they are, all else as JSON."""
     if isinstance(value, str):
         return well_formed(value)
-    # The encoder would make null of what is no number, and base64 of bytes, without a word.
+    # The encoder would silently write null for infinity and NaN, and base64 for bytes.
     plain = msgspec.to_builtins(value, enc_hook=encode_foreign, builtin_types=UNENCODED)
     _check(plain)
     try:
@@ -290,5 +290,5 @@ def _check(plain: Any) -> None:
 
 
 UNENCODED = (Decimal, bytes, bytearray, memoryview)
-"""What stays as it is where a result is made of plain values."""
+"""Types that stay as they are in the plain form of a result."""
 ENCODER = msgspec.json.Encoder(decimal_format="number")

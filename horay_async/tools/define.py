@@ -16,12 +16,13 @@ if TYPE_CHECKING:
 __all__ = ["Approve", "Tool", "pydantic_function_tool", "tool"]
 
 Approval = bool | str | Mapping[str, object] | None
-"""What an `Approve` says of a call."""
+"""The decision of an `Approve` about a call."""
 
 if TYPE_CHECKING:
     Approve = Callable[[ToolCall], Approval | Awaitable[Approval]]
-    """Says what becomes of a call, as a function or a coroutine function: None or True lets it run, False doesn't, a string is told
-    to the model instead, a mapping replaces the arguments. The call is a copy; what is changed in its function is what runs."""
+    """Decides about a call, as a function or a coroutine function: None or True lets it run, False refuses it, a
+    string is sent to the model instead of a result, a mapping replaces the arguments. The call is a copy; a change of
+    its function changes what runs."""
 else:  # made when it is first asked for: the class loads what calls without tools don't need
 
     def __getattr__(name: str) -> Any:
@@ -103,7 +104,7 @@ class Tool(ToolBase, Generic[P, R]):
 
     @property
     def description(self) -> str:
-        """What it does, as the model is told: the docstring up to its first section."""
+        """The description for the model: the docstring up to its first section."""
         return self.signature.text if self._description is None else self._description
 
     @MadeOnce

@@ -1,4 +1,4 @@
-"""The loop: the model asks for tool calls, they are run, and it is told what came of them."""
+"""The tool loop: the model asks for tool calls, they are run, and it gets the results."""
 
 # A run is at home among the streams' private names, which users don't see:
 # ruff: noqa: SLF001
@@ -47,10 +47,10 @@ __all__ = ["AsyncToolRun"]
 RUN_IS_OVER = (
     "the run is over: keep its events in a list, or use final(), the last response, and messages"
 )
-"""What a loop says that begins after that."""
+"""The error of a loop that begins once the run is over."""
 
 RUN_STOPPED = "the run was stopped: its loop was left early, or close() was called"
-"""What reading says during that, and after it."""
+"""The error of reading while the run is stopped, and afterwards."""
 
 Events = list[ToolRunEvent]
 Step = Callable[["AsyncToolRun"], Awaitable[Events]]
@@ -60,7 +60,7 @@ Ask = Callable[[Sequence[Any], int, float | None], AsyncEventStream[ChatEvent, C
 
 @attrs.frozen(kw_only=True)
 class RunSettings:
-    """What holds for all rounds of a run."""
+    """The settings of all rounds of a run."""
 
     ask: Ask
     tools: Mapping[str, Tool[..., Any]]
@@ -124,11 +124,11 @@ class AsyncToolRun(Readable[ToolRunEvent]):
         super().__init__()
         self._settings = settings
         self._messages = list(messages)
-        """The conversation, without the messages of tools that haven't all ended."""
+        """The conversation, without the tools' messages of a round that isn't over."""
         self._response: ChatCompletion | None = None
         """The newest whole response."""
         self._usages: list[Usage | None] = []
-        """Those of all whole responses."""
+        """The usage of each whole response."""
         self._caller: ToolCaller | None = None
         """Runs the calls; made at the first one."""
 
@@ -317,7 +317,9 @@ class AsyncToolRun(Readable[ToolRunEvent]):
         raise AnswerError(problem, reason=reason, completion=self._response)
 
     def _take_message(self, choice: ChatChoice) -> None:
-        """Goes on from the model's message: with the calls in it that are for us. Raises `AnswerError` for one that was cut."""
+        """Takes in the model's message, and starts its calls of tools that can be run here. Raises `AnswerError`
+        where it was cut.
+        """
         self._messages.append(choice.message)
         calls = choice.message.tool_calls
         if not calls:
@@ -383,14 +385,14 @@ class AsyncToolRun(Readable[ToolRunEvent]):
             self._caller.cancel()
 
     async def _clean_up(self) -> None:
-        """Cancels the tools that run, and waits until they have cleaned up; for a bounded time. What comes of a tool later
-        is among the messages from then on.
+        """Cancels the tools that run, and waits a bounded time until they have cleaned up. The result of one that
+        ends later is among the messages from then on.
         """
         if self._caller is not None:
             await self._caller.stop()
 
     def _end(self, error: BaseException | None = None) -> None:
-        """Tells the observer that the run is over, for the first time or once more."""
+        """Tells the observer that the run is over; only the first time counts."""
         observer, self._observer = self._observer, None
         if observer is None:
             return

@@ -1,6 +1,6 @@
 """The fields of attrs classes and dataclasses, with their types as they are in the end. Pure.
 
-Pydantic's classes are told by their own attributes, so that nothing here imports pydantic.
+Pydantic's classes are recognised by their attributes, so that nothing here imports pydantic.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def _has_default(field: Any) -> bool:
 
 
 def _is_class_variable(field: Any) -> bool:
-    # Dataclasses tell it by nothing else.
+    # Dataclasses have no public sign of it.
     return str(getattr(field, "_field_type", None)) == "_FIELD_CLASSVAR"
 
 
@@ -118,7 +118,7 @@ def _bindings(hint: Any) -> list[tuple[type[Any], Bindings]]:
 
 
 def _owner(cls: type[Any], name: str) -> type[Any]:
-    """The class that declares a field; `cls` where that can't be told."""
+    """The class that declares a field; `cls` where none is found."""
     return next((base for base in cls.__mro__ if name in getattr(base, "__annotations__", {})), cls)
 
 

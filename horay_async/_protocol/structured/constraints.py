@@ -32,7 +32,9 @@ def _multiple(value: Any, bound: Any) -> bool:
 
 
 def _exact(number: Any) -> Any:
-    """A value or a bound that compares with any other as its digits say: the float 0.1 is more than the decimal of that name."""
+    """A value or a bound for exact comparison: a float becomes the decimal that it is written as, since the float 0.1
+    is more than the decimal 0.1.
+    """
     return Decimal(str(number)) if isinstance(number, float) else number
 
 
@@ -181,9 +183,10 @@ OPERATORS = {">=": "ge", ">": "gt", "<=": "le", "<": "lt"}
 
 
 def constraints_of_validator(validator: Any) -> tuple[Constraint, ...]:
-    """What a validator of attrs asks for, as far as JSON Schema can say it."""
+    """The constraints of an attrs validator, as far as JSON Schema can express them."""
     found: list[Constraint] = []
-    # `optional` holds one, and lets null pass, which the constraints say nothing of. So does `not_`, which asks for the opposite.
+    # `optional` contains a validator, and lets null pass, which constraints don't concern. `not_` contains one, too,
+    # and negates it.
     negated = hasattr(validator, "exc_types")
     inner = validator if negated else getattr(validator, "validator", validator)
     for each in getattr(inner, "_validators", None) or (inner,):
@@ -202,7 +205,7 @@ def constraints_of_validator(validator: Any) -> tuple[Constraint, ...]:
 
 
 def _anchored(pattern: re.Pattern[str], validator: Any) -> str:
-    """JSON Schema searches; attrs matches from the start, and to the end unless told otherwise."""
+    """The pattern for JSON Schema, which searches; attrs matches from the start, and by default to the end."""
     how = getattr(getattr(validator, "match_func", None), "__name__", "")
     if how == "search":
         return pattern.pattern

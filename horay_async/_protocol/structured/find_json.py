@@ -22,7 +22,8 @@ DECODE = msgspec.json.Decoder(float_hook=decimal).decode
 BOM = "\ufeff"
 DRAFT_OPENING = re.compile(r"\s*<(think|thinking|reasoning)>", re.IGNORECASE)
 DRAFT_END = re.compile(r"</(think|thinking|reasoning)>", re.IGNORECASE)
-"""What ends the part of a text in which a model thinks; where it begins is often told in the prompt, and not in the text."""
+"""The tags that end a model's reasoning in a text. The tag that begins it is often in the prompt, and not in the
+text."""
 FENCE_OPENING = re.compile(r"(?:`{3,}+|~{3,}+)[^\n`~]*\n")
 """The first line of a Markdown code block."""
 FENCE = re.compile(r"`{3,}+|~{3,}+")
@@ -49,7 +50,7 @@ Span = tuple[int, int]
 
 
 class Ambiguous(ValueError):
-    """There is JSON, but nobody knows which one is meant."""
+    """There are several JSON values, and which one is meant is unclear."""
 
 
 @attrs.frozen
@@ -94,7 +95,7 @@ def _behind_draft(text: str) -> str:
 
 
 def _in_blocks(text: str, problem: ValueError) -> Any:
-    """The JSON that all code blocks of `text` say. Raises `ValueError`: `problem` where there is none."""
+    """The JSON value that all code blocks of `text` agree on. Raises `ValueError`: `problem` where there is none."""
     spans = list(_spans(text))
     values: list[Any] = []
     known: list[Span] = []

@@ -33,8 +33,8 @@ from horay_async._protocol.structured.values import SCALARS
 T = TypeVar("T")
 
 MAX_REMEMBERED = 128
-"""Hints whose tree, schema and hook are remembered, the longest unused forgotten first: a service that makes a
-class for each request isn't to grow with them. Making all three anew takes about a millisecond a class."""
+"""Most hints whose tree, schema and hook are cached; the least recently used is dropped first, so that a service
+which makes a class for each request doesn't grow. Making all three again takes about a millisecond a class."""
 
 ARRAYS = (list, set, frozenset, abc.Sequence, abc.MutableSequence, abc.Set, abc.MutableSet)
 SETS = (abc.Set, abc.MutableSet)
@@ -265,7 +265,7 @@ def _says(constraint: Constraint, node: nodes.Node) -> bool:
 
 
 def narrowed(node: nodes.Node, constraints: tuple[Constraint, ...]) -> nodes.Node:
-    """`node` with those of `constraints` that say something of its values; in a union, each option with those that do."""
+    """`node` with the constraints that apply to its values; in a union, each option with those that apply to it."""
     if isinstance(node, nodes.Union):
         return attrs.evolve(
             node, options=tuple(narrowed(each, constraints) for each in node.options)

@@ -32,7 +32,7 @@ class Constrained(Node):
 
     @property
     def kind(self) -> Any:
-        """The type that constraints know its values by."""
+        """The type under which constraints list its values."""
         return self.hint
 
 
@@ -101,7 +101,7 @@ class Member:
     description: str | None
     """From `metadata={"description": ...}`, else from the class's docstring."""
     constraints: tuple[Constraint, ...]
-    """Those of the validators of an attrs class, which check them."""
+    """The constraints of an attrs class's validators, which check them."""
     optional: bool
     """Whether the class can be made without it."""
 

@@ -175,7 +175,7 @@ def _choice(choice: ChatChoice, parsed: T | None, calls: list[ParsedToolCall]) -
 
 
 def _extended(into: type[M], model: Extensible, **changed: Any) -> M:
-    """An instance of `into` with the fields of `model`, some of them changed; with those that its class doesn't know."""
+    """An instance of `into` with the fields of `model`, unknown ones included, some of them changed."""
     known = {f.name: getattr(model, f.name) for f in attrs.fields(cast(Any, type(model)))}
     made = into(**{**known, **changed})
     if unknown := unknown_of(model):

@@ -38,15 +38,15 @@ T = TypeVar("T")
 
 
 class _Draft:
-    """What was told of one choice, and is to be."""
+    """The state of one choice: which events were made of it."""
 
     def __init__(self) -> None:
         self.json = PartialJSON()
         self.calls: list[ToolCallDone] = []
         self.told_calls = 0
-        """How many of the calls were told, parsed."""
+        """The number of calls whose parsed event was made."""
         self.told_text: str | None = None
-        """The text whose instance was told."""
+        """The text of the newest event with an instance."""
         self.end: ChoiceFinished | None = None
         self.is_open = True
         """Whether it is to be parsed at the end of the stream: it didn't fit, or something came behind its finish reason."""
@@ -70,7 +70,7 @@ class TypedAccumulator(Accumulator[ChatCompletionChunk, ParsedCompletion[T]]):
         self._drafts: defaultdict[int, _Draft] = defaultdict(_Draft)
         self._whole: dict[int, ParsedChoice[T]] = {}
         self._meta: ResponseMeta | None = None
-        """How the response came about: chunks that came over the wire tell."""
+        """How the response came about; set by the chunks that came over the wire."""
 
     def add(self, chunk: ChatCompletionChunk, events: list[Any] | None = None) -> bool:
         self._meta = getattr(chunk, "meta", None)

@@ -102,8 +102,8 @@ class PartialJSON:
         return len(text) if behind is None else behind
 
     def _behind_draft(self, text: str, at: int, end: int) -> int | None:
-        """Looks for the tag that ends a draft, whatever pieces it comes in; where it is there, begins anew behind it. What was
-        read stays to be seen until there is more.
+        """Looks for the tag that ends a draft, however it is divided into pieces, and starts again behind it. The
+        value read before stays visible until the next one begins.
         """
         seen = self._seen + text[at:end]
         found = DRAFT_END.search(seen)
@@ -216,7 +216,7 @@ class PartialJSON:
         return at + 1
 
     def _whole(self, raw: str, take: Callable[[Any], None], go_on: State) -> None:
-        """A string, number or word has ended; where it isn't one, the reading is over."""
+        """Takes in the string, number or literal that has ended; ends the reading where it is none."""
         try:
             value = DECODE(raw)
         except ValueError:

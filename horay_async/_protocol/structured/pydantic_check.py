@@ -1,4 +1,6 @@
-"""Holds values against the types and properties of pydantic's schemas, and those in unions against the bounds, too. Pure."""
+"""Checks values against the types and properties of pydantic's schemas, and those in unions against the bounds, too.
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -34,11 +36,11 @@ from horay_async._protocol.structured.values import (
 
 DEFS = "#/$defs/"
 ALSO = "also"
-"""Our own keyword: names under which pydantic finds fields beside the ones that its schema tells."""
+"""Our own keyword: names under which pydantic finds fields, beside those in its schema."""
 DECIMAL = "decimal"
 """Another one: whether a number becomes a `Decimal`."""
 RAW = "raw"
-"""Another one: whether a function of the user's gets what was sent there, before pydantic has made anything of it."""
+"""Another one: whether a function of the user's gets the value as it was sent, before pydantic converts it."""
 CHOICE = "choice"
 """Another one: the `Choice` of an option of a union."""
 OWN = (ALSO, DECIMAL, RAW, CHOICE)
@@ -47,8 +49,8 @@ FORMATS = {
     **{name: (form, expected) for name, form, _, expected in WRITTEN.values()},
     "duration": (re.compile(r"[-+]?P[\dYMWDTHS.,]+"), "a duration such as 'P1DT12H'"),
 }
-"""What a string of each format looks like, and how that is told. pydantic takes seconds since 1970 for a date, too, and hours
-that a colon ends for a duration.
+"""The pattern of a string of each format, and its name in messages. pydantic also takes seconds since 1970 for a
+date, and hours that a colon ends for a duration.
 """
 
 
@@ -58,7 +60,7 @@ SECONDS = re.compile(r"[-+]?\d+(\.\d*)?")
 
 @attrs.frozen
 class ForeignSchema:
-    """What pydantic tells of a class."""
+    """The schema that pydantic makes of a class, and how values of it are validated."""
 
     root: Json
     """Its schema, strict as far as it goes."""
@@ -69,13 +71,13 @@ class ForeignSchema:
     by_name: bool
     """Whether fields have to be found by their names: an alias that is a path is no property."""
     checked: Json
-    """The root as pydantic tells it, to check values against; so are these:"""
+    """The root as pydantic made it, to check values against; so are these:"""
     checked_defs: dict[str, Json]
     attempts: tuple[Json, ...]
     """The settings of pydantic that a value is validated with, one after the other until it fits."""
     exact: bool
-    """Whether decimals can be handed to pydantic as strings, and integers with all their digits: there are some, and no parser of the
-    class's own."""
+    """Whether decimals are handed to pydantic as strings, and integers with all their digits: there are some, and the
+    class has no parser of its own."""
 
 
 def validated(form: ForeignSchema, validate: Callable[..., Any], text: bytes) -> Any:
@@ -100,7 +102,9 @@ class Choice:
     """Made when they are needed."""
 
     def both(self, form: ForeignSchema, text: bytes) -> tuple[Any, Any]:
-        """What becomes of JSON that fits the option: by the option, and by the union. Raises `ValueError` where it doesn't fit."""
+        """What pydantic makes of JSON that fits the option: by the option alone, and by the union. Raises
+        `ValueError` where it doesn't fit.
+        """
         if not self._validators:
             from pydantic_core import SchemaValidator, core_schema  # noqa: PLC0415 - it comes with pydantic, which is loaded
 
@@ -113,8 +117,8 @@ class Choice:
 
 
 def _is_alike(one: Any, other: Any) -> bool:
-    """Whether pydantic has made the same of a value twice. Of instances the fields tell it: private attributes may differ, and not all
-    classes compare their instances.
+    """Whether pydantic has made the same of a value twice. Instances are compared by their fields: private attributes
+    may differ, and not all classes compare their instances.
     """
     if type(one) is not type(other):
         return False
@@ -173,7 +177,7 @@ BOUNDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     for kind, applies in BOUNDED.items()
     if kind in each.keywords
 }
-"""The names of constraints, and what has them, by the keywords that pydantic tells them with."""
+"""The names of constraints, and the check of what has them, by the keywords of pydantic's schemas."""
 
 
 def _holds(bound: Constraint, value: Any) -> bool:
@@ -188,9 +192,9 @@ class Leniency(IntEnum):
     """Which values fit a schema; each member takes more than those before it."""
 
     AS_SENT = 0
-    """What fits the schema that is sent: with all properties, under the names that it tells, and within the bounds."""
-    AS_TOLD = 1
-    """What fits the schema that pydantic tells: properties may be missing, or have other names."""
+    """What fits the schema that is sent: all properties, under their names in it, and within the bounds."""
+    AS_GENERATED = 1
+    """What fits pydantic's schema: properties may be missing, or have other names."""
     STRICT_MODE = 2
     """And what pydantic takes in its strict mode: digits for a date and time, and 1 for a `Literal` of `true`."""
     DECIMALS_AS_TEXT = 3
@@ -202,9 +206,9 @@ class Leniency(IntEnum):
 
 
 class SchemaCheck:
-    """Holds one value against the types and properties of a schema."""
+    """Checks one value against the types and properties of a schema."""
 
-    def __init__(self, form: ForeignSchema, leniency: Leniency = Leniency.AS_TOLD) -> None:
+    def __init__(self, form: ForeignSchema, leniency: Leniency = Leniency.AS_GENERATED) -> None:
         self._form = form
         self._leniency = leniency
         self._asks_all = leniency is Leniency.AS_SENT
@@ -212,7 +216,7 @@ class SchemaCheck:
         self._defs = form.checked_defs
         self._seen: dict[tuple[int, str], list[Mismatch]] = {}
         """What was found by schema and place: options of unions within unions would ask over and over."""
-        if leniency is Leniency.AS_TOLD:  # what else is asked of an option of a union
+        if leniency is Leniency.AS_GENERATED:  # what else is asked of an option of a union
             self._as_sent = SchemaCheck(form, Leniency.AS_SENT)
             self._strict = SchemaCheck(form, Leniency.STRICT_MODE)
             self._lenient = SchemaCheck(form, Leniency.LENIENT_MODE)
@@ -259,7 +263,7 @@ class SchemaCheck:
         return A_FLOAT if is_float and not fits_float(value) else ""
 
     def once(self, option: Json, value: Any, path: str) -> list[Mismatch]:
-        """The same for an option of a union: found once for each place."""
+        """What doesn't fit an option of a union, bounds included; looked for once at each place."""
         key = (id(option), path)
         if key not in self._seen:
             # If an option doesn't take a value for its bounds, pydantic may take it for another one that the schema forbids.
@@ -271,11 +275,13 @@ class SchemaCheck:
         return self._seen[key]
 
     def fits_once(self, option: Json, value: Any, path: str) -> bool:
-        """Whether an option fits, found once for each place."""
+        """Whether an option of a union fits; looked for once at each place."""
         return self._is_likely(option, value) and not self.once(option, value, path)
 
     def _is_likely(self, option: Json, value: Any) -> bool:
-        """Whether an option takes objects, with the names that one has: most of the others are sorted out by that, quickly."""
+        """Whether an option can fit, by the names of an object's properties: a quick check that rules out most
+        options.
+        """
         if not is_object(value):
             return True
         form = self._resolved(option)
@@ -331,7 +337,7 @@ class SchemaCheck:
             mismatches = self.once(option, value, path)
             if all(isinstance(mismatch, Mistaken) for mismatch in mismatches):  # or there are none
                 yield from mismatches
-                if not mismatches and self._leniency is Leniency.AS_TOLD:
+                if not mismatches and self._leniency is Leniency.AS_GENERATED:
                     mistaken = self._mistaken(options[:place], option, value, path)
                     yield from mistaken or self._mistaken_form(options, value, path)
                 return
@@ -346,7 +352,7 @@ class SchemaCheck:
             yield Mismatch(path, str(InvalidValue(expected, value)))
 
     def _mistaken(self, before: list[Json], taken: Json, value: Any, path: str) -> list[Mistaken]:
-        """What pydantic would take for one of the options `before` the one that it fits."""
+        """The mistake where pydantic would take the value for one of the options `before` the one that it fits."""
         # It prefers a Literal to a date.
         if isinstance(value, str) and not {"enum", "const"}.isdisjoint(taken):
             return []
@@ -359,7 +365,9 @@ class SchemaCheck:
         return []
 
     def _mistaken_form(self, options: list[Json], value: Any, path: str) -> list[Mistaken]:
-        """What pydantic would take for an option that has to be filled up with defaults, or read leniently, where it fits one without."""
+        """The mistake where pydantic would take the value for an option that needs defaults or lenient reading,
+        though it fits another one without.
+        """
         # Without settings, the class has a parser of its own.
         if value is None or not self._form.attempts[0]:
             return []

@@ -31,9 +31,10 @@ from horay_async._protocol.structured.pydantic_check import (
 from horay_async._protocol.structured.values import Hook
 
 DROPPED = ("title", "default", "examples", "discriminator", "uniqueItems", *OWN)
-"""Keywords that the strict form doesn't know. An array may then repeat what becomes a set: it parses all the same."""
+"""Keywords that the strict form doesn't have. Without them an array may repeat items of a set, which parses all the
+same."""
 LOOSE = ("prefixItems", "patternProperties", "propertyNames", "not", "if", "dependentRequired")
-"""Keywords that it doesn't know either, but without which the schema would say something else."""
+"""Keywords that it doesn't have either, but without which the schema would have another meaning."""
 
 
 @remembered
@@ -277,7 +278,7 @@ class _Strict:
 
 
 def pydantic_fit(hint: Any) -> Callable[[Any], bool]:
-    """What tells whether a value has the types and properties that the schema that is sent asks for."""
+    """A check whether a value fits the schema that is sent."""
     form = foreign_schema(hint)
     return lambda value: SchemaCheck(form, Leniency.AS_SENT).fits(form.checked, value)
 

@@ -43,8 +43,8 @@ class Schema:
 def schema(cls: Any) -> Schema:
     """The schema of `cls`: an attrs class, a dataclass or a pydantic model.
 
-    Raises `TypeError`, with the path to it, for a field of a type that JSON has no form for, and for a
-    union of classes that nobody could tell apart in JSON.
+    Raises `TypeError`, with the path to it, for a field of a type that JSON has no form for, and for a union of
+    classes that look the same in JSON.
     """
     if not has_fields(cls):
         raise TypeError(
@@ -80,7 +80,7 @@ def _schema_of(cls: Any) -> Schema:
 
 
 def check(node: nodes.Node) -> None:
-    """Raises `TypeError`, as `schema` does, where nobody could tell what a value of `node` is meant as."""
+    """Raises `TypeError`, as `schema` does, where a value of `node` could be meant as one of several types."""
     writer = _SchemaWriter()
     writer.of(node)
     writer.check_unions()
@@ -135,8 +135,8 @@ class _SchemaWriter:
                     )
 
     def _looks(self) -> dict[str, int]:
-        """A number for each definition, the one of all that look the same in JSON. Those that they refer to may have other names: at first
-        all are taken to look the same, and then told apart as long as that tells others apart.
+        """A number for each definition, the same for all that look the same in JSON. The definitions that they refer
+        to may have other names: so all have one number at first, and then differ as long as that makes others differ.
         """
         looks = dict.fromkeys(self.defs, 0)
         while True:
@@ -249,8 +249,8 @@ class _SchemaWriter:
 
 
 def _shape(form: Any, looks: Mapping[str, int]) -> Any:
-    """What is the same for schemas that look the same in JSON: all but their descriptions, whatever the order. `looks` tells what stands
-    for a definition.
+    """A key that is equal for schemas that look the same in JSON: all but their descriptions, in any order. `looks`
+    has the numbers of definitions.
     """
     if is_array(form):
         return frozenset(_shape(each, looks) for each in form)

@@ -1,10 +1,10 @@
-"""Whether a JSON value fits a node just as the schema that is sent says. Pure.
+"""Whether a JSON value fits the schema that is sent. Pure.
 
 Structuring takes more than that: a field with a default may be missing, and a `Decimal` may be a string. In a union the
 option that a value fits without that goes first: a model that is held to the schema can mean no other one.
 
-As with hooks, the tree is visited once, and becomes functions. What they can't tell, such as what a validator of a class's
-own asks for, shows when the value is structured: an option that doesn't take it is passed over.
+As with hooks, the tree is visited once, and becomes functions. What they can't check, such as a class's own
+validator, shows when the value is structured: an option that refuses it is passed over.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class StrictFits:
 
     def __init__(self) -> None:
         self._by_class: dict[nodes.ClassShape, Fit] = {}
-        """Those of classes: each is made once, which also ends recursions."""
+        """The checks of classes: each is made once, which also ends recursions."""
 
     def of(self, node: nodes.Node) -> Fit:
         """The function of any node."""

@@ -1,8 +1,8 @@
 """JSON values as instances of a caller's classes, by cattrs, with a path to whatever doesn't fit. Pure.
 
-Unlike the responses' own models, which take whatever can be read, nothing is bent to fit here: a number
-isn't a string, and a property that the class doesn't know is a mismatch. A missing one takes its default, but
-in a union an option that needs none goes first.
+Unlike the responses' own models, which are read leniently, values must fit exactly: a number isn't a string, and an
+unknown property is a mismatch. A missing property takes its default, but in a union an option that needs no default
+goes first.
 
 The tree of the hint is visited once and becomes a hook: a function from a JSON value to what it becomes.
 """
@@ -69,7 +69,7 @@ class _Hooks:
 
     def __init__(self) -> None:
         self._by_class: dict[nodes.ClassShape, Hook] = {}
-        """Those of classes: each is made once, which also ends recursions."""
+        """The hooks of classes: each is made once, which also ends recursions."""
         self._fits = StrictFits()
 
     def of(self, node: nodes.Node) -> Hook:
@@ -139,7 +139,8 @@ class _Hooks:
 
     def _fields(self, shape: nodes.ClassShape) -> Hook:
         """cattrs' function that makes an instance of a class."""
-        # cattrs needs attributes of an attrs class. That class gets no generated methods: attrs keeps their source for ever.
+        # cattrs needs the attributes of an attrs class. This one gets no generated methods, since attrs never frees
+        # their source.
         attributes = {
             FIELD + member.name: attrs.field(
                 default=None if member.optional else attrs.NOTHING, kw_only=True

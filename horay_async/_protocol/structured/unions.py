@@ -50,11 +50,11 @@ NESTED: dict[type[Any], tuple[type[nodes.Node], ...]] = {
 """Nodes that an array or an object can become."""
 
 Option = tuple[nodes.Node, Hook, Fit]
-"""An option of a union, what makes it of a value, and what tells whether the value fits it as the schema says."""
+"""An option of a union, with its hook, and the check whether a value fits its schema."""
 
 
 def union_hook(node: nodes.Union, hooks: Iterable[Hook], fits: Iterable[Fit]) -> Hook:
-    """The hook of a union from those of its options, and from what tells which of them a value fits as the schema says."""
+    """The hook of a union, made of its options' hooks and of their checks."""
     options = list(zip(node.options, hooks, fits, strict=True))
     table = {kind: _tried(kind, options) for kind in TRIED}
     classes = [option for option in node.options if isinstance(option, nodes.ClassNode)]
