@@ -485,9 +485,9 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
             parallel_tool_calls: Whether one response may ask for several calls.
             logprobs: Asks for the log probabilities of the sampled tokens.
             top_logprobs: How many alternatives to report for each token, with `logprobs=True`.
-            reasoning_effort: How much to reason before the response; another word where the model knows one.
+            reasoning_effort: How much to reason before the response; other values where the model has them.
             verbosity: How long the response is to be.
-            service_tier: How the request is served, in the server's word, e.g. `"auto"` or `"flex"`.
+            service_tier: How the request is to be served, by the server's names, e.g. `"auto"` or `"flex"`.
             metadata: Names and values kept with the request, where the server stores it.
             store: Whether the server keeps the response.
             modalities: The kinds of output, e.g. `["text", "audio"]`.
@@ -587,9 +587,9 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
             parallel_tool_calls: Whether one response may ask for several calls.
             logprobs: Asks for the log probabilities of the sampled tokens.
             top_logprobs: How many alternatives to report for each token, with `logprobs=True`.
-            reasoning_effort: How much to reason before the response; another word where the model knows one.
+            reasoning_effort: How much to reason before the response; other values where the model has them.
             verbosity: How long the response is to be.
-            service_tier: How the request is served, in the server's word, e.g. `"auto"` or `"flex"`.
+            service_tier: How the request is to be served, by the server's names, e.g. `"auto"` or `"flex"`.
             metadata: Names and values kept with the request, where the server stores it.
             store: Whether the server keeps the response.
             modalities: The kinds of output, e.g. `["text", "audio"]`.
@@ -689,9 +689,9 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
             parallel_tool_calls: Whether one response may ask for several calls.
             logprobs: Asks for the log probabilities of the sampled tokens.
             top_logprobs: How many alternatives to report for each token, with `logprobs=True`.
-            reasoning_effort: How much to reason before the response; another word where the model knows one.
+            reasoning_effort: How much to reason before the response; other values where the model has them.
             verbosity: How long the response is to be.
-            service_tier: How the request is served, in the server's word, e.g. `"auto"` or `"flex"`.
+            service_tier: How the request is to be served, by the server's names, e.g. `"auto"` or `"flex"`.
             metadata: Names and values kept with the request, where the server stores it.
             store: Whether the server keeps the response.
             modalities: The kinds of output, e.g. `["text", "audio"]`.
@@ -791,9 +791,9 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
             parallel_tool_calls: Whether one response may ask for several calls.
             logprobs: Asks for the log probabilities of the sampled tokens.
             top_logprobs: How many alternatives to report for each token, with `logprobs=True`.
-            reasoning_effort: How much to reason before the response; another word where the model knows one.
+            reasoning_effort: How much to reason before the response; other values where the model has them.
             verbosity: How long the response is to be.
-            service_tier: How the request is served, in the server's word, e.g. `"auto"` or `"flex"`.
+            service_tier: How the request is to be served, by the server's names, e.g. `"auto"` or `"flex"`.
             metadata: Names and values kept with the request, where the server stores it.
             store: Whether the server keeps the response.
             modalities: The kinds of output, e.g. `["text", "audio"]`.
@@ -891,9 +891,9 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
             parallel_tool_calls: Whether one response may ask for several calls.
             logprobs: Asks for the log probabilities of the sampled tokens.
             top_logprobs: How many alternatives to report for each token, with `logprobs=True`.
-            reasoning_effort: How much to reason before the response; another word where the model knows one.
+            reasoning_effort: How much to reason before the response; other values where the model has them.
             verbosity: How long the response is to be.
-            service_tier: How the request is served, in the server's word, e.g. `"auto"` or `"flex"`.
+            service_tier: How the request is to be served, by the server's names, e.g. `"auto"` or `"flex"`.
             metadata: Names and values kept with the request, where the server stores it.
             store: Whether the server keeps the response.
             modalities: The kinds of output, e.g. `["text", "audio"]`.
@@ -995,9 +995,9 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
             parallel_tool_calls: Whether one response may ask for several calls.
             logprobs: Asks for the log probabilities of the sampled tokens.
             top_logprobs: How many alternatives to report for each token, with `logprobs=True`.
-            reasoning_effort: How much to reason before the response; another word where the model knows one.
+            reasoning_effort: How much to reason before the response; other values where the model has them.
             verbosity: How long the response is to be.
-            service_tier: How the request is served, in the server's word, e.g. `"auto"` or `"flex"`.
+            service_tier: How the request is to be served, by the server's names, e.g. `"auto"` or `"flex"`.
             metadata: Names and values kept with the request, where the server stores it.
             store: Whether the server keeps the response.
             modalities: The kinds of output, e.g. `["text", "audio"]`.
@@ -1098,9 +1098,9 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
             parallel_tool_calls: Whether one response may ask for several calls.
             logprobs: Asks for the log probabilities of the sampled tokens.
             top_logprobs: How many alternatives to report for each token, with `logprobs=True`.
-            reasoning_effort: How much to reason before the response; another word where the model knows one.
+            reasoning_effort: How much to reason before the response; other values where the model has them.
             verbosity: How long the response is to be.
-            service_tier: How the request is served, in the server's word, e.g. `"auto"` or `"flex"`.
+            service_tier: How the request is to be served, by the server's names, e.g. `"auto"` or `"flex"`.
             metadata: Names and values kept with the request, where the server stores it.
             store: Whether the server keeps the response.
             modalities: The kinds of output, e.g. `["text", "audio"]`.
@@ -1219,9 +1219,9 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
             parallel_tool_calls: Whether one response may ask for several calls.
             logprobs: Asks for the log probabilities of the sampled tokens.
             top_logprobs: How many alternatives to report for each token, with `logprobs=True`.
-            reasoning_effort: How much to reason before the response; another word where the model knows one.
+            reasoning_effort: How much to reason before the response; other values where the model has them.
             verbosity: How long the response is to be.
-            service_tier: How the request is served, in the server's word, e.g. `"auto"` or `"flex"`.
+            service_tier: How the request is to be served, by the server's names, e.g. `"auto"` or `"flex"`.
             metadata: Names and values kept with the request, where the server stores it.
             store: Whether the server keeps the response.
             modalities: The kinds of output, e.g. `["text", "audio"]`.

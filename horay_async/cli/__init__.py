@@ -1,4 +1,4 @@
-"""The `horay` command. It loads little before it knows what it is asked for: commands start fast.
+"""The `horay` command. It loads little before it has parsed its arguments, so that commands start fast.
 
 Each command is a module of its name, each exit status is in `exit_codes`, and what Ctrl-C does in `interrupts`.
 """

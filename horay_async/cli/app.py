@@ -33,7 +33,7 @@ from changes with typer's version."""
 
 
 _NO_NUMBER: Final = re.compile(r"Input should be (a valid \w+), unable to parse .*")
-"""What newer typers say of a text in the place of a number."""
+"""The message of newer typers for a text in the place of a number."""
 
 
 class Context(typer.Context):

@@ -38,7 +38,7 @@ def _concurrency(given: str) -> int | str:
 
 
 def _check_apart(results: Path) -> None:
-    """Raises where a standard stream goes to the file of results, as with `2>OUT`: what is written there would go over them."""
+    """Raises where a standard stream goes to the file of results, as with `2>OUT`: it would overwrite them."""
     for descriptor, name in ((1, "standard output"), (2, "standard error")):
         with suppress(OSError):  # a closed stream, or no such file
             if os.path.samestat(os.fstat(descriptor), results.stat()) and results.is_file():

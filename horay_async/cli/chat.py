@@ -41,7 +41,7 @@ def chat(
     if message is None and sys.stdin.isatty() and to_terminal:
         from horay_async.cli.conversation import Conversation  # noqa: PLC0415 - loads readline
 
-        # Bytes that aren't UTF-8 are told of when the line is read, see `decode_argument`.
+        # Bytes that aren't UTF-8 are an error once the line is read, see `decode_argument`.
         cast("Any", sys.stdin).reconfigure(errors="surrogateescape")
         attached = Content()
         attached.add_files(files or ())

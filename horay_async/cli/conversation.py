@@ -23,13 +23,14 @@ from horay_async.cli.terminal import has_colours, styled
 
 ROLES: Final = frozenset({"system", "user", "assistant"})
 LEAVING: Final = frozenset({"exit", "exit()", "quit", "quit()"})
-"""Lines that are hardly meant for the model. They don't leave either: what was said would be lost."""
+"""Lines that are hardly meant for the model. They aren't sent. They don't leave either, since the conversation would
+be lost."""
 HOW_TO_LEAVE: Final = f"{END_OF_INPUT} or /exit leaves"
 
 
 @dataclass
 class Conversation:
-    """A conversation that remembers what was said, until it is told to forget."""
+    """A conversation: it sends all messages again with each new one, until `/clear`."""
 
     client: horay_async.Horay
     model: str

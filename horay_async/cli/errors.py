@@ -29,7 +29,7 @@ _NO_MODEL: Final = re.compile("404 from POST .*model", re.IGNORECASE | re.DOTALL
 
 
 def report_error(error: Exception) -> ExitCode:
-    """Says what went wrong, in a sentence, and gives the exit status."""
+    """Prints what went wrong, in a sentence, and returns the exit status."""
     if is_broken_pipe(error):
         return ExitCode.PIPE  # whoever reads has seen enough
     status = exit_code_of(error)

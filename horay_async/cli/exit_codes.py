@@ -1,4 +1,4 @@
-"""What the exit status tells, and which error makes which."""
+"""The exit statuses, and which error makes which."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import horay_async
 
 
 class ExitCode(IntEnum):
-    """The exit statuses of `horay`, each with what it tells."""
+    """The exit statuses of `horay`, each with its meaning."""
 
     def __new__(cls, number: int, meaning: str) -> Self:
         status = int.__new__(cls, number)
@@ -18,7 +18,7 @@ class ExitCode(IntEnum):
         return status
 
     meaning: str
-    """What it tells, as the help says it."""
+    """Its meaning, as the help has it."""
 
     DONE = 0, "all is done"
     FAILED = 1, "the server turned the request down, or a file or the local model can't be used"
@@ -41,25 +41,25 @@ class ExitCode(IntEnum):
 
 
 class CommandError(Exception):
-    """What the command itself has to complain of: a sentence, and the exit status that goes with it."""
+    """An error of the command itself: a sentence, and the exit status that goes with it."""
 
     status = ExitCode.FAILED
 
 
 class WrongUsage(CommandError):
-    """Of the command line, or of what it names."""
+    """The command line is wrong, or names something that can't be used."""
 
     status = ExitCode.USAGE
 
 
 class BrokenResponse(CommandError):
-    """Of a response that lacks what it is there for."""
+    """The response lacks what was asked for."""
 
     status = ExitCode.BROKEN
 
 
 def exit_code_of(error: Exception) -> ExitCode | None:
-    """The exit status that an error makes; None for one that nobody foresaw."""
+    """The exit status of an error; None for an unexpected one."""
     if isinstance(error, CommandError):
         return error.status
     for kinds, status in (

@@ -112,7 +112,7 @@ def image(
 
 @contextmanager
 def _collected(failures: list[Exception]) -> Generator[None]:
-    """Notes what the block fails with. What comes after it is done all the same: each picture is paid for."""
+    """Collects the error of the block, so that what follows is still done: each picture is paid for."""
     try:
         yield
     except (horay_async.HorayError, OSError) as error:
@@ -156,7 +156,7 @@ def _save_new(client: horay_async.Horay, picture: horay_async.GeneratedImage, pa
 
 
 def _tell_place(picture: horay_async.GeneratedImage) -> None:
-    """Tells where a picture can be had that isn't saved."""
+    """Notes where a picture that wasn't saved can be fetched."""
     if picture.url[:4].lower() == "http":
         note(f"the picture is made, and can be had for a while at {picture.url}")
         return

@@ -106,7 +106,7 @@ class Content:
 def read_content(
     text: str | None, files: Collection[Path] = (), *, images: bool = False
 ) -> Content:
-    """What an argument, a pipe and files give together, in this order.
+    """The content of an argument, a pipe and files, in this order.
 
     `-` stands for standard input. A pipe joins the argument, so that `cat FILE | horay chat "Summarise:"`
     does what it says. Raises `WrongUsage` where there is neither text nor file.

@@ -69,7 +69,7 @@ def ended_after(stop: Callable[[], bool]) -> Generator[None]:
 
     def handle(number: int, frame: object) -> None:
         if came and number == came[0] == getattr(signal, "SIGHUP", None):
-            return  # of a terminal that is closed the shell tells once more
+            return  # a shell sends it once more when its terminal is closed
         is_first = not came
         came.append(number)
         if not (is_first and stop()):

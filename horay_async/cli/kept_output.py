@@ -1,4 +1,4 @@
-"""Responses are paid for: one that standard output can't take is kept in a file."""
+"""Keeps a response in a file where standard output can't take it, since it is paid for."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ with suppress(ImportError):  # not on Windows
 NAME: Final = "standard output"
 
 MOST_BYTES: Final = 4
-"""Those of a character in UTF-8."""
+"""Most bytes of a character in UTF-8."""
 
 
 def check_stdout_open() -> None:

@@ -1,4 +1,4 @@
-"""`horay models` and `horay user`: what the API knows, looked up."""
+"""`horay models` and `horay user`: the models and the account, looked up."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from horay_async.cli.session import open_client
 
 @dataclass(kw_only=True)
 class ModelFilter:
-    """Which models are listed: the fields are named as the parameters of `models.list`."""
+    """Which models are listed. The fields are named as the parameters of `models.list`."""
 
     type: str | None = literal_option(
         lambda: horay_async.ModelType, "One of text, image, audio, video."

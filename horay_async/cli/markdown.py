@@ -145,8 +145,8 @@ class MarkdownWriter:
         self._stopped = Event()
         """Set once the last block isn't to be drawn any more."""
         self._lock = Lock()
-        """Held by who draws or prints. Of two threads that do, rich's own lock lets the second one begin before the first
-        one's text is out: it would take back lines that don't stand there yet.
+        """Held while drawing or printing. rich's own lock lets a second thread begin before the first one's text is
+        written: it would erase lines that aren't there yet.
         """
         self._text = ""
         """The last block, not printed yet."""
@@ -178,7 +178,7 @@ class MarkdownWriter:
             self._next_look = ended + max(1 / REFRESHES, (ended - began) * SHARE)
 
     def end(self) -> None:
-        """Prints what is left. Text that follows begins anew."""
+        """Prints what is left. Text that follows begins a new document."""
         text, self._text = self._text, ""
         if self._live is not None:
             with self._lock:

@@ -71,7 +71,7 @@ def _read(cache: Path) -> list[str]:
 
 
 def _plain(names: str) -> list[str]:
-    """Those of the names, one a line, that no shell reads as anything else: typer leaves backslashes as they are, and zsh runs what
+    """The names, one a line, that no shell interprets: typer leaves backslashes as they are, and zsh runs what
     stands in `<(...)`.
     """
     return [name for name in names.split("\n") if re.fullmatch(r"[\w.:/@+~=,-]+", name)]

@@ -45,7 +45,7 @@ def path_argument(metavar: str, help: str) -> Any:
 
 
 def given(**values: Any) -> dict[str, Any]:
-    """Those of the values that were given: an option that wasn't is None."""
+    """The values that were given: an option that wasn't is None."""
     return {name: value for name, value in values.items() if value is not None}
 
 

@@ -29,8 +29,8 @@ REPLACE: Final = "horay-replace"
 
 
 def replace_missing(stream: Any) -> Callable[[], bool]:
-    """Makes `stream` write "?" for a character that its encoding lacks, which is no reason to fail. Returns what tells
-    whether there was one.
+    """Makes `stream` write "?" for a character that its encoding lacks, instead of failing. Returns a function that
+    returns whether there was one.
     """
     replaced = False
 
@@ -107,7 +107,7 @@ def write_file(file: Path, text: str, *, wait: bool = True) -> None:
 
 
 def write_stderr(text: str) -> None:
-    """Writes on standard error. Where that is closed or full, nobody can be told, and work goes on."""
+    """Writes on standard error. Where that is closed or full, the text is lost, and work goes on."""
     with contextlib.suppress(OSError):
         sys.stderr.write(text)
         sys.stderr.flush()
@@ -145,7 +145,7 @@ def warnings_noted() -> Generator[None]:
 
 @contextlib.contextmanager
 def spinner(what: str) -> Generator[None]:
-    """Says on a terminal what takes a while, and takes it back when it is over."""
+    """Shows on a terminal what is being waited for, and erases it at the end."""
     if can_draw(sys.stderr):
         write_stderr(styled(f"{what} …", "dim", sys.stderr))
     try:
@@ -155,6 +155,6 @@ def spinner(what: str) -> Generator[None]:
 
 
 def clear_line() -> None:
-    """Takes back what `spinner` shows."""
+    """Erases what `spinner` shows."""
     if can_draw(sys.stderr):
         write_stderr("\r\x1b[K")

@@ -1,4 +1,4 @@
-"""Showing a picture on a terminal that knows a protocol for it."""
+"""Shows a picture on a terminal that supports a protocol for it."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def show_progress(progress: horay_async.BatchProgress, *, bar: bool) -> Generato
 
     def repeat() -> None:
         while not over.wait(EVERY):
-            if progress.total is not None and not progress.pause:  # of which the log has told
+            if progress.total is not None and not progress.pause:  # which the log has reported
                 note(describe(progress, progress.total))
 
     thread = threading.Thread(target=repeat, name="horay-batch-progress", daemon=True)

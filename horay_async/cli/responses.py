@@ -44,7 +44,7 @@ class Ending(NamedTuple):
     """How a choice of a response ended."""
 
     remark: str | None
-    """What to say of it; None where all is well."""
+    """The remark about it; None where nothing is wrong."""
     whole: bool
     """Whether it is what was asked for."""
 
@@ -145,7 +145,8 @@ def _partial_written(output: Output) -> Generator[list[str]]:
 def write_stream(
     events: horay_async.EventStream[Any, Any], said: list[str], *, markdown: bool = False
 ) -> Choice:
-    """Writes the first choice's text as it comes, and adds it to `said`; ends the line, come what may. Returns the choice.
+    """Writes the first choice's text as it comes, and adds it to `said`; ends the line, also after an error. Returns
+    the choice.
 
     On a terminal the reasoning before it is shown as well, dim. Raises `BrokenResponse` where no choice comes.
     """
@@ -198,7 +199,7 @@ def _stdout_into(file: Path | None) -> Generator[None]:
             whole = True
             if text.getvalue().strip():
                 write_file(file, text.getvalue())
-            else:  # the model can ask for tools without a word, which replaces nothing
+            else:  # the model can ask for tools without a text, which replaces no file
                 with suppress(FileExistsError), new_file(file, numbered=False) as new:
                     write_file(new, text.getvalue())
     except BaseException:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from horay_async.models.hooks import RetryEvent
 
 MIN_WAIT: Final = 2.0
-"""Seconds to the next attempt below which the wait isn't told."""
+"""Seconds to the next attempt below which no note is written."""
 
 NO_KEY: Final = "there is no API key: set HORAY_API_KEY, or try --local, which needs none"
 

@@ -14,7 +14,7 @@ from horay_async.cli.terminal import make_console, printable
 
 
 def show(models: Sequence[horay_async.ModelInfo]) -> None:
-    """Prints what is known of the models; what is known of none has no column."""
+    """Prints the models in a table; a field that is empty in all of them has no column."""
     columns = {
         "model": [model.id for model in models],
         "owner": [model.owned_by for model in models],
@@ -35,7 +35,7 @@ def show(models: Sequence[horay_async.ModelInfo]) -> None:
 
 
 def _day(created: int) -> str:
-    """The day of a Unix time; empty where the server doesn't say, or says what can't be."""
+    """The day of a Unix time; empty where the server sent none, or an impossible one."""
     try:
         return str(datetime.fromtimestamp(created, UTC).date()) if created else ""
     except (ValueError, OverflowError, OSError):  # which one depends on the platform

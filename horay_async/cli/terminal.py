@@ -1,4 +1,4 @@
-"""What a terminal can show, and what it must not be sent."""
+"""What a terminal can show, and characters that must not be sent to it."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def wrapped(text: str, out: TextIO, *, indent: int = 0) -> str:
 
 
 DEADLY: Final = ("SIGTERM", "SIGHUP", "SIGQUIT")
-"""Signals that end a process without another word, where the platform has them. Python makes an exception of SIGINT."""
+"""Signals that end a process at once, where the platform has them. Python makes an exception of SIGINT."""
 
 LOCAL_FLAGS: Final = 3
 """Where `termios` has `c_lflag`, with ECHO in it."""
@@ -174,7 +174,9 @@ def drawing(out: TextIO) -> Generator[None]:
 
 
 def _is_ours(out: TextIO) -> bool:
-    """Whether this process may say what `out` shows: on its own terminal, in the foreground. One in the background would be stopped."""
+    """Whether this process may change what the terminal of `out` shows: it is its own, and it runs in the foreground.
+    The system would stop one in the background.
+    """
     try:
         return bool(termios and posix.tcgetpgrp(out.fileno()) == posix.getpgrp())
     except (OSError, ValueError):  # no terminal, or another one than that of the session

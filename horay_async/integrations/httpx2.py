@@ -9,7 +9,7 @@
 
 Each request is a call of `horay`: with its connections, key, default headers, five timeouts, retries, limits, hooks
 and telemetry. Failures are raised as httpx2's errors, with this package's own as their cause. Streams of events are
-read here and written anew, so that one that is cut raises `httpx2.RemoteProtocolError`. Closing the httpx2 client
+decoded and encoded again, so that one that is cut raises `httpx2.RemoteProtocolError`. Closing the httpx2 client
 leaves `horay` open.
 """
 
@@ -186,7 +186,7 @@ class AsyncHorayTransport(_Forwarder, httpx2.AsyncBaseTransport):
 
 
 class HorayTransport(_Forwarder, httpx2.BaseTransport):
-    """The same for an `httpx2.Client` and a `Horay`."""
+    """Sends the requests of an `httpx2.Client` as calls of `client`, a `Horay`, as `AsyncHorayTransport` does."""
 
     def __init__(self, client: Horay) -> None:
         super().__init__(_checked(client, Horay)._wrapped)
@@ -221,7 +221,7 @@ class _AsyncBody(httpx2.AsyncByteStream):
 
 
 class _BlockingBody(httpx2.SyncByteStream):
-    """The same for a blocking client."""
+    """A body that a blocking client reads as it comes."""
 
     def __init__(self, handle: LoopHandle, body: Body, translate: Translate) -> None:
         self._body = body

@@ -45,10 +45,10 @@ BLOCKED = (
 )
 
 MAX_PAGES = 1_000
-"""Pages of a list of tools that are read: a server whose list never ends is told apart from a long list."""
+"""Most pages of a list of tools that are read: more are taken for a list that never ends."""
 
 CANCEL_SECONDS = 5.0
-"""How long telling the server of a cancelled call may take; nobody waits for it."""
+"""Most seconds of telling the server that a call was cancelled; the caller doesn't wait for it."""
 
 
 class Session(Protocol):
@@ -60,7 +60,7 @@ class Session(Protocol):
 
 
 class MCPToolError(HorayError):
-    """A tool of an MCP server reported an error; its text is what the server said."""
+    """A tool of an MCP server reported an error; its text is the server's."""
 
     telemetry_type: ClassVar[str] = "tool_error"
     """Its `error.type` by OpenTelemetry's conventions for MCP."""
@@ -105,7 +105,7 @@ class _Home:
     """The ident of the loop's thread."""
 
     def check(self) -> None:
-        """Raises where calls from here would wait for ever."""
+        """Raises where calls from here would never end."""
         if not self.loop.is_running():  # nothing would ever come of it
             raise HorayError("the event loop of the MCP session has ended, or doesn't run")
         if BLOCKED_THREAD.get() == self.thread:
@@ -168,14 +168,14 @@ async def _cancel(session: Any, number: int) -> None:
         method="notifications/cancelled",
         params=known.CancelledNotificationParams(requestId=number, reason="the run was cancelled"),
     )
-    # Where the session is closed or broken, the server knows, or can't be told.
+    # Where the session is closed or broken, the server has noticed, or can't be reached.
     with suppress(Exception):
         async with asyncio.timeout(CANCEL_SECONDS):
             await session.send_notification(known.ClientNotification(notification))
 
 
 def _result(result: Any) -> Any:
-    """What the model is told: text, parts where there are pictures, or the structured content."""
+    """The result for the model: text, parts where there are pictures, or the structured content."""
     blocks = cast("list[Any]", result.content or [])
     parts = [_part(block) for block in blocks]
     structured = _either(result, "structured_content", "structuredContent")

@@ -120,8 +120,8 @@ class _Checked:
 
 
 def _checked(stream: Any) -> _Checked:
-    """What reads `stream`: openai's generator, of a copy. That of the stream itself would know it, and one that is dropped
-    would be closed only by the garbage collector.
+    """Reads `stream` by openai's generator of a copy. The generator of the stream itself would be in a reference
+    cycle with it, and a dropped stream would only be closed by the garbage collector.
     """
     read = copy(stream)
     del read._iterator  # noqa: SLF001 - it knows `stream`
@@ -140,7 +140,7 @@ class _Stream(openai.Stream[T]):
 
 
 class _AsyncStream(openai.AsyncStream[T]):
-    """The same of an asynchronous client."""
+    """openai's asynchronous stream, with its iterator checked."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)

@@ -54,7 +54,7 @@ def serve(
     verbose: Annotated[bool, typer.Option("--verbose", help="Show llama.cpp's own log.")] = False,
 ) -> None:
     """Serve the Horay API on this machine, on a real model."""
-    # What is raised is told by the command that this is run as.
+    # The command that runs this reports what is raised.
     try:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:

@@ -36,7 +36,8 @@ KINDS: Final = (("text", ("chat", "embedding")), ("image", ("text-to-image",)))
 _log = logging.getLogger("horay_async.local")
 
 HTTP_LOG: Final = logging.getLogger("horay_async.local.http")
-"""What aiohttp says of requests that aren't valid HTTP: in one line, since its traceback would show their headers, the key too."""
+"""aiohttp's log of requests that aren't valid HTTP: in one line, since its traceback would show their headers, the
+key too."""
 
 
 def _without_traceback(record: logging.LogRecord) -> bool:
@@ -55,7 +56,7 @@ class Service:
     embedding_engine: Callable[[], Engine]
     """The engine for embeddings, started at the first call; the same one at every further call."""
     host: str
-    """The address that the server was told to listen on, as it was given."""
+    """The address that the server listens on, as it was given."""
     model: str
     """The local model's name, reported in every response whatever name was asked for."""
     api_key: str

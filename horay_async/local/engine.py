@@ -50,7 +50,7 @@ SPARE_CORES: Final = 1
 # rest is for the stacks of threads, 8 MiB each on Linux.
 HEADROOM: Final = 1 << 30
 HEADROOM_PER_SLOT: Final = 16 << 20
-# Seconds without a word from a process that has jobs, until it counts as hung. It is silent longest
+# Seconds without a message from a process that has jobs, until it counts as hung. It is silent longest
 # over a batch of `MAX_EMBEDDED` tokens: up to 30 s on one busy core.
 HUNG_AFTER: Final = 120.0
 # Seconds to wait for a thread whose pipe is closed already.
@@ -161,7 +161,7 @@ class Process:
 
     def _write(self) -> None:
         assert self.popen.stdin is not None
-        # A process that died takes nothing more: the reader tells of that.
+        # A process that has died takes nothing more: the reader notices that.
         with contextlib.suppress(OSError), self.popen.stdin as pipe:
             while (line := self._to_send.get()) is not None:
                 pipe.write(line)

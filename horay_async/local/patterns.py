@@ -37,11 +37,11 @@ _END: Final = re.compile(r"(?<!\\)(?:\\\\)*\$\Z")
 
 
 class UnsupportedPattern(ValueError):
-    """The pattern can't be held; the message says what in it, to follow the word "pattern"."""
+    """The pattern can't be enforced; the message names the part, and completes "pattern ..."."""
 
 
 def anchored(pattern: str) -> str:
-    """`pattern` as `^...$`, from what a grammar knows alone; raises `UnsupportedPattern`."""
+    """`pattern` as `^...$`, in the syntax that a grammar supports; raises `UnsupportedPattern`."""
     body = pattern.removeprefix("^")
     start = ".*" if body == pattern else ""
     closed = _END.search(body) is not None

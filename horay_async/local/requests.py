@@ -26,7 +26,7 @@ DEFAULTS: Final[Mapping[str, object]] = {
     "min_p": 0.0,
     "repeat_last_n": 8192,
 }
-# Tokens per choice where the request doesn't say; llama.cpp itself would fill the context.
+# Tokens per choice where the request has no limit; llama.cpp itself would fill the context.
 DEFAULT_MAX_TOKENS: Final = 256
 # llama.cpp reads a seed as 32 bits, and takes the highest one to mean "draw one".
 SEEDS: Final = 2**32 - 1

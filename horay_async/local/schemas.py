@@ -44,7 +44,7 @@ _LIMITS: Final = tuple(
 _COUNTS: Final = tuple(keyword for pair in _LIMITS for keyword in pair)
 _BOUNDS: Final = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")
 _NOTES: Final = ("title", "description", "default", "examples")
-"""What tells the model about a value, and holds nothing."""
+"""Keywords that describe a value to the model, and constrain nothing."""
 _IN_PLACE: Final = ("allOf", "anyOf", "oneOf")
 """Arrays of schemas for the same value."""
 _SCHEMAS: Final = (

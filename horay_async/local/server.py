@@ -124,7 +124,7 @@ class LocalServer:
         try:
             await asyncio.wrap_future(thread.ready)
         except BaseException as failure:
-            # A cancelled caller isn't held up: the thread sees the word and winds down alone.
+            # A cancelled caller doesn't wait: the thread ends by itself once it is told to stop.
             self._thread = None
             thread.stop()
             if isinstance(failure, Exception):
@@ -194,7 +194,9 @@ class LocalServer:
 
 
 def _listening(host: str, port: int) -> socket.socket:
-    """A socket that listens before anything is loaded, so that a taken port is told at once. Connections wait until then."""
+    """A socket that listens before anything is loaded, so that a taken port is an error at once. Connections wait
+    until the server is ready.
+    """
     try:
         family, *_, address = socket.getaddrinfo(
             host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE

@@ -1,6 +1,6 @@
 """How a conversation becomes the text that the default model reads.
 
-SmolLM2's own template knows no tools: llama.cpp would leave out the tools offered, the calls made
+SmolLM2's own template supports no tools: llama.cpp would leave out the tools offered, the calls made
 and their results. This one writes the same text where there are none, and the form that Hermes and
 Qwen models use where there are; llama.cpp finds that form out, and parses calls by it.
 """

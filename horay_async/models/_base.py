@@ -97,7 +97,7 @@ class Model(Record):
 
 
 class Extensible(Model):
-    """A model that keeps the fields which the server has sent and its class doesn't know."""
+    """A model that keeps fields of the server's which its class doesn't declare."""
 
     __slots__ = ("_unknown",)
 
@@ -150,7 +150,7 @@ class Response(Extensible):
 
     @property
     def _request_id(self) -> str | None:
-        """`meta.request_id`, by the name that users of the `openai` package know."""
+        """`meta.request_id`, under its name in the `openai` package."""
         meta = getattr(self, "meta", None)
         return None if meta is None else meta.request_id
 
@@ -206,7 +206,7 @@ class GeneratedResponse(Response):
     id: str = ""
     """The server's name for this response."""
     object: str = ""
-    """What kind of object it is, in the server's word."""
+    """The kind of object, as the server names it."""
     created: int = 0
     """Unix time, in seconds."""
     model: str = ""

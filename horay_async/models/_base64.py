@@ -31,8 +31,8 @@ SHOWN = 60
 
 
 def data_url(text: str, *, unknown: str | None = None) -> str | None:
-    """The `data:` URL of a picture in base64, whose media type its first bytes tell: `unknown` where they don't. None where there
-    is no type, or `text` isn't base64.
+    """The `data:` URL of a picture in base64, with the media type by its first bytes, or else `unknown`. None where
+    there is no type, or `text` isn't base64.
     """
     try:
         beginning = "".join(text[:80].split())[:64]  # a whole number of bytes
@@ -61,7 +61,7 @@ _BRANDS = {
 
 
 def media_type_of(data: bytes) -> str | None:
-    """What the first bytes say, by the signatures of the WHATWG's MIME Sniffing Standard and of ISO."""
+    """The media type by the first bytes, with the signatures of the WHATWG's MIME Sniffing Standard and of ISO."""
     for prefix, kind in _PREFIXES.items():
         if data.startswith(prefix):
             return kind

@@ -86,7 +86,7 @@ def _money(value: Any, _: Any) -> Decimal:
 
 
 def _unread(value: Any, _: Any) -> msgspec.Raw:
-    """What is read later, by who knows what it can be."""
+    """JSON that is decoded later, where its type is known."""
     return msgspec.Raw(msgspec.json.encode(value))
 
 

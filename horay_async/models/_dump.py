@@ -19,8 +19,8 @@ def dump(
     exclude_none: bool = False,
     unknown: bool = False,
 ) -> Any:
-    """`value` with its models as dicts of their known fields, with `unknown` of those too that their classes don't know. In
-    JSON mode, what JSON has no type for is text.
+    """`value` with its models as dicts of their declared fields, with `unknown` of all fields. In JSON mode, values
+    that JSON has no type for become text.
     """
     inner = partial(dump, mode=mode, exclude_none=exclude_none, unknown=unknown)
     if attrs.has(value.__class__):

@@ -51,6 +51,6 @@ def json_schema(cls: type[Any], given: CoreSchema, handler: GetJsonSchemaHandler
 
 
 def _instance(cls: type[Any], given: dict[str, Any]) -> Any:
-    # What tells a part from others, such as its `type`, is set by the class itself.
+    # A part's discriminator, such as its `type`, is set by the class itself.
     init = {field.name for field in attrs.fields(cast(Any, cls)) if field.init}
     return cls(**{name: value for name, value in given.items() if name in init})

@@ -1,4 +1,4 @@
-"""What a response's headers say of rate limits: the spellings of OpenAI's API and of the IETF's drafts."""
+"""Rate limits in a response's headers: the spellings of OpenAI's API and of the IETF's drafts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ POLICY = "ratelimit-policy"
 """The other one of the drafts."""
 
 MAX_COUNT = 2**53
-"""A greater number isn't told apart from the next one by JSON's readers: no server counts so far."""
+"""The greatest whole number that all JSON readers read exactly; no server counts so far."""
 
 MAX_RESET = 31 * 86_400.0
 """Seconds: the longest window that plans of this family have is a month."""
@@ -28,15 +28,15 @@ _UNITS["ns"] = 1e-9
 
 
 def parse_rate_limits(headers: Mapping[str, str], *, now: float) -> RateLimits:
-    """What `headers` say, whose names are looked up without regard to case. `now` is Unix time in seconds, for a
-    server that names the moment of a reset and has no `Date`. Never raises.
+    """The rate limits in `headers`, whose names are looked up without regard to case. `now` is Unix time in seconds,
+    for a server that sends the moment of a reset and no `Date`. Never raises.
     """
     sent: dict[str, str] = {}
     for name, value in headers.items():
         lower = name.lower()
         if MARK in lower:
             sent.setdefault(lower, value)
-    if not sent:  # asked for each response, and most servers say nothing
+    if not sent:  # called for each response, and most servers send none
         return RateLimits()
     date = headers.get("Date")
     drafted = _drafted(sent) if MARK in sent or POLICY in sent else {}

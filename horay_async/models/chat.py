@@ -22,8 +22,8 @@ __all__ = [
 ]
 
 UNLIKELY = -9999.0
-"""What the OpenAI API sends in place of a log probability too small to tell: JSON has no infinity. Servers written in
-Python send null for it."""
+"""What the OpenAI API sends in place of a log probability that is too small for a number, since JSON has no infinity.
+Servers written in Python send null for it."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
@@ -151,11 +151,11 @@ class ChatCompletion(GeneratedResponse):
     choices: list[ChatChoice] = attrs.field(factory=list[ChatChoice])
     """The choices, `n` of them."""
     usage: Usage | None = None
-    """The tokens that were used; None where the server doesn't say."""
+    """The tokens that were used; None where the server doesn't send them."""
     system_fingerprint: str | None = None
     """Tells whether the server's set-up is the same as in another response."""
     service_tier: str | None = None
-    """How the request was served, in the server's word."""
+    """How the request was served, as the server names it."""
 
     def __attrs_pre_init__(self) -> None:
         new = self

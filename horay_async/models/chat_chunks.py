@@ -104,7 +104,7 @@ class ChatCompletionChunk(GeneratedResponse):
     system_fingerprint: str | None = None
     """Tells whether the server's set-up is the same as in another response."""
     service_tier: str | None = None
-    """How the request was served, in the server's word."""
+    """How the request was served, as the server names it."""
 
     def __attrs_pre_init__(self) -> None:
         new = self

@@ -23,11 +23,11 @@ class ChatSettings(SamplingParams, total=False):
     top_logprobs: int | None
     """How many alternatives to report for each token, with `logprobs=True`."""
     reasoning_effort: Literal["none", "minimal", "low", "medium", "high"] | str | None
-    """How much to reason before the response; another word where the model knows one."""
+    """How much to reason before the response; other values where the model has them."""
     verbosity: Literal["low", "medium", "high"] | str | None
     """How long the response is to be."""
     service_tier: str | None
-    """How the request is served, in the server's word, e.g. `"auto"` or `"flex"`."""
+    """How the request is to be served, by the server's names, e.g. `"auto"` or `"flex"`."""
     metadata: Mapping[str, str] | None
     """Names and values kept with the request, where the server stores it."""
     store: bool | None

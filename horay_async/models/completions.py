@@ -98,7 +98,7 @@ class Completion(GeneratedResponse):
     prompt: list[PromptEcho] | None = None
     """The prompts, given back where `echo` asked for it."""
     usage: Usage | None = None
-    """The tokens that were used; None where the server doesn't say."""
+    """The tokens that were used; None where the server doesn't send them."""
     system_fingerprint: str | None = None
     """Tells whether the server's set-up is the same as in another response."""
 

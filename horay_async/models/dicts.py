@@ -73,7 +73,7 @@ class InputAudioDict(TypedDict):
     data: str
     """The file in base64."""
     format: str
-    """`"wav"` or `"mp3"`, or another that the model knows."""
+    """`"wav"` or `"mp3"`, or another that the model takes."""
 
 
 class AudioPartDict(TypedDict):
@@ -141,7 +141,7 @@ class ToolCallDict(TypedDict):
 
 
 class AssistantMessageDict(TypedDict, total=False):
-    """What the model said."""
+    """The model's text."""
 
     role: Required[Literal["assistant"]]
     """Who speaks."""
@@ -156,7 +156,7 @@ class AssistantMessageDict(TypedDict, total=False):
     tool_calls: Sequence[ToolCallDict | Model]
     """The calls that the model asked for."""
     prefix: bool
-    """Whether the response goes on from this message's text, where the server knows that."""
+    """Whether the response goes on from this message's text, where the server supports that."""
 
 
 class UserMessageDict(TypedDict, total=False):
@@ -239,7 +239,7 @@ class TextFormatDict(TypedDict):
 
 
 class JSONObjectFormatDict(TypedDict):
-    """A response that is some JSON object: say in the messages which."""
+    """A response that is some JSON object: describe it in the messages."""
 
     type: Literal["json_object"]
     """Which form."""
@@ -277,4 +277,4 @@ class StreamOptionsDict(TypedDict, total=False):
     include_usage: bool
     """Whether a last chunk reports the token usage."""
     include_obfuscation: bool
-    """Whether chunks are padded to one length, where the server knows that."""
+    """Whether chunks are padded to one length, where the server supports that."""

@@ -14,7 +14,7 @@ from horay_async.errors import DriftKind
 __all__ = ["Drift", "DriftCounts"]
 
 MAX_PATHS = 1000
-"""How many paths are told apart: a server that names fields by the response would fill the memory."""
+"""Most paths that are counted: a server with other field names in each response would fill the memory."""
 
 OTHERS = "$…"
 """What further paths are counted as."""
@@ -78,7 +78,7 @@ class Drift(Mapping[str, DriftCounts]):
         return counted
 
     def clear(self) -> None:
-        """Begins anew."""
+        """Removes all counts."""
         with LOCK:
             self._counts.clear()
 

@@ -72,13 +72,13 @@ class Embedding(Model):
     object: str = "embedding"
     """What kind of object it is: `embedding`."""
     embedding: list[float] = attrs.field(factory=list[float], repr=_in_short)
-    """The numbers as a list: made anew each time it is read, so keep it where it is needed twice. Numbers sent as
-    JSON have the precision that they were sent in."""
+    """The numbers as a list. Each access makes a new one, so keep it where it is needed twice. Numbers sent as JSON
+    have the precision that they were sent in."""
 
     @property
     def array(self) -> Array[float]:
         """The numbers as 32-bit floats in this machine's byte order: `numpy.asarray(item.array)` takes them without a
-        copy. The same object at each reading, unless the server sent JSON numbers, of which it is made anew.
+        copy. Each access returns the same object, unless the server sent JSON numbers: then each makes a new one.
 
         Raises `OverflowError` for a number that no 32-bit float holds; a response is refused for one.
         """
@@ -119,11 +119,11 @@ class EmbeddingResponse(Response):
     model: str = ""
     """The model that made them."""
     usage: EmbeddingUsage | None = None
-    """The tokens that were used; None where the server doesn't say."""
+    """The tokens that were used; None where the server doesn't send them."""
     id: str = ""
     """The server's name for this response; empty where it has none, as OpenAI's."""
     created: int = 0
-    """Unix time, in seconds; 0 where the server doesn't say, as OpenAI's."""
+    """Unix time, in seconds; 0 where the server doesn't send it, as OpenAI's."""
 
     def __iter__(self) -> Iterator[Embedding]:
         return iter(self.data)

@@ -209,7 +209,7 @@ class ToolResult(Event):
     tool_call: ToolCall
     """The call that was carried out."""
     content: str
-    """What the model is told: the result as text or JSON, or what went wrong."""
+    """The text for the model: the result as text or JSON, or what went wrong."""
     value: Any = None
     """What the function returned."""
     error: Exception | None = None
@@ -218,7 +218,7 @@ class ToolResult(Event):
     seconds: float = 0.0
     """How long the function ran."""
     parts: list[TextPart | ImagePart] | None = None
-    """What the model is told where the function returned content parts; `content` has their texts."""
+    """The content for the model where the function returned content parts; `content` has their texts."""
     ran: bool = True
     """Whether the function was called: not where `approve` had refused the call, nor where the call can't be run."""
     type: Literal["tool_result"] = "tool_result"

@@ -1,4 +1,4 @@
-"""What the hooks of a client are told: `on_request`, `on_retry` and `on_response`.
+"""The events that the hooks of a client get: `on_request`, `on_retry` and `on_response`.
 
 A call makes one or more attempts. For each one, `on_request` is called just before it is sent. After one that
 failed, either `on_retry` is called, before the wait for the next, or the call is over. `on_response` is called
@@ -24,13 +24,13 @@ __all__ = ["CallEvent", "RequestEvent", "ResponseEvent", "RetryEvent"]
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class CallEvent(Record):
-    """What all the hooks are told."""
+    """The fields of every hook's event."""
 
     if not TYPE_CHECKING:
         __getattr__ = no_attribute
 
     call: int
-    """Numbers the calls of this process, from 1: the same in all that is told of one call."""
+    """The number of the call in this process, from 1; the same in all events of one call."""
     label: str
     """Method and path, such as `"POST /chat/completions"`."""
     method: str

@@ -65,7 +65,7 @@ class ImageResponse(Response):
     images: list[GeneratedImage] = attrs.field(factory=list[GeneratedImage])
     """The pictures, in the order that they were made."""
     timings: ImageTimings | None = None
-    """How long it took; None where the server doesn't say."""
+    """How long it took; None where the server doesn't send it."""
     seed: int | None = None
     """The seed that was used."""
     model: str | None = None

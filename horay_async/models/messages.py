@@ -112,7 +112,7 @@ class UserMessage(Message):
 
 @attrs.define(eq=False, repr=False)
 class AssistantMessage(ChatMessage):
-    """What the model said. The message of a response, a `ChatMessage`, does as well."""
+    """The model's text. The message of a response, a `ChatMessage`, can be sent as well."""
 
     content: str | None = None
     """The text; None for a message that only calls tools."""

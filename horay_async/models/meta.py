@@ -47,8 +47,8 @@ class ResponseMeta(Record):
 
     @property
     def rate_limits(self) -> RateLimits:
-        """What the headers say of the server's rate limits, read when it is asked for; None for each part that they
-        don't tell.
+        """The server's rate limits by the response's headers, parsed at each access; None for each part that they
+        don't have.
         """
         from horay_async.models._rate_headers import parse_rate_limits  # noqa: PLC0415 - few programs need it
 

@@ -46,7 +46,7 @@ class ModelInfo(Response):
     object: str = ""
     """What kind of object it is: `model`."""
     created: int = 0
-    """Unix time, in seconds; 0 where the server doesn't say."""
+    """Unix time, in seconds; 0 where the server doesn't send it."""
     owned_by: str = ""
     """Who made it or offers it."""
 

@@ -1,4 +1,4 @@
-"""The rate limits that a response tells of."""
+"""The rate limits in a response's headers."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ __all__ = ["RateLimit", "RateLimits"]
 @describe_fields
 @attrs.frozen(kw_only=True)
 class RateLimit:
-    """One rate limit, as a response's headers tell it; None for what they don't, or not legibly."""
+    """One rate limit of a response's headers; None for what they lack, or what can't be parsed."""
 
     limit: int | None = None
     """Most in a window."""
     remaining: int | None = None
     """How many of them are left."""
     reset: float | None = None
-    """Seconds from the response until the window begins anew; at most 31 days."""
+    """Seconds from the response until the window starts again; at most 31 days."""
 
 
 @describe_fields
 @attrs.frozen(kw_only=True)
 class RateLimits:
-    """The rate limits that a response's headers tell: those of `x-ratelimit-*`, `RateLimit` with `RateLimit-Policy`, or
+    """The rate limits in a response's headers: those of `x-ratelimit-*`, `RateLimit` with `RateLimit-Policy`, or
     `RateLimit-Limit`, `-Remaining` and `-Reset`.
     """
 

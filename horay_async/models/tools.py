@@ -13,9 +13,9 @@ class ToolBase(Mapping[str, object]):
 
 
 class HasTool(Protocol):
-    """What `tools` takes beside a `Tool` and a dict: anything that can say what tool it is.
+    """What `tools` takes beside a `Tool` and a dict: an object that can describe itself as a tool.
 
-    It is how other software's tools are made to fit: an object of its own with this method, or, for classes
+    Other software's tools are passed this way: as objects with this method, or, for classes
     that nobody can add a method to, an entry point in the group `horay_async.tools` whose name is the top-level
     package of the class, and whose value is a function that makes a `Tool` of an instance (mostly by
     `Tool.from_schema`).

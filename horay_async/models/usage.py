@@ -59,9 +59,9 @@ class Usage(Extensible):
     total_tokens: int = 0
     """Tokens of prompt and response together."""
     prompt_tokens_details: PromptTokensDetails | None = None
-    """What the tokens of the prompt are made up of; None where the server doesn't say."""
+    """The kinds of the prompt's tokens; None where the server doesn't send them."""
     completion_tokens_details: CompletionTokensDetails | None = None
-    """What the tokens of the response are made up of; None where the server doesn't say."""
+    """The kinds of the response's tokens; None where the server doesn't send them."""
 
     def __attrs_pre_init__(self) -> None:
         new = self
@@ -72,15 +72,15 @@ UsageT = TypeVar("UsageT", bound=Usage)
 
 
 def tokens_in(usage: Usage) -> int:
-    """The tokens of prompt and response together: the sum of these counts, where the server tells no total, or less than that. 0 where it
-    tells nothing.
+    """The tokens of prompt and response together: the sum of these counts, where the server sends no total, or a
+    smaller one. 0 where it sends no counts.
     """
     return max(usage.total_tokens, usage.prompt_tokens + usage.completion_tokens)
 
 
 def updated(usage: UsageT, newer: UsageT) -> UsageT:
-    """`newer`, with what it doesn't tell as `usage` has it: some servers tell the prompt's tokens at a stream's beginning, and the others at
-    its end.
+    """`newer`, completed by `usage`: some servers send the prompt's tokens at a stream's beginning, and the
+    response's at its end.
     """
     if newer.prompt_tokens and newer.completion_tokens:
         return newer

@@ -46,11 +46,11 @@ class UserInfo(Response):
     balance: Decimal | None = None
     """What is left of the granted credit, in the account's currency."""
     status: str = ""
-    """`"normal"`, or another word of the server's."""
+    """`"normal"`, or another value of the server's."""
     introduction: str | None = None
     """What the user says of themselves."""
     role: str | None = None
-    """What the account is there for, in the server's word."""
+    """What the account is for, as the server names it."""
     charge_balance: Decimal | None = None
     """What is left of the money paid in."""
     total_balance: Decimal | None = None

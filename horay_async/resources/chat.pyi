@@ -115,9 +115,9 @@ class AsyncChatCompletions(Resource):
             parallel_tool_calls: Whether one response may ask for several calls.
             logprobs: Asks for the log probabilities of the sampled tokens.
             top_logprobs: How many alternatives to report for each token, with `logprobs=True`.
-            reasoning_effort: How much to reason before the response; another word where the model knows one.
+            reasoning_effort: How much to reason before the response; other values where the model has them.
             verbosity: How long the response is to be.
-            service_tier: How the request is served, in the server's word, e.g. `"auto"` or `"flex"`.
+            service_tier: How the request is to be served, by the server's names, e.g. `"auto"` or `"flex"`.
             metadata: Names and values kept with the request, where the server stores it.
             store: Whether the server keeps the response.
             modalities: The kinds of output, e.g. `["text", "audio"]`.
@@ -217,9 +217,9 @@ class AsyncChatCompletions(Resource):
             parallel_tool_calls: Whether one response may ask for several calls.
             logprobs: Asks for the log probabilities of the sampled tokens.
             top_logprobs: How many alternatives to report for each token, with `logprobs=True`.
-            reasoning_effort: How much to reason before the response; another word where the model knows one.
+            reasoning_effort: How much to reason before the response; other values where the model has them.
             verbosity: How long the response is to be.
-            service_tier: How the request is served, in the server's word, e.g. `"auto"` or `"flex"`.
+            service_tier: How the request is to be served, by the server's names, e.g. `"auto"` or `"flex"`.
             metadata: Names and values kept with the request, where the server stores it.
             store: Whether the server keeps the response.
             modalities: The kinds of output, e.g. `["text", "audio"]`.
@@ -319,9 +319,9 @@ class AsyncChatCompletions(Resource):
             parallel_tool_calls: Whether one response may ask for several calls.
             logprobs: Asks for the log probabilities of the sampled tokens.
             top_logprobs: How many alternatives to report for each token, with `logprobs=True`.
-            reasoning_effort: How much to reason before the response; another word where the model knows one.
+            reasoning_effort: How much to reason before the response; other values where the model has them.
             verbosity: How long the response is to be.
-            service_tier: How the request is served, in the server's word, e.g. `"auto"` or `"flex"`.
+            service_tier: How the request is to be served, by the server's names, e.g. `"auto"` or `"flex"`.
             metadata: Names and values kept with the request, where the server stores it.
             store: Whether the server keeps the response.
             modalities: The kinds of output, e.g. `["text", "audio"]`.
@@ -421,9 +421,9 @@ class AsyncChatCompletions(Resource):
             parallel_tool_calls: Whether one response may ask for several calls.
             logprobs: Asks for the log probabilities of the sampled tokens.
             top_logprobs: How many alternatives to report for each token, with `logprobs=True`.
-            reasoning_effort: How much to reason before the response; another word where the model knows one.
+            reasoning_effort: How much to reason before the response; other values where the model has them.
             verbosity: How long the response is to be.
-            service_tier: How the request is served, in the server's word, e.g. `"auto"` or `"flex"`.
+            service_tier: How the request is to be served, by the server's names, e.g. `"auto"` or `"flex"`.
             metadata: Names and values kept with the request, where the server stores it.
             store: Whether the server keeps the response.
             modalities: The kinds of output, e.g. `["text", "audio"]`.
@@ -521,9 +521,9 @@ class AsyncChatCompletions(Resource):
             parallel_tool_calls: Whether one response may ask for several calls.
             logprobs: Asks for the log probabilities of the sampled tokens.
             top_logprobs: How many alternatives to report for each token, with `logprobs=True`.
-            reasoning_effort: How much to reason before the response; another word where the model knows one.
+            reasoning_effort: How much to reason before the response; other values where the model has them.
             verbosity: How long the response is to be.
-            service_tier: How the request is served, in the server's word, e.g. `"auto"` or `"flex"`.
+            service_tier: How the request is to be served, by the server's names, e.g. `"auto"` or `"flex"`.
             metadata: Names and values kept with the request, where the server stores it.
             store: Whether the server keeps the response.
             modalities: The kinds of output, e.g. `["text", "audio"]`.
@@ -625,9 +625,9 @@ class AsyncChatCompletions(Resource):
             parallel_tool_calls: Whether one response may ask for several calls.
             logprobs: Asks for the log probabilities of the sampled tokens.
             top_logprobs: How many alternatives to report for each token, with `logprobs=True`.
-            reasoning_effort: How much to reason before the response; another word where the model knows one.
+            reasoning_effort: How much to reason before the response; other values where the model has them.
             verbosity: How long the response is to be.
-            service_tier: How the request is served, in the server's word, e.g. `"auto"` or `"flex"`.
+            service_tier: How the request is to be served, by the server's names, e.g. `"auto"` or `"flex"`.
             metadata: Names and values kept with the request, where the server stores it.
             store: Whether the server keeps the response.
             modalities: The kinds of output, e.g. `["text", "audio"]`.
@@ -728,9 +728,9 @@ class AsyncChatCompletions(Resource):
             parallel_tool_calls: Whether one response may ask for several calls.
             logprobs: Asks for the log probabilities of the sampled tokens.
             top_logprobs: How many alternatives to report for each token, with `logprobs=True`.
-            reasoning_effort: How much to reason before the response; another word where the model knows one.
+            reasoning_effort: How much to reason before the response; other values where the model has them.
             verbosity: How long the response is to be.
-            service_tier: How the request is served, in the server's word, e.g. `"auto"` or `"flex"`.
+            service_tier: How the request is to be served, by the server's names, e.g. `"auto"` or `"flex"`.
             metadata: Names and values kept with the request, where the server stores it.
             store: Whether the server keeps the response.
             modalities: The kinds of output, e.g. `["text", "audio"]`.
@@ -849,9 +849,9 @@ class AsyncChatCompletions(Resource):
             parallel_tool_calls: Whether one response may ask for several calls.
             logprobs: Asks for the log probabilities of the sampled tokens.
             top_logprobs: How many alternatives to report for each token, with `logprobs=True`.
-            reasoning_effort: How much to reason before the response; another word where the model knows one.
+            reasoning_effort: How much to reason before the response; other values where the model has them.
             verbosity: How long the response is to be.
-            service_tier: How the request is served, in the server's word, e.g. `"auto"` or `"flex"`.
+            service_tier: How the request is to be served, by the server's names, e.g. `"auto"` or `"flex"`.
             metadata: Names and values kept with the request, where the server stores it.
             store: Whether the server keeps the response.
             modalities: The kinds of output, e.g. `["text", "audio"]`.

@@ -26,7 +26,7 @@ class Head:
 
     @property
     def expects_continue(self) -> bool:
-        """Whether the client waits for a word before it sends the body."""
+        """Whether the client waits for `100 Continue` before it sends the body."""
         return self.headers.get("Expect", "").lower() == "100-continue"
 
     @property

@@ -13,8 +13,8 @@ from typing import Any, Literal, cast
 __all__ = ["ConnectFault"]
 
 ConnectFault = Literal["reset", "fin", "stall", "old_tls"]
-"""What a connection meets before any HTTP is read or TLS spoken: a reset, a FIN, silence; or TLS's word that
-the client's versions are too new, as a server of long ago gives it."""
+"""What happens to a connection before HTTP is read or TLS begins: a reset, a FIN, silence; or TLS's alert that the
+client's versions are too new, as an old server sends it."""
 
 PROTOCOL_VERSION_ALERT = bytes.fromhex("15 03 01 00 02 02 46")
 """A TLS record that holds the fatal alert `protocol_version` (RFC 8446, section 6)."""
@@ -23,7 +23,7 @@ HIGH_WATER = 2**16
 """Bytes read ahead of the script; with that many waiting, the server leaves the rest in the kernel."""
 
 LOOK_EVERY = 0.01
-"""Seconds between two looks at a connection that isn't being read: the event loop tells nothing of it."""
+"""Seconds between two checks of a connection that isn't being read: the event loop doesn't report its end."""
 
 _NO_LINGER = struct.pack("ii", 1, 0)
 """The value of SO_LINGER that makes closing a socket reset it."""
@@ -36,7 +36,7 @@ class ConnectionGone(Exception):
 class ServerConnection(asyncio.Protocol):
     """A connection as the script sees it. Everything that waits raises `ConnectionGone` once it is gone.
 
-    `on_end` is told once who ended it. A client that ends its side alone has left, too.
+    `on_end` is called once, with who ended it. A client that ends its side alone has left, too.
     """
 
     def __init__(self, on_end: Callable[[Literal["client", "server"]], None]) -> None:
@@ -108,7 +108,7 @@ class ServerConnection(asyncio.Protocol):
 
     async def send(self, data: bytes) -> None:
         """Writes, and waits until the kernel has taken it."""
-        # A transport that failed to write says so before the loop gets to tell of it.
+        # A transport that failed to write is closing before the loop calls `connection_lost`.
         if self._ended or self._opened.is_closing():
             raise ConnectionGone
         self._opened.write(data)
@@ -145,7 +145,7 @@ class ServerConnection(asyncio.Protocol):
                     await self._changed.wait()
 
     async def on_connect(self, fault: ConnectFault) -> None:
-        """Turns the client away, and tells it so in TLS at most. Raises `ConnectionGone` when it leaves before."""
+        """Refuses the client, without a response, or with TLS's alert. Raises `ConnectionGone` when it leaves before."""
         match fault:
             case "reset":
                 self.reset()
@@ -180,7 +180,7 @@ class ServerConnection(asyncio.Protocol):
         self._opened.abort()
 
     def close(self) -> None:
-        """Closes the connection, in order: what was sent arrives first, and TLS says goodbye."""
+        """Closes the connection gracefully: what was sent arrives first, and TLS sends close_notify."""
         self._leave("server")
         if self._transport is not None:
             self._transport.close()
@@ -220,7 +220,7 @@ class ServerConnection(asyncio.Protocol):
         if not hasattr(select, "poll"):
             return False
         poll = select.poll()
-        # Errors are told unasked; that the other side has ended its sending is Linux's to tell.
+        # Errors are always reported; only Linux reports that the other side has ended its sending.
         asked = select.POLLHUP | getattr(select, "POLLRDHUP", 0)
         poll.register(self._opened.get_extra_info("socket").fileno(), asked)
         return bool(poll.poll(0))

@@ -121,8 +121,8 @@ def stream(
 ) -> ScriptedResponse:
     """A streamed response of either kind, in chunked encoding unless `framing` says otherwise.
 
-    Each text of `pieces` is a chunk for each of `choices`; a string is parted into its words. Then come chunks with `finish_reason`, unless
-    None; one with the usage, if wanted; and `[DONE]`, if `done`.
+    Each text of `pieces` is a chunk for each of `choices`; a string is divided into its words. Then come chunks with
+    `finish_reason`, unless None; one with the usage, if wanted; and `[DONE]`, if `done`.
     """
     _check_pieces(pieces)
     if isinstance(pieces, str):
@@ -223,14 +223,14 @@ ScriptedCall = tuple[str, Mapping[str, object] | str]
 
 @attrs.frozen
 class Reply:
-    """A text that is answered in the way it is asked for: as chat or completion, whole or streamed, in as
-    many choices as `n` says. A handler for any script.
+    """A text as the response that the request asks for: chat or completion, whole or streamed, with `n` choices. A
+    handler for any script.
 
     `done` is that of `stream`, and counts for streams alone, as do pieces that aren't text. With `calls`, the model calls these tools, in a chat.
     """
 
     pieces: Sequence[Piece] | str
-    """What a stream's chunks are; a string is parted into its words."""
+    """The texts of a stream's chunks; a string is divided into its words."""
     faults: tuple[Fault, ...] = ()
     """Applied to the response once it is made."""
     done: bool = True
@@ -279,9 +279,7 @@ class Reply:
 
 
 def default(request: Request) -> ScriptedResponse:
-    """What is answered when the script has nothing else: each operation's canned response, the picture, and
-    404 elsewhere.
-    """
+    """The response where the script has none: each operation's canned response, the picture, and 404 elsewhere."""
     options = _with_request_id({}, request)
     match request.method, request.path:
         case "POST", "/chat/completions" | "/completions":
@@ -304,7 +302,7 @@ def default(request: Request) -> ScriptedResponse:
 
 
 def _embedded(request: Request, options: MessageOptions) -> ScriptedResponse:
-    """A vector for each input, which tells it from others: the first number is its place."""
+    """A vector for each input. Its first number is the input's place, so that no two are equal."""
     asked = _asked(request, EMBEDDING_MODEL)
     given = asked.get("input")
     items = given if is_array(given) else [given]

@@ -1,4 +1,4 @@
-"""What vcrpy and pytest-recording need to be told to record this client's requests safely."""
+"""Settings with which vcrpy and pytest-recording record this client's requests safely."""
 
 from __future__ import annotations
 

@@ -132,18 +132,18 @@ _DEALERS: Mapping[ChaosKind, tuple[float, Dealer]] = {
     "error_event": (0.02, lambda good, draw, _: _some_chunks(good, draw, error_event())),
     "unfinished": (0.02, lambda good, draw, _: _some_chunks(good, draw)),
 }
-"""Each kind but good, with its probability unless told otherwise, and what makes its response."""
+"""Each kind but good, with its default probability, and what makes its response."""
 
 DEFAULT_RATES: Mapping[ChaosKind, float] = {kind: rate for kind, (rate, _) in _DEALERS.items()}
 """A third of all requests meets something; what is left of 1 is good."""
 
 
 class Chaos:
-    """A handler for `FaultServer.always` that deals out faults at random, and remembers what it dealt.
+    """A handler for `FaultServer.always` that responds with faults at random, and records them.
 
-    The draw depends on `seed`, on the request (method, target and body), and on how many like it came before;
-    not on the order in which different requests come. So the same calls meet the same faults, however
-    they run beside each other, and a retry draws anew.
+    Which fault it is depends on `seed`, on the request (method, target and body), and on how many like it came before;
+    not on the order in which different requests come. So the same calls meet the same faults, however they run beside
+    each other, and a retry meets another one.
 
     `rates` gives the probability of each kind; what is left of 1 is good. `response` makes the good responses.
     `longest_wait` is in seconds, for late responses and for what rate limits ask for (where the form allows:
@@ -174,7 +174,7 @@ class Chaos:
         return tuple(self._dealt)
 
     def by_key(self) -> dict[str, list[Dealt]]:
-        """The same by `Idempotency-Key`, which all attempts of one call share."""
+        """What each request met, by its `Idempotency-Key`, which all attempts of one call share."""
         found: dict[str, list[Dealt]] = {}
         for dealt in self._dealt:
             found.setdefault(dealt.request.headers.get("Idempotency-Key", ""), []).append(dealt)

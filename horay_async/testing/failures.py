@@ -72,7 +72,7 @@ def error(
     form: RetryForm = "seconds",
     **options: Unpack[MessageOptions],
 ) -> ScriptedResponse:
-    """A failure. `retry_after`, in seconds, is said in `form`; a date counts from now and, as HTTP dates
+    """A failure. `retry_after`, in seconds, is sent in `form`; a date counts from now and, as HTTP dates
     are whole seconds, is rounded up, and so are seconds. A status of 200 is taken: some servers report failures so.
     """
     check_word("shape", shape, get_args(ErrorShape))

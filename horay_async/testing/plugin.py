@@ -20,8 +20,8 @@ __all__ = ["blocking_horay_client", "horay_client", "horay_env", "horay_server"]
 
 
 WAIT = 10.0
-"""Seconds after which a client gives up that waits for a response, or for more of it: a real model may take minutes, and a test that
-hangs is to say so.
+"""Seconds after which a client stops waiting for a response, or for more of it. A real model may take minutes; a test
+that hangs has to fail.
 """
 
 

@@ -14,8 +14,8 @@ __all__ = ["Recorder"]
 T = TypeVar("T")
 
 WAIT_TIMEOUT = 5.0
-"""Seconds that waiting takes at most unless told otherwise: far more than anything on loopback takes, and
-little enough that a test that waits in vain is soon over."""
+"""The default of most seconds to wait: far more than anything on loopback takes, and little enough that a failing
+test is soon over."""
 
 
 class Recording:

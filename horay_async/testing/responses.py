@@ -58,7 +58,7 @@ class ScriptedResponse:
         return 0 if end < 0 else end + 4
 
     def with_faults(self, *faults: Fault) -> ScriptedResponse:
-        """The same response with faults, applied from left to right."""
+        """A copy of the response with faults, applied from left to right."""
         response = self
         for fault in faults:
             response = check_fault(fault)(response)
@@ -66,7 +66,7 @@ class ScriptedResponse:
 
 
 class AnyFault:
-    """What the faults of this package have in common: it tells them from handlers, which are functions of one argument as well."""
+    """The base of this package's faults, which sets them apart from handlers, also functions of one argument."""
 
     __slots__ = ()
 
@@ -247,7 +247,7 @@ def is_number(value: object, kind: Any = int | float) -> bool:
 
 
 def check_word(name: str, word: object, allowed: Sequence[str]) -> None:
-    """Raises `ValueError` for a word that isn't one of those allowed."""
+    """Raises `ValueError` for a text that isn't one of those allowed."""
     if word not in allowed:
         raise ValueError(f"{name} must be one of {', '.join(allowed)}; got {word!r}")
 
@@ -260,7 +260,7 @@ def about_fault(value: object) -> str:
 
 
 def about_scripted(value: object) -> str:
-    """The same in the place of a text, where `value` may be what the text is to say as well."""
+    """What to write instead of `value` in the place of a text; nothing where it is neither JSON nor a fault."""
     if isinstance(value, Mapping):
         return f": JSON that the model writes is a text, json.dumps({value!r})"
     return about_fault(value)

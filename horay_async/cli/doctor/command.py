@@ -22,10 +22,10 @@ SHOWN: Final[dict[State, tuple[str, str]]] = {
     "warning": ("warning", "yellow"),
     "fault": ("FAULT", "red"),
 }
-"""Word and colour of each state."""
+"""Text and colour of each state."""
 
 INDENT: Final = 9 + 12
-"""Columns before what was found: the state's word and the check's name."""
+"""Columns before the finding's text: the state and the check's name."""
 
 
 @dataclass(kw_only=True)
@@ -83,7 +83,7 @@ def _report_live(server: ServerOptions, asked: DoctorOptions) -> None:
     from horay_async.cli.doctor import live  # noqa: PLC0415 - seldom wanted
 
     model = server.model_or_default(asked.model)
-    # One attempt each: what it costs has been said.
+    # One attempt each, since the note of the costs counts one.
     once = replace(server, timeout=server.timeout or live.DEADLINE, retries=0)
     with open_client(once) as client:
         live.confirm(model, client.options.base_url, agreed=asked.yes or server.local)

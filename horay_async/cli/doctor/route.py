@@ -82,7 +82,7 @@ class Route:
         return f"{spoken}, and the certificate is trusted"
 
     def date(self) -> str | None:
-        """What time the server says that it is, as its `Date` header; None where it doesn't say.
+        """The server's time, as its `Date` header; None where it sends none.
 
         Its certificate isn't checked, since a clock that is wrong spoils that check.
         """

@@ -61,7 +61,7 @@ def address(server: ServerOptions) -> tuple[Finding, str]:
 
 
 def proxy(base_url: str, server: ServerOptions) -> tuple[str | None, Finding | None]:
-    """The URL of the proxy that requests go through, None where there is none; and what is to be said of it."""
+    """The URL of the proxy that requests go through, None where there is none; and the finding about it."""
     if server.proxy:
         return server.proxy, None
     url = URL(base_url)

@@ -69,9 +69,9 @@ def refuse_left_out(value: Any, place: str) -> None:
 
 
 def _when_collected(client: object, close: Callable[[], None]) -> None:
-    """Closes a client once nobody has it any more. Nobody closes LangChain's models, so that is no mistake to warn of.
+    """Closes a client once it is collected. LangChain's models are never closed, so this needs no warning.
 
-    It hangs on the client, since copies of a model share it. `close` knows its connections, but not the client.
+    The finalizer is the client's, since copies of a model share it. `close` must not refer to the client.
     """
     weakref.finalize(client, close).atexit = False  # loops close their connections themselves
 
@@ -98,7 +98,7 @@ class HasClients(Serializable):
     client: Horay | None = Field(default=None, exclude=True)
     """A blocking client of yours; it is never closed here. Settings of a client have no effect beside it."""
     async_client: AsyncHoray | None = Field(default=None, exclude=True)
-    """The same for code that awaits."""
+    """An asynchronous client of yours, for code that awaits; it is never closed here."""
 
     _made: Horay = PrivateAttr()
     _made_async: AsyncHoray = PrivateAttr()

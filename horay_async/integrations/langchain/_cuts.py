@@ -1,5 +1,5 @@
-"""Responses that were cut, or aren't whole: LangChain's parsers complete the JSON of these, so they have to be refused. And what came of
-the parsing beside the response, which LangChain's own fallbacks don't tell in a stream.
+"""Refuses responses that were cut or aren't whole, whose JSON LangChain's parsers would complete. And returns the
+result of parsing beside the response, which LangChain's own fallbacks don't do in a stream.
 """
 
 from __future__ import annotations

@@ -119,8 +119,8 @@ class ChatHoray(Parameters):
         return params
 
     def _get_llm_string(self, stop: Stop = None, **kwargs: Any) -> str:
-        """LangChain's key for its cache. The settings, of which it is made, lack the address that a client or the environment
-        brings; and secrets, which can say who asks: a digest stands for these.
+        """LangChain's key for its cache. It is made of the settings, which lack the address of a client or of the
+        environment, and secrets, which can identify the caller: the address and a digest of these are added.
         """
         given = {name: [getattr(self, name, None), kwargs.get(name)] for name in MAY_HOLD_SECRETS}
         digest = blake2b(repr(given).encode(), digest_size=16).hexdigest()
@@ -221,7 +221,7 @@ class ChatHoray(Parameters):
         instance comes back), a typed dictionary or a JSON schema (a dict comes back).
 
         `method` is `"json_schema"` (the schema as `response_format`), `"function_calling"` (a forced call) or
-        `"json_mode"` (JSON of any shape: say in the prompt which). With `include_raw` the result is a dict of
+        `"json_mode"` (JSON of any shape: describe it in the prompt). With `include_raw` the result is a dict of
         `raw`, `parsed` and `parsing_error`, and nothing is raised for what doesn't fit.
 
         A response that was cut, at the token limit or by the server's filter, raises `AnswerError`, with that `reason`; JSON
@@ -257,7 +257,7 @@ def _tool_choice(choice: str | bool | dict[str, Any], names: set[str]) -> str | 
 
 
 def _is_ours(schema: object) -> bool:
-    """Whether `schema` is a class that LangChain leaves to this package to describe: it knows pydantic's and typed dictionaries."""
+    """Whether `schema` is a class that this package describes: LangChain describes pydantic's and typed dictionaries."""
     cls = get_origin(schema) or schema
     return hasattr(cls, "__attrs_attrs__") or hasattr(cls, "__dataclass_fields__")
 

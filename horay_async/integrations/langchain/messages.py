@@ -233,7 +233,7 @@ class StreamedMessage:
         self._keep_arguments = keep_arguments
         self._in_blocks = in_blocks
         self._names: dict[int, str] = {}
-        """What was told of each tool call's name, by the call's number."""
+        """The part of each tool call's name that was sent, by the call's number."""
         self._ids: dict[int, str] = {}
         """The tool calls' ids, by the calls' numbers."""
 
@@ -305,8 +305,8 @@ class StreamedMessage:
 
 
 def _id_for(number: int, id_: str, ids: dict[int, str]) -> str:
-    """The id of a message's tool call, and puts it into the `ids` by the calls' numbers. Some servers send none, or the same
-    twice, by which no result could be told from another.
+    """The id of a message's tool call; also puts it into `ids`, by the calls' numbers. It is a new one where the
+    server sent none, or the same twice: results couldn't be assigned to calls.
     """
     if not id_ or id_ in ids.values():
         id_ = f"call_{new_idempotency_key()}"

@@ -27,7 +27,7 @@ Part = dict[str, Any]
 
 
 def set_content(span: Span, attribute: str, text_of: Callable[[], str | None]) -> None:
-    """Sets an attribute to a text, where there is one. What can't be told is left out, and nothing else with it."""
+    """Sets an attribute to a text, where there is one. A text that can't be recorded is left out alone."""
     try:
         text = text_of()
     except Exception as error:  # noqa: BLE001 - any content may come, and the rest of the span is worth having
@@ -45,7 +45,7 @@ def set_input(span: Span, body: SentBody) -> None:
 
 
 def set_output(span: Span, response: Response, settings: TelemetrySettings) -> None:
-    """Sets how a response ended, and what the model said where that is captured."""
+    """Sets how a response ended, and the model's messages where those are captured."""
     reasons = [choice.finish_reason for choice in getattr(response, "choices", ())]
     if reasons and not (settings.version == OLD and None in reasons):
         ended = [well_formed(reason or "error") for reason in reasons]
@@ -65,7 +65,7 @@ def input_messages(body: SentBody) -> str | None:
 
 
 def output_messages(response: Response, version: Version) -> str | None:
-    """What the model said: one message a choice."""
+    """The model's messages, one a choice."""
     cut = "" if version == OLD else None  # the finish reason of a choice that has none
     if isinstance(response, ChatCompletion):
         found = [
@@ -96,7 +96,7 @@ def tool_definitions(body: SentBody) -> str | None:
 
 
 def tool_result(content: str) -> str:
-    """What a tool gave, as the JSON that it is told to the model in, or else as a JSON text."""
+    """A tool's result, as the JSON that the model gets, or else as a JSON text."""
     try:
         msgspec.json.decode(content)
     except msgspec.DecodeError:
@@ -141,7 +141,7 @@ def _parts(content: Any) -> Iterator[Part]:
 
 
 def _image(url: str) -> Part:
-    """A picture by its address; one that is sent in full is only told of, for its size."""
+    """A picture by its address; of one that is sent in full, which is large, only that there is one."""
     if not url.startswith("data:"):
         return {"type": "uri", "modality": "image", "uri": url}
     kind, _, data = url.removeprefix("data:").partition(",")

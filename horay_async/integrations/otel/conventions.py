@@ -13,4 +13,4 @@ OLD: Final[Version] = "1.41.1"
 """The last version that was published with the general conventions."""
 
 OLD_SCHEMA_URL: Final = "https://opentelemetry.io/schemas/1.41.1"
-"""That of `OLD`; the commit that `LATEST` is names no published schema."""
+"""The schema of `OLD`; the commit of `LATEST` names no published schema."""

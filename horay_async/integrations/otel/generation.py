@@ -80,7 +80,7 @@ class Generation(CallSpan):
             self._identity = self._identity | {"gen_ai.response.model": well_formed(model)}
 
     def _record_response(self, response: Response) -> dict[str, int]:
-        """Records a response; returns the tokens that it tells."""
+        """Records a response; returns its tokens."""
         self._identify(response)
         counted = getattr(response, "usage", None)
         usage = usage_of(counted, self._request.operation) if isinstance(counted, Usage) else {}

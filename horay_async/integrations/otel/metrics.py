@@ -26,7 +26,7 @@ CALLS: Final = tuple(2**power for power in range(8))
 """1 to 128, doubling."""
 
 MODALITY: Final = {"text_completion": "text"}
-"""`gen_ai.token.modality` by operation, where it can be told: a chat can hold pictures, and the server counts all
+"""`gen_ai.token.modality` by operation, where it is certain: a chat can have pictures, and the server counts all
 tokens together."""
 
 MAX_EMBEDDED: Final = 2**40
@@ -34,7 +34,7 @@ MAX_EMBEDDED: Final = 2**40
 
 
 def usage_of(usage: Usage, operation: str) -> dict[str, int]:
-    """The tokens that a server has told, by the conventions' names without `gen_ai.usage.`.
+    """The tokens that a server has counted, by the conventions' names without `gen_ai.usage.`.
 
     Counts that can't be true are left out: one of them would spoil a counter's sum for good.
     """
@@ -56,7 +56,7 @@ def usage_of(usage: Usage, operation: str) -> dict[str, int]:
 
 
 class _ChunkMetrics:
-    """Those of streams, named for a `kind` of calls."""
+    """The metrics of streams, named for a `kind` of calls."""
 
     def __init__(self, meter: Meter, kind: str) -> None:
         self._histogram = partial(_histogram, meter, "gen_ai.client")
@@ -67,7 +67,7 @@ class _ChunkMetrics:
 
 
 class LatestMetrics(_ChunkMetrics):
-    """Those of the latest version."""
+    """The metrics of the latest version."""
 
     def __init__(self, meter: Meter) -> None:
         super().__init__(meter, "inference")
@@ -116,7 +116,7 @@ class LatestMetrics(_ChunkMetrics):
 
 
 class OldMetrics(_ChunkMetrics):
-    """Those of version 1.41.1."""
+    """The metrics of version 1.41.1."""
 
     def __init__(self, meter: Meter) -> None:
         super().__init__(meter, "operation")
@@ -143,7 +143,7 @@ Metrics = LatestMetrics | OldMetrics
 
 
 class RunMetrics:
-    """Those of runs of tools and of the tools, which version 1.41.1 doesn't have."""
+    """The metrics of runs of tools and of the tools, which version 1.41.1 doesn't have."""
 
     def __init__(self, meter: Meter) -> None:
         text = "Duration of one call of a tool."

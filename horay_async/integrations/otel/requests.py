@@ -1,4 +1,4 @@
-"""What a request says of itself, as attributes of the conventions."""
+"""A request's parameters, as attributes of the conventions."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _fields_of = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 class SentBody:
     """A body, of whose fields each is decoded when it is asked for. Raises `MsgspecError` for what is no JSON object.
 
-    Anything may stand in a field: what is wrong is the server's to say.
+    A field may have any value: the server refuses wrong ones.
     """
 
     def __init__(self, raw: bytes) -> None:
@@ -55,7 +55,7 @@ class DescribedRequest:
     body: SentBody
     stream: bool
     identity: dict[str, Any]
-    """Attributes that tell apart whose measurements are whose: those of the metrics, and the span's first."""
+    """Attributes that identify the request: all those of the metrics, and the first of the span."""
 
     @property
     def name(self) -> str:

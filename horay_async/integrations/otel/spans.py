@@ -158,7 +158,9 @@ class PlainCall(CallSpan):
 
 
 def message_of(error: BaseException, *, capture: bool) -> str | None:
-    """What may be told of an error: the server's message, which may hold a prompt, only with `capture`."""
+    """The text of an error that may be recorded: the server's message, which may contain a prompt, only with
+    `capture`.
+    """
     if capture or (isinstance(error, APIConnectionError) and not isinstance(error, APIStatusError)):
         return well_formed(str(error))
     return f"status {error.status_code}" if isinstance(error, APIStatusError) else None

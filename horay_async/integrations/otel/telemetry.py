@@ -43,15 +43,15 @@ PASSED = frozenset({"skip_dep_check", "raise_exception_on_conflict"})
 
 
 class TelemetryParams(TypedDict, total=False):
-    """What `Telemetry` can be told."""
+    """The options of `Telemetry`."""
 
     tracer_provider: TracerProvider | None
     """Makes the spans; the one that OpenTelemetry is set up with unless given."""
     meter_provider: MeterProvider | None
     """Makes the metrics; the same."""
     capture_content: bool | None
-    """Whether prompts, responses and tools' arguments and results are recorded on spans; unless given, it is for
-    `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT` to say (`true`, `SPAN_ONLY` or `SPAN_AND_EVENT`)."""
+    """Whether prompts, responses and tools' arguments and results are recorded on spans; unless given,
+    `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT` decides (`true`, `SPAN_ONLY` or `SPAN_AND_EVENT`)."""
     logger_provider: LoggerProvider | None
     """Takes the events; the one that OpenTelemetry is set up with unless given."""
     propagate: bool
