@@ -24,7 +24,9 @@ def chat(
         parser=parse_path,
     ),
     model: options.ChatModel = None,
-    system: str | None = options.option("What the model is told first.", "-s", "--system"),
+    system: str | None = options.option(
+        "The system message: what the model is to keep to.", "-s", "--system"
+    ),
     sampling: options.Sampling,
     markdown: bool = options.option(
         "Lay out Markdown on a terminal. A pipe gets it as it is.", default=True

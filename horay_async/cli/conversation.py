@@ -202,7 +202,7 @@ def _parse_messages(data: bytes, source: str) -> tuple[str | None, list[dict[str
     except (ValueError, TypeError, KeyError, RecursionError):
         roles = []
     if not roles or len(roles) < len(messages) or not {*roles} <= ROLES:
-        raise CommandError(f"{source} holds no conversation as /save writes it")
+        raise CommandError(f"{source} isn't a conversation as /save writes it")
     if roles[0] == "system" and isinstance(messages[0]["content"], str):
         return messages[0]["content"], messages[1:]
     return None, messages

@@ -32,7 +32,7 @@ class ExitCode(IntEnum):
     BUSY = 6, "the server is at a limit or has a fault of its own: try again later"
     BROKEN = (
         7,
-        "the response was cut (not where -n asked for that), is empty, or isn't what the protocol says",
+        "the response was cut (not where -n asked for that), is empty, or doesn't follow the protocol",
     )
     INTERRUPTED = 130, "stopped by Ctrl-C"
     """128 and the number of SIGINT, as shells count."""

@@ -81,7 +81,7 @@ def image(
         if not response.images:
             if asked.as_json:
                 write_json(response)
-            raise BrokenResponse("the response holds no picture")
+            raise BrokenResponse("the response has no picture")
         failures: list[Exception] = []
         unsaved = list(response.images)
         try:
@@ -158,7 +158,7 @@ def _save_new(client: horay_async.Horay, picture: horay_async.GeneratedImage, pa
 def _tell_place(picture: horay_async.GeneratedImage) -> None:
     """Notes where a picture that wasn't saved can be fetched."""
     if picture.url[:4].lower() == "http":
-        note(f"the picture is made, and can be had for a while at {picture.url}")
+        note(f"the picture was made, and can be fetched for a while at {picture.url}")
         return
     if picture.url:
         keep(picture.url, "the picture is made; what the server sent")

@@ -38,7 +38,7 @@ def decode(data: bytes, source: str) -> str:
     except UnicodeDecodeError as error:
         raise WrongUsage(f"{source} isn't UTF-8 text (byte {error.start})") from error
     if "\0" in text:
-        raise WrongUsage(f"{source} isn't text: it holds NUL bytes")
+        raise WrongUsage(f"{source} isn't text: it contains NUL bytes")
     return text
 
 

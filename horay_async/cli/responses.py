@@ -225,7 +225,7 @@ def _printed_if_lost(text: io.StringIO) -> Generator[None]:
 def _checked(choices: Sequence[Choice]) -> Sequence[Choice]:
     """The choices of a response. Raises `BrokenResponse` where there is none."""
     if not choices:
-        raise BrokenResponse("the response holds no choice")
+        raise BrokenResponse("the response has no choice")
     return choices
 
 

@@ -187,7 +187,7 @@ def _result(result: Any) -> Any:
         parts.append(TextPart(json.dumps(structured, ensure_ascii=False)))
     if is_error:
         told = "\n".join(part.text for part in parts if isinstance(part, TextPart))
-        raise MCPToolError(told or "the tool reported an error without a word")
+        raise MCPToolError(told or "the tool reported an error without a message")
     if not parts:
         return None
     if any(isinstance(part, ImagePart) for part in parts):

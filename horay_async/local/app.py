@@ -258,7 +258,7 @@ async def _body(request: web.Request) -> Mapping[str, object]:
         # llama.cpp takes no lone surrogates, which JSON's \u escapes can smuggle in.
         json.dumps(body, ensure_ascii=False).encode()
     except UnicodeEncodeError:
-        problem = "the body holds half of a surrogate pair, which is no text"
+        problem = "the body contains half of a surrogate pair, which isn't text"
         raise ApiProblem(400, problem, code="invalid_json") from None
     except (ValueError, RecursionError) as error:
         raise ApiProblem(400, f"the body is not valid JSON: {error}", code="invalid_json") from None

@@ -366,7 +366,7 @@ class _Translation:
             found = len(ending)
             ending.update(name for name, schema in self._defs.items() if ends(schema))
         if not ends(whole):
-            raise self._refuse((), "asks for a value that holds another one without end")
+            raise self._refuse((), "asks for a value that contains another one without end")
 
 
 def _mapped(schema: Json, change: Callable[..., Any]) -> Json:

@@ -152,7 +152,7 @@ def response_format(name: str, value: object) -> None:
         described: object = value.get("json_schema")
         schema: object = described.get("schema") if is_object(described) else None
         if not isinstance(schema, dict | bool):
-            raise refuse(f"{name}.json_schema", "must be an object that holds a schema")
+            raise refuse(f"{name}.json_schema", "must be an object with a schema")
 
 
 def embedding_input(name: str, value: object) -> None:

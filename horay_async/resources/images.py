@@ -124,7 +124,7 @@ def _decoded(url: str) -> bytes:
     except ValueError:
         content = b""
     if not PICTURE.match(content):
-        raise ConfigurationError(f"the URL {url[:40]!a}... holds no picture in base64")
+        raise ConfigurationError(f"the URL {url[:40]!a}... has no picture in base64")
     return content
 
 
@@ -143,7 +143,7 @@ def _problem(response: RawResponse, body: bytes, *, over: bool) -> str | None:
     # Neither a body that ends with its connection nor a compressed one, which wasn't asked for, can be told
     # from one that was cut short.
     if "Content-Length" not in headers and "Transfer-Encoding" not in headers:
-        return "doesn't say how long it is"
+        return "has no length in its headers"
     if not PICTURE.match(body):  # some gateways unpack it, and leave the header on
         if coding_in(headers):
             return "is compressed"

@@ -73,7 +73,7 @@ async def _read_chunks(wire: ServerConnection, into: bytearray, most: int | None
         left = size if most is None else min(size, most - len(into))
         await _read(wire, into, left)
         if left == size and await wire.read_until(b"\r\n") != b"\r\n":
-            raise BadRequest("a chunk is longer than it says")
+            raise BadRequest("a chunk is longer than its size")
     return False
 
 

@@ -309,7 +309,9 @@ class AsyncToolRun(Readable[ToolRunEvent]):
         elif most is None:
             return
         elif len(counts) < len(self._usages) or not are_believable(*counts):
-            problem = "the server doesn't tell its tokens, so that max_total_tokens can't be held"
+            problem = (
+                "the server doesn't send its token counts, so max_total_tokens can't be kept to"
+            )
         elif (tokens := sum(counts)) >= most:
             problem = f"the model still asks for tools after {tokens:,} tokens of {most:,}"
         else:

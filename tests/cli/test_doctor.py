@@ -67,7 +67,7 @@ def test_all_is_well(horay: Horay, fault_server: FaultServer) -> None:
     assert result.exit_code == ExitCode.DONE
     assert result.stdout.endswith("\nAll is well.\n")
     assert fault_server.api_key not in result.stdout
-    for line in ("API         responds in", "balance     88.88 is left", "gives a token in"):
+    for line in ("API         responds in", "balance     88.88 is left", "generates a token in"):
         assert line in result.stdout
     (asked,) = (found for found in fault_server.requests if found.path == "/completions")
     assert asked.json()["max_tokens"] == 1
@@ -170,7 +170,7 @@ def test_untrusted_certificate() -> None:
     """A certificate that nobody vouches for."""
     with FaultServer(tls="good") as server:
         faults = diagnosis("--api-key", server.api_key, "--base-url", server.base_url)
-    assert "nobody that this machine trusts" in faults["TLS"][0]
+    assert "an authority that this machine trusts" in faults["TLS"][0]
     assert "SSL_CERT_FILE" in faults["TLS"][1]
 
 

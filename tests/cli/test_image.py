@@ -175,7 +175,7 @@ def test_no_picture(
     fault_server.add(json_response({"images": []}))
     result = horay("image", "x", *arguments)
     assert result.exit_code == ExitCode.BROKEN
-    assert result.stderr == "horay: the response holds no picture\n"
+    assert result.stderr == "horay: the response has no picture\n"
     assert not list(folder.iterdir())
 
 
@@ -203,7 +203,7 @@ def test_output_that_cannot_be_written(
         status, told = in_shell(f"image {arguments} >/dev/full", environment)
         assert status == ExitCode.FAILED
         assert "No space left on device" in told
-        assert told.count("can be had for a while") == 2 - saved
+        assert told.count("can be fetched for a while") == 2 - saved
         assert len(list(folder.glob(f"{arguments[0]}*.png"))) == saved
 
 

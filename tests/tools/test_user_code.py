@@ -803,7 +803,7 @@ async def test_tokens_that_nobody_tells(
         run = client.chat.completions.run_tools(
             model="m", messages=QUESTION, tools=[weather], max_total_tokens=100
         )
-        with pytest.raises(AnswerError, match="doesn't tell its tokens"):
+        with pytest.raises(AnswerError, match="doesn't send its token counts"):
             await run.final()
         assert (run.usage is None) == (tokens is None)
 

@@ -116,10 +116,10 @@ def _in_blocks(text: str, problem: ValueError) -> Any:
             del problem  # it knows this frame
     first, *others = values
     if not all(is_same(first, other) for other in others):
-        raise Ambiguous("holds several code blocks of JSON that differ")
+        raise Ambiguous("has several code blocks of JSON that differ")
     for start, end in spans:
         if not _is_within(known, start) and _differs(first, text[start:end]):
-            raise Ambiguous("holds JSON beside a code block that differs from it")
+            raise Ambiguous("has JSON beside a code block that differs from it")
     return first
 
 

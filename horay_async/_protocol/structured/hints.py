@@ -234,7 +234,7 @@ def _look_through(hint: Any, path: str, owner: Any) -> tuple[Any, list[Any]]:
 def _endless(hint: Any, path: str) -> TypeError:
     where = path if len(path) < MAX_DEPTH else f"{path[:MAX_DEPTH]}…"
     return TypeError(
-        f"{where}: {named(hint)} is nested too deep; an alias can't hold itself, a class can"
+        f"{where}: {named(hint)} is nested too deep; an alias can't contain itself, a class can"
     )
 
 
@@ -251,15 +251,15 @@ def _values(hint: Any, path: str) -> tuple[tuple[Any, Any], ...]:
 
 
 def _constrained(node: nodes.Node, constraints: tuple[Constraint, ...], path: str) -> nodes.Node:
-    """`node` with `constraints`. Raises `TypeError` for one that says nothing of its values."""
+    """`node` with `constraints`. Raises `TypeError` for one that doesn't apply to its values."""
     options = node.options if isinstance(node, nodes.Union) else (node,)
     for each in constraints:
-        if not any(_says(each, option) for option in options):
-            raise TypeError(f"{path}: {each.name} says nothing of {named(node.hint)}")
+        if not any(_applies(each, option) for option in options):
+            raise TypeError(f"{path}: {each.name} doesn't apply to {named(node.hint)}")
     return narrowed(node, constraints)
 
 
-def _says(constraint: Constraint, node: nodes.Node) -> bool:
+def _applies(constraint: Constraint, node: nodes.Node) -> bool:
     """Whether `constraint` can be asked of the values of `node`."""
     return isinstance(node, nodes.Constrained) and constraint.applies_to(node.kind)
 
@@ -272,5 +272,5 @@ def narrowed(node: nodes.Node, constraints: tuple[Constraint, ...]) -> nodes.Nod
         )
     if not isinstance(node, nodes.Constrained):
         return node
-    more = [each for each in constraints if _says(each, node)]
+    more = [each for each in constraints if _applies(each, node)]
     return attrs.evolve(node, constraints=(*node.constraints, *more))

@@ -19,7 +19,7 @@ def compare_clocks(date: str | None, now: datetime) -> Finding:
     """Compares the server's `Date` header with this machine's time (both in UTC)."""
     theirs = unix_time(date or "")
     if theirs is None:
-        return unknown("clock", "not compared: the server doesn't say what time it is")
+        return unknown("clock", "not compared: the server sends no Date header")
     off = now - datetime.fromtimestamp(theirs, UTC)
     if abs(off) < WARNING:
         return ok("clock", "agrees with the server's")

@@ -69,7 +69,7 @@ def confirm(model: str, base_url: str, *, agreed: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise WrongUsage(
-            "--live costs money, and nobody can be asked here: --yes goes on without asking"
+            "--live costs money, and there is no terminal to ask on: --yes goes on without asking"
         )
     write_stderr("Go on? [y/N] ")
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):

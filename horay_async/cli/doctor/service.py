@@ -32,7 +32,7 @@ def check_service(
     try:
         findings = [*_account(client.user.info(), paid=not local)]
     except horay_async.NotFoundError:
-        findings = [unknown("account", "the server doesn't tell of accounts")]
+        findings = [unknown("account", "the server has no account endpoint")]
     except horay_async.HorayError as error:
         yield _failure("account", error)
         return date
@@ -68,7 +68,7 @@ def _generation(client: horay_async.Horay, model: str, *, listed: bool) -> Findi
         source = done.model or "an unnamed one"
         found = f"{model} is not in the list of models; the response is from {source}"
         return warning("generation", found, LISTED)
-    return ok("generation", f"{model} gives a token in {_time(done.meta)}")
+    return ok("generation", f"{model} generates a token in {_time(done.meta)}")
 
 
 def _first_failure(error: horay_async.HorayError, base_url: str) -> Finding:
@@ -90,7 +90,7 @@ def _failure(name: str, error: horay_async.HorayError) -> Finding:
             return fault(
                 "key",
                 f"the server refuses it: {in_options(str(error), quoted=str(error.body))}",
-                "Copy it anew from your account, without quotation marks; it may be mistyped, revoked, "
+                "Copy it again from your account, without quotation marks; it may be mistyped, revoked, "
                 "or meant for another service.",
             )
         case horay_async.InsufficientBalanceError():

@@ -41,7 +41,7 @@ def key(given: str | None) -> Finding:
         # The address is none of this check's business: any will do.
         options = horay_async.ClientOptions(api_key=given, base_url="https://localhost")
     except horay_async.ConfigurationError as error:
-        return fault("key", str(error), "Copy the key anew, without spaces and line ends.")
+        return fault("key", str(error), "Copy the key again, without spaces and line ends.")
     return ok("key", f"{options.api_key.masked} ({len(given)} characters)")
 
 

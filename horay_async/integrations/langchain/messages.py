@@ -52,7 +52,7 @@ NOT_SENT = frozenset(
 tools' own are sent beside the content, and what by its type is another provider's. What remains is the server's to take or refuse.
 """
 
-NO_CHOICE = "the response holds no choice"
+NO_CHOICE = "the response has no choice"
 NO_OBJECT = "arguments are no JSON object"
 
 

@@ -40,8 +40,8 @@ def refused(code: int) -> ssl.SSLCertVerificationError:
     [
         (9, "isn't valid yet, by this machine's clock"),
         (10, "has expired, by this machine's clock"),
-        (18, "signed by nobody that this machine trusts"),
-        (20, "signed by nobody that this machine trusts"),
+        (18, "signed by an authority that this machine trusts"),
+        (20, "signed by an authority that this machine trusts"),
         (62, "for another host than api.test"),
         (64, "for another host than api.test"),
         (24, "isn't accepted: as OpenSSL says"),
