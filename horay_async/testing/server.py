@@ -116,8 +116,9 @@ class FaultServer(Recorder):
         finish_reason: str | None = "stop",
         **options: Unpack[MessageOptions],
     ) -> None:
-        """Puts a text in line, as `reply` does, and sets how it is streamed: each text of `pieces` is one chunk. Without `done` there is no `[DONE]`, without a finish reason no chunk that has one. A request that asks for no stream
-        gets the whole text, with this finish reason.
+        """Puts a text in line, as `reply` does, and sets how it is streamed: each text of `pieces` is one chunk.
+        Without `done` there is no `[DONE]`, without a finish reason no chunk that has one. A request that asks for no
+        stream gets the whole text, with this finish reason.
         """
         self.add(
             Reply(pieces, faults=faults, done=done, finish_reason=finish_reason, options=options)
