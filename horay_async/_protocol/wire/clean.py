@@ -18,7 +18,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache
-from os.path import commonprefix
 from typing import Any, cast
 
 from horay_async._json import is_object
@@ -208,8 +207,12 @@ def _without_ends(text: str, secret: str) -> str:
     end = secret[-LONG_PART:]
     before, *behind = text.split(end)
     for part in behind:
-        begun = len(commonprefix((before[::-1], secret[-LONG_PART - 1 :: -1])))
-        before = f"{before[: len(before) - begun]}{MASK}{part}"
+        begun = len(before)
+        for character in reversed(secret[:-LONG_PART]):
+            if not before[:begun].endswith(character):
+                break
+            begun -= 1
+        before = f"{before[:begun]}{MASK}{part}"
     return before
 
 
