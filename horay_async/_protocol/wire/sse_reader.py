@@ -52,6 +52,10 @@ class BodyKind(Enum):
     """An event has come."""
 
 
+UNDECIDED, OTHER, EVENTS = BodyKind
+"""Names of their own: to read a member of its class takes Python 3.11 three times as long, and each block is asked for it."""
+
+
 class SSEReader(ABC, Generic[T]):
     """Fed the bytes of one stream, returns what a derived class makes of its events.
 
@@ -79,7 +83,7 @@ class SSEReader(ABC, Generic[T]):
         """What has come in the place of an event, or before the first one: it may be a response, as JSON. Empty until that is sure,
         when an event has come, or a failure on a line that is no event's, or the end.
         """
-        self._kind = BodyKind.UNDECIDED
+        self._kind = UNDECIDED
         # How the body begins, comments too; of `EVENTS` empty. Of `UNDECIDED` little more than `OPENING` bytes are kept; of `OTHER` all,
         # as it can be a whole response.
         self._opening = b""
@@ -104,13 +108,13 @@ class SSEReader(ABC, Generic[T]):
             return before
         made: list[T] = []
         if datas:
-            if self._kind is not BodyKind.EVENTS:
+            if self._kind is not EVENTS:
                 self._begin_events(data)
             in_order = self._sse.strays or self.done
             made = self._read_in_order(datas) if in_order else self._read(datas)
-        elif self._kind is not BodyKind.EVENTS:
-            is_other = self._kind is BodyKind.OTHER
-            if len(self._opening) < (self._max_event_bytes if is_other else OPENING):
+        elif self._kind is not EVENTS:
+            most = self._max_event_bytes if self._kind is OTHER else OPENING
+            if len(self._opening) < most:
                 self._add_to_opening(data)
         if self._sse.strays:
             self._read_in_order([])
@@ -134,21 +138,21 @@ class SSEReader(ABC, Generic[T]):
     def _add_to_opening(self, data: bytes) -> None:
         """Adds to the beginning of the body, and decides by it whether the body can be a stream of events."""
         self._opening += data
-        if self._kind is BodyKind.UNDECIDED and _is_other(_without_comments(self._opening)):
-            self._kind = BodyKind.OTHER
+        if self._kind is UNDECIDED and _is_other(_without_comments(self._opening)):
+            self._kind = OTHER
 
     def _begin_events(self, data: bytes) -> None:
         """The first events have come, completed by `data`: keeps what stands before them, where that is none."""
         self._add_to_opening(data)
-        if self._kind is BodyKind.OTHER:
+        if self._kind is OTHER:
             self.body = BEFORE_DONE.split(_without_comments(self._opening))[0]
             if self._has_chunk:
                 self._fail(self._bad(NO_EVENTS, self.body))
-        self._kind, self._opening = BodyKind.EVENTS, b""
+        self._kind, self._opening = EVENTS, b""
 
     def _unread(self) -> bytes:
         """What has come of a body without an event so far, or of what is none behind an event: it may be JSON."""
-        is_other = self._kind is BodyKind.OTHER
+        is_other = self._kind is OTHER
         text = _without_comments(self._opening if is_other else self._sse.held)
         return text if is_other or _is_other(text) else b""
 
@@ -202,7 +206,7 @@ class SSEReader(ABC, Generic[T]):
         """What is made of events that lack the blank line behind them, as far as they are whole."""
         held, unread = self._sse.held, self._unread()
         rest = self._sse.flush()
-        if not rest or self._kind is not BodyKind.EVENTS:
+        if not rest or self._kind is not EVENTS:
             self.body = self.body or unread
         if rest and not self._is_whole(rest[-1], ended=held.endswith(b"\n")):
             self._cut_data = rest.pop()
@@ -210,7 +214,7 @@ class SSEReader(ABC, Generic[T]):
             self._cut = self._cut_data if rest else held
         elif not rest and _has_field(held):
             self._cut = held
-        if rest and self._kind is not BodyKind.EVENTS:
+        if rest and self._kind is not EVENTS:
             self._begin_events(b"")
         return self._read_in_order(rest)
 
@@ -277,7 +281,7 @@ class SSEReader(ABC, Generic[T]):
     def _read_stray(self, stray: bytes) -> None:
         """Looks at lines that are no event's: one of them may be data, or all together."""
         datas = [_data_of(text) for text in (stray, *stray.split(b"\n"))]
-        if self._kind is BodyKind.EVENTS or begins_events(self._opening):
+        if self._kind is EVENTS or begins_events(self._opening):
             self._read_among_events(stray, datas)
         else:
             self._read_before_events(datas)
