@@ -281,7 +281,8 @@ class BatchRunner:
 
     async def _send(self, work: WorkItem) -> None:
         """Waits until a request is admitted, and starts its task, unless no more are sent."""
-        had_low_priority = work.model in self._sender.low_priority_models()
+        # Where all requests are for one model, there are no others that could go first.
+        goes_first = len(self._models) > 1 and work.model not in self._sender.low_priority_models()
         try:
             permit = await self._sender.admit(work)
         except SendingStoppedError:
@@ -294,8 +295,8 @@ class BatchRunner:
             self._finish(self._sender.unsent(work))
             return
         # Others go first where its model was refused while it waited.
-        refused = not had_low_priority and work.model in self._sender.low_priority_models()
-        if self._sender.stop.stopped or (refused and len(self._models) > 1):
+        refused = goes_first and work.model in self._sender.low_priority_models()
+        if self._sender.stop.stopped or refused:
             self._sender.withdraw(work, permit)
             return
         work = self._sender.longest_waiting(work, permit)
