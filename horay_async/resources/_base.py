@@ -200,9 +200,8 @@ async def _outcome(
     failure = _failure(call, response, body, contents)
     if found is not None:
         failure.partial = found
-    if body.is_over or not begins_events(
-        body.data
-    ):  # events above the limit would take seconds to read
+    # Events above the limit would take seconds to read.
+    if body.is_over or not begins_events(body.data):
         return failure
     from horay_async.resources._streams import unasked_stream  # noqa: PLC0415 - seldom needed
 

@@ -425,7 +425,7 @@ async def test_pictures_in_other_forms(
                 await client.images.save(bad, tmp_path / "x.png")
             assert raised.value.execution == "executed"
         for url in ("data:image/png;base64,!", "data:image/png,x", "data:text/plain;base64,aGk="):
-            with pytest.raises(ConfigurationError, match="holds no picture"):
+            with pytest.raises(ConfigurationError, match="has no picture"):
                 await client.images.save(url, tmp_path / "x.png")
 
 

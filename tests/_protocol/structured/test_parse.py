@@ -802,14 +802,14 @@ def test_forms_of_blocks(text: str) -> None:
 )
 def test_json_beside_a_block(other: str) -> None:
     """Which of two values is meant nobody knows, however and wherever the second one is written."""
-    with pytest.raises(AnswerError, match=r"\$: holds "):
+    with pytest.raises(AnswerError, match=r"\$: has "):
         parse_text(list[int], f"```json\n[1]\n```\n{other}")
 
 
 @pytest.mark.parametrize("other", ["Draft: [2]. Final:", "~~~\n[2]\n~~~", "```[2]```"])
 def test_json_before_a_block(other: str) -> None:
     """The same before the block."""
-    with pytest.raises(AnswerError, match=r"\$: holds "):
+    with pytest.raises(AnswerError, match=r"\$: has "):
         parse_text(list[int], f"{other}\n```json\n[1]\n```")
 
 
