@@ -1,10 +1,14 @@
 """Token counts, shared by both kinds of completion."""
 
+# Fields that a class doesn't know are kept under a private name, which users don't see:
+# ruff: noqa: SLF001
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import copy
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import attrs
 
@@ -82,15 +86,27 @@ def updated(usage: UsageT, newer: UsageT) -> UsageT:
     """`newer`, completed by `usage`: some servers send the prompt's tokens at a stream's beginning, and the
     response's at its end.
     """
-    if newer.prompt_tokens and newer.completion_tokens:
+    unknown: dict[str, Any] = getattr(newer, "_unknown", {})
+    before: dict[str, Any] = getattr(usage, "_unknown", {})
+    counted = newer.prompt_tokens and newer.completion_tokens
+    prompt = newer.prompt_tokens_details or usage.prompt_tokens_details
+    completion = newer.completion_tokens_details or usage.completion_tokens_details
+    if (
+        counted
+        and prompt is newer.prompt_tokens_details
+        and completion is newer.completion_tokens_details
+        and before.keys() <= unknown.keys()
+    ):
         return newer
     made = copy(newer)
-    made.prompt_tokens = newer.prompt_tokens or usage.prompt_tokens
-    made.completion_tokens = newer.completion_tokens or usage.completion_tokens
-    made.total_tokens = tokens_in(made)
-    made.prompt_tokens_details = newer.prompt_tokens_details or usage.prompt_tokens_details
-    details = newer.completion_tokens_details
-    made.completion_tokens_details = details or usage.completion_tokens_details
+    if not counted:
+        made.prompt_tokens = newer.prompt_tokens or usage.prompt_tokens
+        made.completion_tokens = newer.completion_tokens or usage.completion_tokens
+        made.total_tokens = tokens_in(made)
+    made.prompt_tokens_details = prompt
+    made.completion_tokens_details = completion
+    if before or unknown:
+        made._unknown = {**before, **unknown}
     return made
 
 

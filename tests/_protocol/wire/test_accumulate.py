@@ -556,6 +556,21 @@ def test_usage_in_two_parts(names: tuple[str, str]) -> None:
     assert usage.completion_tokens_details.reasoning_tokens == 1
 
 
+@pytest.mark.parametrize("again", [{}, {"prompt_tokens": 100, "total_tokens": 105}])
+def test_what_the_last_usage_leaves_out(again: JSON) -> None:
+    """Tokens read from a cache and what a server adds stay as they came, also where both counts are in the last one."""
+    cached = {"prompt_tokens_details": {"cached_tokens": 90}, "cost": 0.5, "hits": 1}
+    first = {"prompt_tokens": 100, "completion_tokens": 0, "total_tokens": 100, **cached}
+    reader = reader_of()
+    for usage in (first, {"completion_tokens": 5, "hits": 2, **again}):
+        reader.feed(f"data: {json.dumps({'choices': [], 'usage': usage})}\n\n".encode())
+    usage = reader.result().usage
+    assert (usage.prompt_tokens, usage.completion_tokens, usage.total_tokens) == (100, 5, 105)
+    assert usage.prompt_tokens_details.cached_tokens == 90
+    told = reader.result().to_dict()["usage"]
+    assert (told["cost"], told["hits"]) == (0.5, 2)
+
+
 def test_usage_event_of_a_completion() -> None:
     """Usage is told by an event."""
     events: list[CompletionEvent] = []
