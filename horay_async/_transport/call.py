@@ -15,6 +15,7 @@ from multidict import CIMultiDict, CIMultiDictProxy, istr
 from horay_async._attempt import Attempt, execution_of
 from horay_async._checks import check_delay
 from horay_async._keys import Secret
+from horay_async._protocol.limits.retry_after import parse_retry_after
 from horay_async._protocol.limits.retry_budget import RetryBudget
 from horay_async._protocol.wire.clean import Cleaner
 from horay_async._protocol.wire.drift import DriftWatch
@@ -162,6 +163,8 @@ class Call:
         if isinstance(error, APIStatusError) and self.meta is not None:
             # The response's own are a view, which can't be pickled.
             error.headers = CIMultiDict(self.meta.headers)
+            if error.retry_after is None:  # as of a failure that came under a status of success
+                error.retry_after = parse_retry_after(error.headers, now=time.time())
         self._log(f"failed with {attempt.error}")
 
     def succeed(

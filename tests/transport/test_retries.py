@@ -41,10 +41,12 @@ from horay_async.testing import (
     completion,
     error,
     image,
+    json_response,
     models,
     rate_limits,
     raw,
     respond,
+    sse,
 )
 
 if TYPE_CHECKING:
@@ -183,6 +185,26 @@ async def test_every_form_of_retry_after(fault_server: FaultServer, connect: Con
     assert 5 <= both <= 5.5
     assert garbage <= 8
     assert none <= 8
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_retry_after_beside_a_success(
+    fault_server: FaultServer, connect: Connect, streamed: bool
+) -> None:
+    """A failure that is reported under HTTP status 200 waits for as long as the header beside it says."""
+    headers = {"Retry-After": "5"}
+    body = {"error": {"message": "slow down", "code": 429}}
+    event = respond(sse(body), content_type="text/event-stream", headers=headers)
+    fault_server.add(event if streamed else json_response(body, headers=headers))
+    policy = Impatient(max_retries=1)
+    async with connect(retry=policy) as client:
+        if streamed:
+            stream = await client.completions.create(model="m", prompt="p", stream=True)
+            assert "".join([text async for text in stream.text()])
+        else:
+            await complete(client)
+    (waited,) = policy.noted
+    assert 5 <= waited <= 5.5
 
 
 async def test_wake_ups_are_spread(fault_server: FaultServer, connect: Connect) -> None:
