@@ -14,7 +14,7 @@ from typing import Any, Generic, Protocol, TypeVar, get_args
 import msgspec
 
 from horay_async._first_use import FIRST_USE
-from horay_async._json import decimal, is_array, is_object, only_of
+from horay_async._json import decimal, is_array, is_object, objects_in, only_of
 from horay_async._protocol.wire.characters import SplitCharacters, whole_characters
 from horay_async._protocol.wire.description import (
     Difference,
@@ -274,6 +274,8 @@ class Decoder(Generic[R]):
             raise InvalidBody(
                 f"has no choices, but {where}" if where else "has no choices", response
             )
+        elif self._wire.content_in and (sent := inner.get("choices")) and not objects_in(sent):
+            raise InvalidBody("has choices that aren't objects", response)
         items = self._list_of(response)
         if is_bare and items and all(item == type(item)() for item in items):
             raise InvalidBody(NO_FIELDS, response)

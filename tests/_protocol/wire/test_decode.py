@@ -847,3 +847,11 @@ def test_error_in_an_envelope_without_a_code(name: str, into: type[Any]) -> None
     """It is one, where nothing else stands there."""
     with pytest.raises(ErrorInBody):
         decoder(into).decode(json.dumps({name: {"error": {"message": "no"}}}).encode())
+
+
+@pytest.mark.parametrize("choices", [["text"], [[{"index": 0}]], "text", 5])
+@pytest.mark.parametrize("into", [ChatCompletion, ChatCompletionChunk])
+def test_choices_that_are_no_objects(into: Any, choices: Any) -> None:
+    """What they hold would be dropped."""
+    with pytest.raises(InvalidBody, match="choices"):
+        decoder(into).decode(json.dumps({"id": "x", "choices": choices}).encode())
