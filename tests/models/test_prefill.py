@@ -70,7 +70,7 @@ def test_what_responses_leave_out_is_prefilled() -> None:
     """A class that explains attributes which it doesn't have has no slot empty that a server mostly leaves empty: that
     would make the explanation for each response.
     """
-    rare = {"EmbeddingResponse", "ImageResponse", "ModelList", "UserInfo"}
+    rare = {"EmbeddingResponse", "GeneratedImage", "ImageResponse", "ModelList", "UserInfo"}
     explaining = [cls for cls in below(Model) if "__getattr__" in vars(cls)]
     assert {"ChatCompletion", "ChatChoice", "ChatChunkChoice"} <= {
         cls.__name__ for cls in explaining
