@@ -39,39 +39,47 @@ def parse_rate_limits(headers: Mapping[str, str], *, now: float) -> RateLimits:
     if not sent:  # called for each response, and most servers send none
         return RateLimits()
     date = headers.get("Date")
-    drafted = _drafted(sent) if MARK in sent or POLICY in sent else {}
-    return RateLimits(
-        requests=_merged(
-            _spelled(sent, "x-ratelimit-", "-requests", date, now),
-            drafted.get("requests", RateLimit()),
-            _spelled(sent, "ratelimit-", "", date, now),
-            _spelled(sent, "x-ratelimit-", "", date, now),
-        ),
-        tokens=_merged(
-            _spelled(sent, "x-ratelimit-", "-tokens", date, now),
-            drafted.get("tokens", RateLimit()),
-        ),
-    )
+    requests = _spelled(sent, "x-ratelimit-", "-requests", date, now)
+    tokens = _spelled(sent, "x-ratelimit-", "-tokens", date, now)
+    if MARK in sent or POLICY in sent:
+        drafted = _drafted(sent)
+        requests = _merged(requests, drafted.get("requests"))
+        tokens = _merged(tokens, drafted.get("tokens"))
+    if None in requests:
+        requests = _merged(requests, _spelled(sent, "ratelimit-", "", date, now))
+        requests = _merged(requests, _spelled(sent, "x-ratelimit-", "", date, now))
+    return RateLimits(requests=_made(requests), tokens=_made(tokens))
 
 
-def _merged(*found: RateLimit) -> RateLimit:
-    """The first of each part that is known."""
-    limit = remaining = reset = None
-    for each in found:
-        limit = each.limit if limit is None else limit
-        remaining = each.remaining if remaining is None else remaining
-        reset = each.reset if reset is None else reset
+Parts = tuple[int | None, int | None, float | None]
+"""The parts of a `RateLimit`: limit, remaining and reset; None where it isn't known."""
+
+
+def _made(parts: Parts) -> RateLimit:
+    limit, remaining, reset = parts
     return RateLimit(limit=limit, remaining=remaining, reset=reset)
+
+
+def _merged(known: Parts, more: Parts | None) -> Parts:
+    """Each part as it is known, else as it is in `more`."""
+    if more is None:
+        return known
+    limit, remaining, reset = known
+    return (
+        more[0] if limit is None else limit,
+        more[1] if remaining is None else remaining,
+        more[2] if reset is None else reset,
+    )
 
 
 def _spelled(
     sent: Mapping[str, str], before: str, behind: str, date: str | None, now: float
-) -> RateLimit:
+) -> Parts:
     """A limit of which each part has a header of its own, with its name between two texts."""
-    return RateLimit(
-        limit=_count(sent.get(f"{before}limit{behind}")),
-        remaining=_count(sent.get(f"{before}remaining{behind}")),
-        reset=_reset(sent.get(f"{before}reset{behind}"), date, now),
+    return (
+        _count(sent.get(f"{before}limit{behind}")),
+        _count(sent.get(f"{before}remaining{behind}")),
+        _reset(sent.get(f"{before}reset{behind}"), date, now),
     )
 
 
@@ -79,6 +87,8 @@ def _count(text: str | None) -> int | None:
     """A number of requests or tokens. Of `100, 100;w=60`, what a draft allowed, it is the first."""
     if text is None:
         return None
+    if len(text) < 16 and text.isascii() and text.isdigit():  # as nearly always
+        return int(text)
     first = text if text.isdigit() else re.split("[,;]", text, maxsplit=1)[0].strip()
     return min(MAX_COUNT, int(float(first))) if _NUMBER.fullmatch(first) else None
 
@@ -122,23 +132,23 @@ _NAMED = re.compile(r'\s*"([^"]{0,256})"\s*')
 _PARAMETER = re.compile(r'\s*([a-z]+)\s*=\s*"?([^"]*?)"?\s*')
 
 
-def _drafted(sent: Mapping[str, str]) -> dict[str, RateLimit]:
+def _drafted(sent: Mapping[str, str]) -> dict[str, Parts]:
     """The limits of the drafts' headers, by what they count; of several, the one with the least left."""
     policies = dict(_items(sent.get(POLICY)))
-    found: dict[str, RateLimit] = {}
+    found: dict[str, Parts] = {}
     for name, values in _items(sent.get(MARK)):
         policy = policies.get(name, {})
-        limit = RateLimit(
-            limit=_count(values.get("limit") or policy.get("q")),
-            remaining=_count(values.get("r") or values.get("remaining")),
-            reset=_delta(values.get("t") or values.get("reset")),
+        limit = (
+            _count(values.get("limit") or policy.get("q")),
+            _count(values.get("r") or values.get("remaining")),
+            _delta(values.get("t") or values.get("reset")),
         )
         kind = _kind(name, policy.get("qu"))
         before = found.get(kind)
         if before is None or _left(limit) < _left(before):
             found[kind] = limit
     for name, policy in policies.items():
-        found.setdefault(_kind(name, policy.get("qu")), RateLimit(limit=_count(policy.get("q"))))
+        found.setdefault(_kind(name, policy.get("qu")), (_count(policy.get("q")), None, None))
     return found
 
 
@@ -147,8 +157,8 @@ def _delta(text: str | None) -> float | None:
     return None if count is None else min(MAX_RESET, float(count))
 
 
-def _left(limit: RateLimit) -> int:
-    return MAX_COUNT if limit.remaining is None else limit.remaining
+def _left(limit: Parts) -> int:
+    return MAX_COUNT if limit[1] is None else limit[1]
 
 
 def _kind(name: str, unit: str | None) -> str:
