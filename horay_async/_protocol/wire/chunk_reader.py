@@ -47,7 +47,7 @@ from horay_async._protocol.wire.errors import ErrorContext, stream_error
 from horay_async._protocol.wire.size_limits import BOM, MAX_OBJECTS
 from horay_async._protocol.wire.sse import DONE, ERROR, NamedEvent
 from horay_async._protocol.wire.sse_reader import NO_EVENTS, PINGS, SSEReader
-from horay_async._protocol.wire.unknown import unknown_of
+from horay_async._protocol.wire.unknown import has_strings, unknown_of
 from horay_async.errors import APIError, DriftError, DriftWarning
 from horay_async.models._base import Response
 from horay_async.models.meta import ResponseMeta
@@ -94,6 +94,8 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
         self._names = set[str]()  # under which chunks have come
         # Where the texts of the template's chunks go; None where more is new in each.
         self._fast_texts: list[str] | None = None
+        # The template's chunk, where others like it may bring one more piece of a text under a name that its classes don't know.
+        self._repeated: C | None = None
         self._others_came = False  # since the last chunk of the template
         self._in_messages = set[int]()  # the choices whose deltas come as `message`
         self._cut_has_text = False  # something generated, in the event in which the stream was cut
@@ -242,6 +244,7 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
             masked(found, self._context) if found else found,
         ):
             self._fast_texts = self.merged.only_text_of(chunk)
+            self._repeated = chunk if found and has_strings(chunk) else None
             self._others_came = False
 
     def _from_template(self, data: bytes) -> list[C] | None:
@@ -317,6 +320,9 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
         """Merges chunks of the template, which have these texts."""
         if self._template.found:
             self._drift.counts.add(self._template.found, len(chunks))
+        if self._repeated is not None:
+            for _ in chunks:
+                self.merged.add_unknown(self._repeated)
         if self._fast_texts is None or self._others_came:
             self._add(chunks)
             self._others_came = False

@@ -104,6 +104,12 @@ def _adds(value: Any) -> bool:
     return bool(is_array(value) and value)
 
 
+def has_strings(chunk: Any) -> bool:
+    """Whether a delta of a chunk has a string under an unknown name, which may be one more piece each time that it comes."""
+    fields = [unknown_of(choice.delta) or {} for choice in chunk.choices]
+    return any(isinstance(value, str) for each in fields for value in each.values())
+
+
 def unknown_of(value: object) -> Json | None:
     """The fields of an object that its class doesn't know; None where there are none."""
     return getattr(value, "_unknown", None)

@@ -132,6 +132,8 @@ def test_value_that_changes_back(texts: tuple[str, ...]) -> None:
         # Texts, one of whose pieces at least is no single word.
         (["Let me ", "think ", "twice."], "Let me think twice."),
         (["Let", " me", " me", " think"], "Let me me think"),
+        (["ha ", "ha ", "ha ", "ha ", "!"], "ha ha ha ha !"),
+        (["the", "the", "the", "\n", "\n", "\n"], "thethethe\n\n\n"),
         (["你", "好"], "你好"),
         (["(", "x", ")"], "(x)"),
         # Labels and times: joined they would be no text.
@@ -142,11 +144,14 @@ def test_value_that_changes_back(texts: tuple[str, ...]) -> None:
 )
 def test_strings_under_an_unknown_name(strings: list[str], result: str) -> None:
     """Pieces of a text are joined, alone and within an object, and a label is the last one."""
-    for beside in ({}, {"content": "a"}):
+    for beside in ({}, {"content": "a"}, {"content": ""}, {"reasoning_content": "a"}):
         message = message_of(
             {"content": "b"}, *({"x": text, "y": {"z": text}, **beside} for text in strings)
         )
         assert (message["x"], message["y"]["z"]) == (result, result)
+        # A chunk that is but for its text the one before is known by its bytes.
+        message = message_of({"content": "b"}, *({**beside, "x": text} for text in strings))
+        assert message["x"] == result
 
 
 def test_text_under_an_unknown_name_is_repeated() -> None:
