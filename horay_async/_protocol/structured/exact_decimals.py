@@ -2,8 +2,8 @@
 
 Pydantic reads a number of JSON as a float before it makes a `Decimal` of it, and digits are lost; of a string it takes
 all of them, in its strict mode too. So a fraction is written as a string where the class has a `Decimal`. It stays a
-number where that could be noticed: where a function of the user's gets what was sent, and in a union whose other options
-take such a number, or such a string. An integer that is written as a fraction (1.0, 1e19) is written
+number where that could be noticed: where a function of the user's gets what was sent, and in a union in which another option
+takes such a string, or one before it such a number. An integer that is written as a fraction (1.0, 1e19) is written
 as an integer.
 """
 
@@ -75,8 +75,9 @@ class ExactDecimals:
         ]
         # Compared as they are written: 1 and 1.0 are equal, and not the same to `int | float`.
         if len(set(map(ENCODE, forms))) != 1:
-            few = any(_is_integer_of_few(option, value) for option in options)
-            return int(value) if few else value
+            if any(_is_integer_of_few(option, value) for option in options):
+                return int(value)
+            return self._as_first(options, value, path)
         if is_integer(forms[0]):  # which pydantic takes for what is one
             return forms[0]
         then = SchemaCheck(self._form, Leniency.DECIMALS_AS_TEXT)
@@ -84,6 +85,17 @@ class ExactDecimals:
             if not fit and then.fits_once(option, forms[0], path):
                 return value
         return forms[0]
+
+    def _as_first(self, options: list[Json], value: Any, path: str) -> Any:
+        """`value` as the first option writes it that it fits as the schema says, where no other takes that; else as it is. Pydantic
+        would take a number for a float, though a `Decimal` goes before it.
+        """
+        sent = SchemaCheck(self._form, Leniency.AS_SENT)
+        first = next((each for each in options if sent.fits_once(each, value, path)), None)
+        form = value if first is None else self.of(first, value, path)
+        then = SchemaCheck(self._form, Leniency.DECIMALS_AS_TEXT)
+        takes = [each for each in options if then.fits_once(each, form, path)]
+        return form if takes == [first] else value
 
 
 def _has_fraction(value: Any) -> bool:

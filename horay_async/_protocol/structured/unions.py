@@ -29,18 +29,20 @@ from horay_async._protocol.structured.mismatch import (
 from horay_async._protocol.structured.strict_fit import TRIED_BEFORE, Fit
 from horay_async._protocol.structured.values import Hook, same
 
-TRIED: dict[type[Any], tuple[Any, ...]] = {
-    NoneType: (NoneType,),
-    bool: (bool,),
-    int: (int, float, Decimal),
-    # 1.0 is an integer too, but where a float may stand it was written as one.
-    Decimal: (float, Decimal, int),
+TRIED: dict[type[Any], tuple[tuple[Any, ...], ...]] = {
+    NoneType: ((NoneType,),),
+    bool: ((bool,),),
+    int: ((int, float, Decimal),),
+    # 1.0 is an integer too, but where a fraction may stand it was written as one.
+    Decimal: ((float, Decimal), (int,)),
     # A Decimal takes a string where nothing else does.
-    str: (UUID, date, datetime, time, str, Decimal),
+    str: ((UUID, date, datetime, time), (str,), (Decimal,)),
     list: (),
     dict: (),
 }
-"""Single values that a JSON value of a kind can become: what takes the fewest comes first."""
+"""Single values that a JSON value of a kind can become: those of the first group are tried first, and those of one group in the order of the
+union.
+"""
 CLASSES = (nodes.ClassNode, nodes.Pydantic)
 """Nodes that an object becomes before all others."""
 NESTED: dict[type[Any], tuple[type[nodes.Node], ...]] = {
@@ -125,7 +127,8 @@ def _tried(kind: type[Any], options: list[Option]) -> list[Option]:
         if isinstance(node, nodes.Enumeration):
             return -1
         if isinstance(node, nodes.Scalar):
-            return TRIED[kind].index(node.hint) if node.hint in TRIED[kind] else None
+            groups = enumerate(TRIED[kind])
+            return next((place for place, group in groups if node.hint in group), None)
         if isinstance(node, NESTED.get(kind, ())):
             return 1
         if isinstance(node, nodes.Anything):
