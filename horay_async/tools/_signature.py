@@ -41,27 +41,35 @@ class Signature:
         return args, kwargs
 
 
-def signature_of(function: Callable[..., Any], name: str) -> Signature:
-    """The signature of a tool. Raises `TypeError` for one that a schema can't describe."""
+def signature_of(
+    function: Callable[..., Any], name: str, documented: Callable[..., Any]
+) -> Signature:
+    """The signature of a tool; `documented` has its docstring. Raises `TypeError` for one that a schema can't describe."""
     if has_fields(function):
         cls = cast("type[Any]", function)
         return Signature(arguments=cls, text=parse_docstring(own_docstring(cls)).text)
-    docs = parse_docstring(inspect.getdoc(function) or "")
+    docs = parse_docstring(inspect.getdoc(documented) or "")
     # First: from Python 3.14 on, `signature` evaluates the hints as well, and explains no failure.
-    hints = _hints(function, name)
+    inner, bound = _without_partials(function)
+    hints = _hints(inner, name)
     try:
-        parameters = inspect.signature(function).parameters
+        parameters = {
+            each.name: each
+            for each in inspect.signature(function).parameters.values()
+            if each.name not in bound
+        }
+        known = inspect.signature(inner).parameters.keys()
     except ValueError as error:  # of what is written in C
         raise TypeError(
             f"the tool {name} has no signature: make a tool of a function with type hints that calls it"
         ) from error
-    for described in docs.arguments.keys() - parameters.keys():
-        meant = did_you_mean(described, parameters.keys() - docs.arguments.keys()).rstrip()
+    for described in docs.arguments.keys() - known:
+        meant = did_you_mean(described, known - docs.arguments.keys()).rstrip()
         text = (
             f"the docstring of the tool {name} describes {described!r}, which is none of its parameters"
             f"{meant and f': {meant}'}"
         )
-        code = getattr(inspect.unwrap(function), "__code__", None)
+        code = getattr(inspect.unwrap(inner), "__code__", None)
         if code is None:
             warnings.warn(text, stacklevel=2)
         else:  # where it is to be mended, not where the tool is first used
@@ -73,10 +81,10 @@ def signature_of(function: Callable[..., Any], name: str) -> Signature:
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             raise TypeError(f"the tool {name} can't take {parameter}: name each parameter")
         if parameter.name not in hints:
-            bound = ": make a tool of the method of an object, tool(thing.method)"
+            of_object = ": make a tool of the method of an object, tool(thing.method)"
             raise TypeError(
                 f"the tool {name} needs a type hint for its parameter {parameter.name}"
-                f"{bound if parameter.name == 'self' else ''}"
+                f"{of_object if parameter.name == 'self' else ''}"
             )
         hint: Any = hints[parameter.name]
         default: dict[str, Any] = {}
@@ -104,10 +112,17 @@ def signature_of(function: Callable[..., Any], name: str) -> Signature:
     )
 
 
-def _hints(function: Callable[..., Any], name: str) -> dict[str, Any]:
-    target: Any = function
-    while isinstance(target, partial):
-        target = cast("partial[Any]", target).func
+def _without_partials(function: Callable[..., Any]) -> tuple[Callable[..., Any], set[str]]:
+    """The function that a partial one calls, and the names of the parameters that are bound by keyword."""
+    bound: set[str] = set()
+    while isinstance(function, partial):
+        outer = cast("partial[Any]", function)
+        bound |= outer.keywords.keys()
+        function = outer.func
+    return function, bound
+
+
+def _hints(target: Any, name: str) -> dict[str, Any]:
     if not inspect.isroutine(target):
         target = type(target).__call__  # an object that can be called
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from functools import update_wrapper
+from functools import partial, update_wrapper
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast, overload
 
 from horay_async._first_use import MadeOnce
@@ -62,8 +62,18 @@ class Tool(ToolBase, Generic[P, R]):
             raise TypeError(f"a tool is made of a function, not of {function!r}{hint}")
         # Without the function's attributes: of a class they are its fields, which would hide what a tool has.
         update_wrapper(self, function, updated=())
+        self.__doc__ = _owner_of("__doc__", function).__doc__
         self.function = function
-        self.name = name or str(getattr(function, "__name__", type(function).__name__))
+        if name is None:
+            named = _owner_of("__name__", function)
+            name = str(getattr(named, "__name__", type(named).__name__))
+        if not isinstance(cast("object", name), str):
+            raise TypeError(f"the name of a tool must be a string, not {name!r}")
+        if name in ("", "<lambda>"):
+            raise TypeError(
+                f'a tool can\'t be named {name!r}: give it a name, such as name="weather"'
+            )
+        self.name = name
         self._description = description
         self._schema: dict[str, Any] | None = None
         """The parameters' schema, where it was given."""
@@ -81,10 +91,15 @@ class Tool(ToolBase, Generic[P, R]):
 
         The arguments are passed as the model sent them: that they are a JSON object is all that is checked,
         since whoever has a schema of its own (an MCP server, another framework) checks by it, and knows more
-        of it. Fractions come as floats. Raises `TypeError` for a schema that isn't one of an object.
+        of it. Fractions come as floats. Raises `TypeError` for a schema that isn't one of an object, and for an
+        empty name.
         """
         if not callable(call):
             raise TypeError(f"the tool {name} needs something to call, not {call!r}")
+        if not isinstance(cast("object", parameters), Mapping):
+            raise TypeError(
+                f"the parameters of the tool {name} must be a JSON schema, a mapping, not {parameters!r}"
+            )
         if parameters.get("type", "object") != "object":
             raise TypeError(
                 f"the parameters of the tool {name} are an object, not {parameters['type']!r}"
@@ -100,7 +115,7 @@ class Tool(ToolBase, Generic[P, R]):
 
         if self._schema is not None:
             return Signature(arguments=dict[str, Any], text="")
-        return signature_of(self.function, self.name)
+        return signature_of(self.function, self.name, _owner_of("__doc__", self.function))
 
     @property
     def description(self) -> str:
@@ -150,6 +165,14 @@ class Tool(ToolBase, Generic[P, R]):
         return f"<Tool {self.name}>"
 
 
+def _owner_of(attribute: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """What has the name or the docstring of a function: of a partial one, unless it was given its own, the function that it calls."""
+    owner: Any = function
+    while isinstance(owner, partial) and attribute not in vars(owner):
+        owner = cast("partial[Any]", owner).func
+    return cast("Callable[..., Any]", owner)
+
+
 @overload
 def tool(function: Callable[P, R], /) -> Tool[P, R]: ...
 
@@ -173,7 +196,7 @@ def tool(
     section is the tool's, entries under `Args:` (or in Sphinx's or NumPy's form) are the parameters'. A
     parameter with a default may be null, and then has its default, unless null is a value of its own, as of `int | None`. Coroutine functions are awaited, plain
     ones run in a thread. An attrs class, a dataclass or a pydantic model does as well: it is made of the
-    arguments.
+    arguments. What `functools.partial` has bound is no parameter of the tool.
     """
 
     def make(function: Callable[..., Any]) -> Tool[..., Any]:

@@ -6,7 +6,7 @@ import asyncio
 import dataclasses
 from collections.abc import Callable
 from functools import partial, wraps
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 import attrs
 import openai
@@ -15,6 +15,7 @@ import pytest
 
 from horay_async._protocol.structured.parse import parse_text
 from horay_async._protocol.wire.request import to_jsonable
+from horay_async.errors import AnswerError
 from horay_async.tools.define import Tool, pydantic_function_tool, tool
 
 Json = dict[str, Any]
@@ -209,7 +210,8 @@ class Counter:
     [
         (Counter().add, "add"),
         (Counter(), "Counter"),
-        (partial(Counter().add), "partial"),
+        (partial(Counter().add), "add"),
+        (partial(Counter()), "Counter"),
     ],
 )
 def test_other_callables(callable_: Callable[..., Any], name: str) -> None:
@@ -217,6 +219,58 @@ def test_other_callables(callable_: Callable[..., Any], name: str) -> None:
     form = function(tool(callable_))
     assert form["name"] == name
     assert form["parameters"]["properties"] == {"amount": {"type": "integer"}}
+
+
+def transfer(amount: int, account: str, note: str = "") -> str:
+    """Transfers money.
+
+    Args:
+        amount: How much.
+        account: From where.
+        note: What for.
+    """
+    return f"{amount} from {account} {note}"
+
+
+def renamed(function: Any) -> Any:
+    """`function` with a name and a docstring of its own."""
+    function.__name__, function.__doc__ = "pay", "Pays."
+    return function
+
+
+MINE = partial(transfer, account="mine")
+
+
+@pytest.mark.parametrize(
+    ("made", "name", "description", "parameters"),
+    [
+        (tool(MINE), "transfer", "Transfers money.", ["amount", "note"]),
+        (tool(partial(transfer, 5)), "transfer", "Transfers money.", ["account", "note"]),
+        (tool(partial(renamed(partial(transfer, 5)), note="")), "pay", "Pays.", ["account"]),
+        (Tool(MINE, name="give", description="Gives."), "give", "Gives.", ["amount", "note"]),
+    ],
+)
+def test_bound_arguments(
+    made: Tool[..., Any], name: str, description: str, parameters: list[str]
+) -> None:
+    """What is bound isn't the model's to choose; name and descriptions are those of the function that is called."""
+    form = function(made)
+    assert (form["name"], form["description"]) == (name, description)
+    properties: Json = form["parameters"]["properties"]
+    assert list(properties) == form["parameters"]["required"] == parameters
+    described = [each for each in properties.values() if "description" in each]
+    assert len(described) == (0 if name == "pay" else len(parameters))
+
+
+def test_bound_argument_that_the_model_sends() -> None:
+    """It is refused; without it the function is called with what is bound."""
+    made = tool(MINE)
+    assert made(3) == "3 from mine "
+    assert made.__doc__ == transfer.__doc__
+    args, kwargs = made.signature.bound(parse_text(made.signature.arguments, '{"amount": 5}'))
+    assert made(*args, **kwargs) == "5 from mine "
+    with pytest.raises(AnswerError, match=r"\$\.account: transfer has no such field"):
+        parse_text(made.signature.arguments, '{"amount": 5, "account": "yours"}')
 
 
 def anything(**_: int) -> None:
@@ -309,3 +363,22 @@ def test_tool_of_no_function() -> None:
         untyped("x")
     with pytest.raises(TypeError, match=r"a tool is made of a function, not of 3$"):
         untyped(3)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: tool(lambda: 1), "a tool can't be named '<lambda>': give it a name"),
+        (lambda: Tool(forecast, name=""), "a tool can't be named '': give it a name"),
+        (lambda: Tool.from_schema("", "", {}, len), "a tool can't be named ''"),
+        (lambda: Tool.from_schema(cast("Any", 3), "", {}, len), "must be a string, not 3"),
+        (
+            lambda: Tool.from_schema("look", "", cast("Any", None), len),
+            "the parameters of the tool look must be a JSON schema, a mapping, not None",
+        ),
+    ],
+)
+def test_names_and_schemas_that_are_none(make: Callable[[], Any], message: str) -> None:
+    """They are refused where the tool is made, not by the server."""
+    with pytest.raises(TypeError, match=message):
+        make()
