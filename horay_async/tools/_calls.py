@@ -193,11 +193,12 @@ class ToolCaller:
 
     def _parsed(self, call: ToolCall) -> tuple[Tool[..., Any], Any]:
         """The tool that `call` names, and its arguments as that takes them."""
-        tool = self._tools.get(call.function.name)
+        asked = call.function
+        tool = self._tools.get(asked.name)
         if tool is None:
             known = ", ".join(sorted(self._tools))
-            raise LookupError(f"there is no tool {call.function.name!r}; there are: {known}")
-        return tool, parse_arguments(tool.signature.arguments, call.function.arguments)
+            raise LookupError(f"there is no tool {asked.name!r}; there are: {known}")
+        return tool, parse_arguments(tool.signature.arguments, asked.arguments, asked.name)
 
     def _observed(self, call: ToolCall) -> AbstractContextManager[Callable[[ToolResult], object]]:
         """A context in which telemetry observes the call; the function that it yields is called with the result."""

@@ -312,6 +312,8 @@ async def test_what_the_model_is_told(
     assert result.content.startswith(told)
     assert (result.error is not None) == told.startswith("Error")
     assert result.ran is not isinstance(result.error, AnswerError | LookupError)
+    if isinstance(result.error, AnswerError):
+        assert str(result.error).startswith(f"the arguments don't fit {call[0]}: $")
     assert asked(fault_server.requests[1])[-1] == ("tool", result.content)
 
 

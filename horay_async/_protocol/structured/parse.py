@@ -32,21 +32,26 @@ NO_SECRETS = Cleaner()
 
 def parse_text(into: type[T], text: str) -> T:
     """`text`, JSON or a Markdown block of it, behind a draft perhaps, as an instance of `into`; raises `AnswerError`."""
+    return _parse(into, text, f"the response doesn't fit {named(into)}")
+
+
+def parse_arguments(into: type[T], text: str, tool: str) -> T:
+    """The arguments of a call of a tool, as `parse_text`. Some models send nothing at all for a function without parameters."""
+    return _parse(into, text if text.strip() else "{}", f"the arguments don't fit {tool}")
+
+
+def _parse(into: type[T], text: str, problem: str) -> T:
+    """`text` as an instance of `into`; `problem` is how the message of the `AnswerError` begins."""
     try:
         value = _decoded(text)
     except ValueError as error:
-        raise _mismatch(into, text, [("$", str(error))]) from error
+        raise _mismatch(problem, text, [("$", str(error))]) from error
     try:
         found: T = structure_strictly(value, into)
     except Mismatches as error:
         pairs = [(mismatch.path, mismatch.message) for mismatch in error.found]
-        raise _mismatch(into, text, pairs) from error
+        raise _mismatch(problem, text, pairs) from error
     return found
-
-
-def parse_arguments(into: type[T], text: str) -> T:
-    """The arguments of a tool call, as `parse_text`. Some models send nothing at all for a function without parameters."""
-    return parse_text(into, text if text.strip() else "{}")
 
 
 SHOWN = 60
@@ -69,11 +74,11 @@ def _decoded(text: str) -> Any:
         raise ValueError(f"is no JSON: {told}, in {shown}") from error
 
 
-def _mismatch(into: Any, text: str, mismatches: list[tuple[str, str]]) -> AnswerError:
+def _mismatch(problem: str, text: str, mismatches: list[tuple[str, str]]) -> AnswerError:
     (path, message), *more = mismatches
     also = f" (and {len(more)} more)" if more else ""
     return AnswerError(
-        f"the response doesn't fit {named(into)}: {path}: {message}{also}",
+        f"{problem}: {path}: {message}{also}",
         reason="mismatch",
         path=path,
         errors=tuple(mismatches),
@@ -160,8 +165,11 @@ def upgraded(completion: ChatCompletion, choices: list[ParsedChoice[T]]) -> Pars
 
 
 def _parse_call(call: ToolCall, tools: Mapping[str, type[Any]]) -> ParsedToolCall:
-    kind = tools.get(call.function.name)
-    return _call(call, None if kind is None else parse_arguments(kind, call.function.arguments))
+    function = call.function
+    kind = tools.get(function.name)
+    return _call(
+        call, None if kind is None else parse_arguments(kind, function.arguments, function.name)
+    )
 
 
 def _call(call: ToolCall, arguments: Any) -> ParsedToolCall:

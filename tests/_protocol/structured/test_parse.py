@@ -536,6 +536,13 @@ def call(arguments: str, name: str = "look") -> ToolCall:
     return ToolCall(id="call1", function=FunctionCall(name=name, arguments=arguments))
 
 
+def test_arguments_that_dont_fit() -> None:
+    """The error is about the call, by the tool's own name, and not about the response."""
+    response = completion(tool_calls=[call('{"lines": 1, "due": null}', "look-up")])
+    with pytest.raises(AnswerError, match=r"^the arguments don't fit look-up: \$\.lines: ex"):
+        parse_completion(response, None, {"look-up": Invoice})
+
+
 def test_completion() -> None:
     """The text becomes the instance; everything else stays as it was."""
     response = completion(content=INVOICE, reasoning_content="Hm.")
