@@ -105,7 +105,8 @@ class _SchemaWriter:
         self.strict = True
         self._names: dict[Any, str] = {}
         """The definitions' names, by the key of a class, an enumeration, or a pydantic class's name and schema."""
-        self._unions: list[tuple[nodes.Union, list[str]]] = []
+        self._unions: list[tuple[nodes.Union, list[Json]]] = []
+        """Each with the schemas of its options."""
 
     def define(self, node: nodes.Node) -> str:
         """The name of the definition of a class."""
@@ -122,17 +123,22 @@ class _SchemaWriter:
         return _noted(form, node.description)
 
     def check_unions(self) -> None:
-        """Raises `TypeError` for a union of definitions of which two look the same."""
+        """Raises `TypeError` for a union of which two options look the same, and are of different definitions."""
         looks = self._looks() if self._unions else {}
-        for node, names in self._unions:
-            first: dict[int, str] = {}
-            for name in names:
-                other = first.setdefault(looks[name], name)
-                if other != name:
-                    raise TypeError(
-                        f"{node.path}: {other} and {name} look the same in JSON; give each a "
-                        'field of its own, such as `kind: Literal["..."]`'
-                    )
+        itself = {name: name for name in self.defs}
+        for node, branches in self._unions:
+            first: dict[Any, Json] = {}
+            for branch in branches:
+                other = first.setdefault(_shape(branch, looks), branch)
+                if _shape(other, itself) == _shape(branch, itself):
+                    continue
+                one, two = (self._referred(each, looks) for each in (other, branch))
+                pairs = zip(one, two, strict=False)
+                pair = next((pair for pair in pairs if pair[0] != pair[1]), (one[-1], two[-1]))
+                raise TypeError(
+                    f"{node.path}: {' and '.join(pair)} look the same in JSON; give each a "
+                    'field of its own, such as `kind: Literal["..."]`'
+                )
 
     def _looks(self) -> dict[str, int]:
         """A number for each definition, the same for all that look the same in JSON. The definitions that they refer
@@ -146,6 +152,17 @@ class _SchemaWriter:
             looks = {name: numbers[shape] for name, shape in shapes.items()}
             if len(numbers) == known:
                 return looks
+
+    def _referred(self, form: Json, looks: Mapping[str, int]) -> list[str]:
+        """The names of the definitions that a schema refers to, in an order that those of a union within it don't change."""
+        found: list[str] = []
+
+        def note(reference: str) -> str:
+            found.append(reference.removeprefix(DEFS))
+            return reference
+
+        with_references(form, note)
+        return sorted(found, key=looks.__getitem__)
 
     def _form(self, node: nodes.Node) -> Json:
         match node:
@@ -188,10 +205,7 @@ class _SchemaWriter:
 
     def _union(self, node: nodes.Union) -> Json:
         branches = [self.of(option) for option in node.options]
-        # A reference that has a description stands alone in an `anyOf`.
-        bare = [branch.get("anyOf", [branch])[0] for branch in branches]
-        names = [each["$ref"].removeprefix(DEFS) for each in bare if "$ref" in each]
-        self._unions.append((node, names))  # checked when all definitions are there
+        self._unions.append((node, branches))  # checked when all definitions are there
         return {"anyOf": branches}
 
     def _reference(self, name: str) -> Json:
@@ -248,7 +262,7 @@ class _SchemaWriter:
         return self._names[hint]
 
 
-def _shape(form: Any, looks: Mapping[str, int]) -> Any:
+def _shape(form: Any, looks: Mapping[str, int | str]) -> Any:
     """A key that is equal for schemas that look the same in JSON: all but their descriptions, in any order. `looks`
     has the numbers of definitions.
     """

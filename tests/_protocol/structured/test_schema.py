@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
 from enum import Enum, IntEnum
-from typing import Annotated, Any, Generic, Literal, NewType, TypedDict, TypeVar
+from typing import Annotated, Any, Generic, Literal, NewType, TypedDict, TypeVar, cast
 from uuid import UUID
 
 import annotated_types as at
@@ -21,6 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typing_extensions import TypeAliasType
 
+from horay_async._protocol.structured.parse import parse_text
 from horay_async._protocol.structured.schema import response_format, schema
 
 from .classes import Kind, records
@@ -338,6 +339,52 @@ def test_classes_that_look_the_same(options: tuple[Any, Any]) -> None:
         with pytest.raises(TypeError, match=r"x\[\]: (A|B) and (A|B) look the same in JSON"):
             schema(broken(hint))
     assert schema(broken(one | one | None))
+
+
+A, B = (attrs_class(name, x=int) for name in "AB")
+ONE_A, OTHER_A, ONE_B, OTHER_B = (
+    cast("Any", Annotated[each, told]) for each in (A, B) for told in ("One.", "Other.")
+)
+LIST: Any = list
+DICT: Any = dict
+TUPLE: Any = tuple
+
+
+@pytest.mark.parametrize(
+    "hint",
+    [
+        LIST[A] | LIST[B],
+        LIST[B] | TUPLE[A, ...] | None,
+        DICT[str, A] | DICT[str, B],
+        TUPLE[A, B, int] | TUPLE[A, A, int],
+        LIST[LIST[A]] | LIST[LIST[B]],
+        LIST[Line | A] | LIST[B | Line],
+        LIST[ONE_A] | LIST[OTHER_B],
+        LIST[ONE_A | OTHER_A] | LIST[B | ONE_B],
+    ],
+)
+def test_options_that_hold_classes_that_look_the_same(hint: Any) -> None:
+    """As the classes themselves; of two options with one class it is the first."""
+    with pytest.raises(TypeError, match=r"x\[\]: (A and B|B and A) look the same in JSON"):
+        schema(broken(hint))
+    with pytest.raises(TypeError, match="look the same in JSON"):
+        parse_text(hint, "[]")
+
+
+@pytest.mark.parametrize(
+    "hint",
+    [
+        LIST[A] | TUPLE[A, ...],
+        LIST[A | Line] | LIST[Line | A],
+        LIST[A] | B,
+        LIST[A] | LIST[Line],
+        TUPLE[A, Line] | TUPLE[Line, A],
+        LIST[ONE_A] | LIST[OTHER_A],
+    ],
+)
+def test_options_that_hold_other_classes(hint: Any) -> None:
+    """Those that a value tells apart, and those of one class, where it is the first."""
+    assert schema(broken(hint))
 
 
 @pytest.mark.parametrize(
