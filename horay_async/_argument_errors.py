@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType, FunctionType
 from typing import Any, TypeVar
 
 ErrorT = TypeVar("ErrorT", bound=TypeError | ValueError)
@@ -31,6 +33,19 @@ def named(error: ErrorT, called: str) -> ErrorT:
     return error
 
 
+def naming_caller(error: ErrorT, resource: object) -> ErrorT:
+    """As `named`, for the public method of `resource` that is running, if one is. To look for it costs nothing where nothing is wrong."""
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - see above
+    while frame is not None:
+        code = frame.f_code
+        method: Any = getattr(type(resource), code.co_name, None)
+        is_running = method.__class__ is FunctionType and method.__code__ is code
+        if is_running and code.co_name[0] != "_":
+            return named(error, method.__qualname__)
+        frame = frame.f_back
+    return error
+
+
 def naming_method(
     error: ErrorT, method: Callable[..., Any], asynchronous: Callable[..., Any], given: int
 ) -> ErrorT:
@@ -38,6 +53,9 @@ def naming_method(
     parameters the message says how the method is called; `given` is how many came by position.
     """
     called = f"{asynchronous.__qualname__}()"
+    if str(error).startswith(f"{called}: "):  # named already, as `naming_caller` does
+        error.args = (f"{method.__qualname__}()" + str(error).removeprefix(called),)
+        return error
     if not str(error).startswith(called):
         return named(error, method.__qualname__)
     error.args = (_how_to_call(method, str(error).removeprefix(called), given),)

@@ -1,4 +1,4 @@
-"""What wrong arguments are told by the blocking client: the class and the method that were called, and what to write."""
+"""What wrong arguments are told: the class and the method that were called, and what to write."""
 
 from __future__ import annotations
 
@@ -232,6 +232,27 @@ def test_asynchronous_method_says_what_to_write(mistake: str) -> None:
     with pytest.raises((TypeError, ValueError)) as caught:
         asyncio.run(run())
     assert str(caught.value) == f"Async{message}"
+
+
+CHECKED_AS_REQUEST = [
+    *("none", "none, of a stream", "unknown", "of a wrong type", "an empty conversation"),
+    *("one message", "several prompts", "seconds as text", "one tool", "a tool's name"),
+]
+"""The mistakes that show when the request is made."""
+
+
+@pytest.mark.parametrize("mistake", CHECKED_AS_REQUEST)
+def test_asynchronous_method_is_named(mistake: str) -> None:
+    """In calls that run side by side nothing else tells which one it was."""
+    call, message = WRONG[mistake]
+
+    async def run() -> None:
+        async with AsyncHoray(KEY, base_url="http://127.0.0.1:9/v1") as client:
+            await asyncio.gather(call(client))
+
+    with pytest.raises((TypeError, ValueError)) as caught:
+        asyncio.run(run())
+    assert str(caught.value).startswith(f"Async{message}")
 
 
 NOTHING_BY_POSITION = [

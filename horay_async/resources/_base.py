@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
+from horay_async._argument_errors import naming_caller
 from horay_async._checks import is_true
 from horay_async._protocol.wire.content_coding import coding_in, unpacker_for
 from horay_async._protocol.wire.contents import Contents, contents_of
@@ -65,9 +66,13 @@ class Resource:
         stream: bool = False,
         part: int | None = None,
     ) -> Request:
-        """A request, or `part` of a call that sends several."""
+        """A request, or `part` of a call that sends several. What it raises for a parameter names the method that was called."""
         options, key = self._transport.options, new_idempotency_key()
-        request = build(operation, params, options, new_idempotency_key=key, stream=stream)
+        try:
+            request = build(operation, params, options, new_idempotency_key=key, stream=stream)
+        except (TypeError, ValueError) as error:
+            naming_caller(error, self)
+            raise
         if part is not None:
             request.be_part(part)
         return request

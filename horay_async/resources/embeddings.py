@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, Unpack
 
-from horay_async._argument_errors import refuse_positional
+from horay_async._argument_errors import naming_caller, refuse_positional
 from horay_async._protocol.wire.embeddings import (
     CONCURRENT_REQUESTS,
     EmbeddingDecoder,
@@ -53,7 +53,11 @@ class AsyncEmbeddings(Resource):
         another length than the first or than `dimensions`, or unreadable; `TypeError` for a parameter of a wrong name or type, and `ValueError` for an empty input.
         """
         refuse_positional(self.create, positional)
-        prepared = prepare(params)
+        try:
+            prepared = prepare(params)
+        except (TypeError, ValueError) as error:
+            naming_caller(error, self)
+            raise
         inputs = parts(prepared["input"])
         if len(inputs) == 1:
             return await self._part(self._request(CREATE, prepared), prepared)
