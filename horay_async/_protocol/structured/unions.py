@@ -32,7 +32,8 @@ from horay_async._protocol.structured.values import Hook, same
 TRIED: dict[type[Any], tuple[tuple[Any, ...], ...]] = {
     NoneType: ((NoneType,),),
     bool: ((bool,),),
-    int: ((int, float, Decimal),),
+    # Whatever the order: an integer keeps all its digits as an `int`.
+    int: ((int,), (float, Decimal)),
     # 1.0 is an integer too, but where a fraction may stand it was written as one.
     Decimal: ((float, Decimal), (int,)),
     # A Decimal takes a string where nothing else does.
