@@ -204,16 +204,16 @@ def _without_parts(text: str, secret: str) -> str:
 
 
 def _without_ends(text: str, secret: str) -> str:
-    end = secret[-LONG_PART:]
-    before, *behind = text.split(end)
-    for part in behind:
-        begun = len(before)
-        for character in reversed(secret[:-LONG_PART]):
-            if not before[:begun].endswith(character):
+    before, end = secret[:-LONG_PART], secret[-LONG_PART:]
+    *shown, rest = text.split(end)
+    for at, part in enumerate(shown):
+        length = 0  # of what stands there of the secret before its end
+        for mine, its in zip(reversed(before), reversed(part), strict=False):
+            if mine != its:
                 break
-            begun -= 1
-        before = f"{before[:begun]}{MASK}{part}"
-    return before
+            length += 1
+        shown[at] = part[: len(part) - length]
+    return MASK.join([*shown, rest])
 
 
 @lru_cache(maxsize=512)

@@ -274,7 +274,7 @@ class Decoder(Generic[R]):
             raise InvalidBody(
                 f"has no choices, but {where}" if where else "has no choices", response
             )
-        elif self._wire.content_in and (sent := inner.get("choices")) and not objects_in(sent):
+        elif self._numbers and inner["choices"] and not objects_in(inner["choices"]):
             raise InvalidBody("has choices that aren't objects", response)
         items = self._list_of(response)
         if is_bare and items and all(item == type(item)() for item in items):

@@ -47,8 +47,11 @@ MAX_DEPTH = 8
 JOINED = frozenset({("audio", "data"), ("audio", "transcript"), ("custom", "input")})
 """Strings that come in pieces; `data` in base64."""
 
-LABEL = re.compile(r"[\w.:+/=-]*|\d{4}-\d\d-\d\d.*", re.ASCII)
-"""What a string is that names a state or a moment, and isn't a piece of text: one word, as `typing`, or a time."""
+OF_TEXT = re.compile(
+    r"\s|.*\s\Z|[\W_]+\Z|.*[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\uffff]", re.DOTALL
+)
+"""What a string is that is a piece of a text: it begins or ends with a blank, is of signs alone, or of a script that is written without
+blanks, as Thai, Chinese and Japanese. What names a state has none of that, as `typing` or `Searching the web`."""
 
 
 def keep_unknown(sent: Any, made: Extensible, *, normalized: bool) -> bool:
@@ -167,7 +170,7 @@ def _rest(whole: Any, have: Any, path: tuple[str, ...]) -> Any:
 
 
 class Pieces:
-    """The strings that have come under one name, each time in which it came."""
+    """The strings that have come under one name, once for each time that it came."""
 
     __slots__ = ("_is_base64", "_is_known", "_texts")
 
@@ -180,13 +183,12 @@ class Pieces:
     def is_text(self) -> bool:
         """Whether these are pieces of one text.
 
-        They are where the API says so, or where they differ and one of them is more than a single word or a time. A string that is
-        the same each time is a label.
+        They are where the API says so, or where one of them looks like a piece of text, unless each begins with the one before: then
+        the last is all of it.
         """
         texts = self._texts
         return self._is_known or (
-            any(text != texts[0] for text in texts)
-            and not all(LABEL.fullmatch(text) for text in texts)
+            any(map(OF_TEXT.match, texts)) and not all(map(str.startswith, texts[1:], texts))
         )
 
     def add(self, text: str) -> int:

@@ -131,6 +131,12 @@ def test_end_of_a_key(without: int) -> None:
     assert clean(f"key …{KEY[-15:]}") == f"key …{KEY[-15:]}"
 
 
+def test_many_ends_of_a_key() -> None:
+    """Each is masked, with what stands of the key before it, and a large body takes no longer than its length."""
+    clean = Cleaner(KEY)
+    assert clean(f"{KEY[1:]} " * 100_000) == f"{MASK} " * 100_000
+
+
 def test_end_that_begins_like_a_key_twice() -> None:
     """The beginning may stand there several times."""
     clean = Cleaner("aaaaaaaaab")

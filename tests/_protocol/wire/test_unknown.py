@@ -136,7 +136,14 @@ def test_value_that_changes_back(texts: tuple[str, ...]) -> None:
         (["the", "the", "the", "\n", "\n", "\n"], "thethethe\n\n\n"),
         (["你", "好"], "你好"),
         (["(", "x", ")"], "(x)"),
+        (["日本", "語", "です"], "日本語です"),
+        # A text so far, sent as a whole each time.
+        (["One ", "One two ", "One two three"], "One two three"),
         # Labels and times: joined they would be no text.
+        (["Thinking...", "Searching the web", "Zürich", "Done"], "Done"),
+        (["50%", "60%"], "60%"),
+        (["https://a.b/c?x=1", "https://a.b/c?x=2"], "https://a.b/c?x=2"),
+        (['{"step":1}', '{"step":2}'], '{"step":2}'),
         (["typing", "typing", "finished"], "finished"),
         (["2026-01-02 03:04:05", "2026-01-02 03:04:06"], "2026-01-02 03:04:06"),
         (["Searching the web", "Searching the web"], "Searching the web"),
