@@ -14,7 +14,7 @@ from horay_async._json import is_object
 from horay_async._protocol.wire.characters import whole_characters
 from horay_async._protocol.wire.clean import Cleaner
 from horay_async._protocol.wire.contents import contents_of
-from horay_async._protocol.wire.decode import MALFORMED, decoder
+from horay_async._protocol.wire.decode import MALFORMED, decoder, is_json
 from horay_async._protocol.wire.error_body import read
 from horay_async._protocol.wire.errors import (
     ErrorContext,
@@ -141,7 +141,8 @@ def _results(
                 raise BatchFileError(problem, path=path, line=index + 1) from error
             except ValueError as error:
                 LOG.warning("%s, line %d is left out: %s", path, index + 1, error)
-                other = other or not raw.startswith(b"{")  # as a line that was cut does
+                # A line that was cut begins as JSON does, and isn't.
+                other = other or not raw.startswith(b"{") or is_json(raw)
                 continue
             found = True
             label = f"request {custom_id!r}"

@@ -384,9 +384,10 @@ def test_misuse(tmp_path: Path) -> None:
 def test_files_of_something_else(tmp_path: Path) -> None:
     """No line is a result; of a line that was cut that can't be said."""
     path = tmp_path / "texts.csv"
-    path.write_text("id,text\n1,yes\n")
-    with pytest.raises(BatchFileError, match="isn't a file of results"):
-        list(read_results(path))
+    for text in ("id,text\n1,yes\n", '{"role": "user", "content": "Hi"}\n'):
+        path.write_text(text)
+        with pytest.raises(BatchFileError, match="isn't a file of results"):
+            list(read_results(path))
     path.write_text('{"id":"batch_req_1","custom_id":"a","resp')
     assert not list(read_results(path))
     path.write_text(f"# by hand\n{json.dumps(result('a', completion('yes')))}\n")
