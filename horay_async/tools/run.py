@@ -103,7 +103,7 @@ class AsyncToolRun(Readable[ToolRunEvent]):
     #
     #   max_rounds or max_total_tokens is reached       AnswerError, reason "rounds" or "tokens": `_check_limits`
     #   the model was cut while it asked for tools      AnswerError with the reason of the cut: `_take_message`
-    #   the time is up                                  APITimeoutError: `_take_step`
+    #   the time is up                                  APITimeoutError: `_timed_out`
     #   a step raises: the request, or `approve`        that
     #   the task that reads is cancelled, or alike      HorayError that names what ended it: `interrupted`
     #   close(), or a loop was left or collected        HorayError(RUN_STOPPED)
@@ -233,25 +233,40 @@ class AsyncToolRun(Readable[ToolRunEvent]):
 
     async def _take_step(self, step: Step) -> Events:
         """The events of a step. Raises `APITimeoutError` when time is up, and `HorayError` where the run is stopped meanwhile."""
-        self._limit = limit = asyncio.timeout_at(self._deadline)
+        if step is AsyncToolRun._send and self._time_is_up():
+            raise self._timed_out()  # without a request, which may be paid for
+        # A request has the time that is left as its own timeout: its error tells what came of it.
+        asks = step in (AsyncToolRun._send, AsyncToolRun._receive)
+        self._limit = limit = asyncio.timeout_at(None if asks else self._deadline)
         try:
             async with limit:
                 events = await step(self)
         except Exception as error:
             if self._closed:  # by another task, which ends what this one waits for
                 raise HorayError(RUN_STOPPED) from None
-            if not (isinstance(error, TimeoutError) and limit.expired()):
-                raise
-            raise APITimeoutError(
-                f"the run of tools wasn't over after {self._settings.seconds:g} s",
-                clock="total",
-                execution="executed",
-            ) from error
+            if isinstance(error, TimeoutError) and limit.expired():
+                raise self._timed_out() from error
+            if asks and isinstance(error, APITimeoutError) and error.clock == "total":
+                raise self._timed_out(error) from error
+            raise
         finally:
             self._limit = None
         if self._closed:
             raise HorayError(RUN_STOPPED)
         return events
+
+    def _time_is_up(self) -> bool:
+        return self._deadline is not None and running_loop().time() >= self._deadline
+
+    def _timed_out(self, of_request: APITimeoutError | None = None) -> APITimeoutError:
+        """The error when time is up; `of_request` is that of the request under way, whose attributes it has."""
+        message = f"the run of tools wasn't over after {self._settings.seconds:g} s"
+        failure = APITimeoutError(message, clock="total", execution="not_sent")
+        if of_request is not None:
+            vars(failure).update(vars(of_request), message=message)
+        if self._response is not None:  # of an earlier round
+            failure.execution = "executed"
+        return failure
 
     # The steps
 
@@ -267,7 +282,7 @@ class AsyncToolRun(Readable[ToolRunEvent]):
     async def _send(self) -> Events:
         left = None
         if self._deadline is not None:
-            # A little even when it has passed, for the timeout to pass.
+            # A little at least, since 0 is no timeout.
             left = max(0.001, self._deadline - running_loop().time())
         self._inference_calls += 1
         stream = self._settings.ask(self._messages, self._round, left)

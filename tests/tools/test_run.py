@@ -34,7 +34,8 @@ from horay_async.models.events import (
     ToolResult,
 )
 from horay_async.models.messages import SystemMessage, ToolMessage, UserMessage
-from horay_async.testing import FaultServer, Gate, Stall, error, respond, sse
+from horay_async.options import Limits
+from horay_async.testing import FaultServer, Gate, Stall, error, raw, respond, sse
 from horay_async.tools.define import Tool, tool
 from horay_async.tools.run import AsyncToolRun
 from tests.growth import assert_linear
@@ -447,16 +448,83 @@ async def test_time_for_tools_is_bounded(
     assert cancelled.is_set()
 
 
-async def test_time_for_responses_is_bounded(fault_server: FaultServer, connect: Connect) -> None:
-    """A model that doesn't go on is stopped by the same timeout."""
-    fault_server.add(calling(("weather", {"city": "Rome"})), saying("It", then=(Stall(),)))
+@pytest.mark.parametrize("rounds", [1, 2])
+async def test_time_for_responses_is_bounded(
+    fault_server: FaultServer, connect: Connect, rounds: int
+) -> None:
+    """A model that doesn't go on is stopped by the same timeout; the error has what came of its response."""
+    if rounds == 2:
+        fault_server.add(calling(("weather", {"city": "Rome"})))
+    fault_server.add(saying("It", then=(Stall(),)))
     async with connect() as client:
         run = client.chat.completions.run_tools(
-            model="m", messages=QUESTION, tools=[weather], timeout=0.05
+            model="m", messages=QUESTION, tools=[weather], timeout=0.5
+        )
+        with pytest.raises(
+            APITimeoutError, match=r"the run of tools wasn't over after 0.5 s"
+        ) as caught:
+            await run.final()
+        with pytest.raises(APITimeoutError) as again:
+            await run.final()
+    for raised in (caught.value, again.value):
+        assert (raised.clock, raised.execution) == ("total", "executed")
+        assert raised.partial.choices[0].message.content == "It"
+        assert [attempt.status for attempt in raised.attempts] == [200]
+
+
+@pytest.mark.parametrize(("rounds", "execution"), [(1, "unknown"), (2, "executed")])
+async def test_time_is_up_before_a_response(
+    fault_server: FaultServer, connect: Connect, rounds: int, execution: str
+) -> None:
+    """The request may have been executed; an earlier round was."""
+    if rounds == 2:
+        fault_server.add(calling(("weather", {"city": "Rome"})))
+    fault_server.add(raw(Stall()))
+    async with connect() as client:
+        run = client.chat.completions.run_tools(
+            model="m", messages=QUESTION, tools=[weather], timeout=0.5
         )
         with pytest.raises(APITimeoutError) as caught:
             await run.final()
-    assert caught.value.clock == "total"
+    assert caught.value.execution == execution
+    assert len(caught.value.attempts) == 1
+
+
+async def test_time_is_up_before_a_request_is_sent(
+    fault_server: FaultServer, connect: Connect
+) -> None:
+    """The error says that it wasn't sent."""
+    fault_server.add(saying("Sunny."))
+    async with connect(limits=Limits(rpm=1)) as client:
+        settings: dict[str, Any] = {"model": "m", "messages": QUESTION, "tools": [weather]}
+        await client.chat.completions.run_tools(**settings).final()
+        run = client.chat.completions.run_tools(**settings, timeout=0.05)
+        with pytest.raises(APITimeoutError, match="the run of tools wasn't over") as caught:
+            await run.final()
+    assert (caught.value.clock, caught.value.execution) == ("total", "not_sent")
+    assert len(fault_server.requests) == 1
+
+
+@pytest.mark.parametrize("rounds", [1, 2])
+async def test_time_is_up_between_two_steps(
+    fault_server: FaultServer, connect: Connect, monkeypatch: pytest.MonkeyPatch, rounds: int
+) -> None:
+    """No request is sent then."""
+    fault_server.always(calling(("weather", {"city": "Rome"})))
+    async with connect() as client:
+        run = client.chat.completions.run_tools(
+            model="m", messages=QUESTION, tools=[weather], timeout=1000
+        )
+        events = aiter(run)
+        while (event := await anext(events)) != RoundStarted(rounds):
+            assert not isinstance(event, RoundStarted) or event.round < rounds
+        loop = asyncio.get_running_loop()
+        before = loop.time
+        monkeypatch.setattr(loop, "time", lambda: before() + 2000)
+        with pytest.raises(APITimeoutError, match="wasn't over after 1000 s") as caught:
+            await anext(events)
+    assert caught.value.execution == ("not_sent" if rounds == 1 else "executed")
+    assert len(fault_server.requests) == rounds - 1
 
 
 async def close(run: AsyncToolRun) -> None:
