@@ -22,6 +22,7 @@ from horay_async._signatures import with_signatures
 from horay_async._suggestions import no_copy, no_setting
 from horay_async.batch import AsyncBatch, AsyncBatchRun, BatchResult
 from horay_async.batch.run import READ_TO_END as BATCH_READ_TO_END
+from horay_async.batch.runner import BATCH_CLOSED
 from horay_async.client import AsyncHoray
 from horay_async.errors import HorayError
 from horay_async.models._base import Response
@@ -34,8 +35,15 @@ from horay_async.resources.embeddings import AsyncEmbeddings
 from horay_async.resources.images import AsyncImages
 from horay_async.resources.models import AsyncModels
 from horay_async.resources.user import AsyncUser
-from horay_async.streaming import READ_TO_END, AsyncEventStream, AsyncStream, Select, all_of
-from horay_async.tools.run import RUN_IS_OVER, AsyncToolRun
+from horay_async.streaming import (
+    READ_TO_END,
+    STREAM_LEFT,
+    AsyncEventStream,
+    AsyncStream,
+    Select,
+    all_of,
+)
+from horay_async.tools.run import RUN_IS_OVER, RUN_STOPPED, AsyncToolRun
 
 __all__ = ["BatchRun", "EventStream", "Horay", "Stream", "ToolRun"]
 
@@ -52,6 +60,7 @@ class _Reading(BlockingWrapper):
 
     _prefetcher: Prefetcher[Any]
     _read_to_end: ClassVar[str] = READ_TO_END
+    _left_early: ClassVar[str] = STREAM_LEFT
 
     if not TYPE_CHECKING:
         __reduce__ = no_copy
@@ -65,14 +74,14 @@ class _Reading(BlockingWrapper):
         try:
             self._wrapped._close_nowait()
         finally:
-            self._prefetcher.stop()
+            self._prefetcher.stop(HorayError(self._left_early))
 
     def _drop(self) -> None:
         """Closes when this, or a loop over it, is collected: in any thread, also in that of the event loop."""
         try:
             self._wrapped._drop()
         finally:
-            self._prefetcher.stop()
+            self._prefetcher.stop(HorayError(self._left_early))
 
     def __enter__(self) -> Self:
         return self
@@ -176,6 +185,7 @@ class ToolRun(_Reading, of=AsyncToolRun):
 
     _wrapped: AsyncToolRun
     _read_to_end = RUN_IS_OVER
+    _left_early = RUN_STOPPED
 
     def __init__(self, wrapped: AsyncToolRun, handle: LoopHandle) -> None:
         super().__init__(wrapped, handle)
@@ -204,6 +214,7 @@ class BatchRun(_NextReading[BatchResult[ResponseT_co]], Generic[ResponseT_co], o
 
     _wrapped: AsyncBatchRun[ResponseT_co]
     _read_to_end = BATCH_READ_TO_END
+    _left_early = BATCH_CLOSED
 
     def close(self) -> None:
         """Cancels what is under way. Closing twice is fine."""

@@ -25,6 +25,7 @@ from horay_async import (
     Stream,
     StreamTruncatedError,
 )
+from horay_async.streaming import STREAM_LEFT
 from horay_async.testing import Ending, FaultServer, Gate, Reset, Stall, error, error_event, raw
 
 from .conftest import ConnectBlocking
@@ -298,8 +299,16 @@ def test_closing_ends_a_loop_in_another_thread(
         (client if close == "client" else chunks).close()
         thread.join(5)
         assert not thread.is_alive()
+        if close == "stream":
+            with pytest.raises(HorayError) as again:
+                next(chunks)
+            raised.append(again.value)
     fault_server.wait_for_close(1)
-    assert "closed" in str(raised[0])
+    if close == "client":
+        assert isinstance(raised[0], StreamTruncatedError)
+        assert "closed" in str(raised[0])
+    else:
+        assert [(type(each), str(each)) for each in raised] == [(HorayError, STREAM_LEFT)] * 2
 
 
 def test_stream_that_is_read_once_the_client_is_closed(

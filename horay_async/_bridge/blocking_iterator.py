@@ -153,6 +153,8 @@ class Prefetcher(Generic[T]):
                     raise APIConnectionError(CLIENT_CLOSED_UNREAD, transient=False) from error
                 raise
         items = self._next()
+        if self._failure is not None:  # another thread, or a signal handler, has stopped it
+            raise without_traceback_if_own(self._failure)
         if (resume := self._resume) is not None and self._lists.qsize() < MAX_PREFETCHED // 2:
             self._resume = None
             resume()
@@ -172,7 +174,7 @@ class Prefetcher(Generic[T]):
                 return self._lists.get(timeout=thread.MAX_WAIT)
 
     def stop(self, error: HorayError | None = None) -> None:
-        """Cancels the reading, unless the source has come to its end; reading on raises `error`."""
+        """Cancels the reading, unless the source has come to its end; reading on raises `error`, in the thread that waits too."""
         if not self.over and self._failure is None:
             self._failure = error or HorayError(STREAM_LEFT)
             deque(self.ready, maxlen=0)  # which every loop goes through

@@ -136,6 +136,24 @@ def test_leaving_the_block_cancels_what_is_under_way(client: Horay, server: Thre
         next(run)
 
 
+def test_closing_in_another_thread(client: Horay, server: Threaded) -> None:
+    """Who waits for a result is told that the batch was left."""
+    server.hold()
+    run = client.batch.run(endless(), concurrency=5)
+
+    def close() -> None:
+        server.reached(lambda stub: stub.under_way == 5)
+        run.close()
+
+    thread = threading.Thread(target=close)
+    thread.start()
+    for _ in range(2):
+        with pytest.raises(HorayError, match="the batch was left") as raised:
+            next(run)
+        assert type(raised.value) is HorayError
+    thread.join(10)
+
+
 def test_dropped_batch_is_cancelled(client: Horay, server: Threaded) -> None:
     """Without a loop as well."""
     run = client.batch.run(endless(), concurrency=5)

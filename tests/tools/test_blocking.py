@@ -130,6 +130,28 @@ def test_closing_cancels_tools(
         assert ended.wait(10)
 
 
+def test_closing_in_another_thread(
+    fault_server: FaultServer, connect_blocking: ConnectBlocking
+) -> None:
+    """Who waits for a tool is told that the run was stopped, as with the asynchronous client."""
+    closing: list[threading.Thread] = []
+
+    @tool
+    async def hang() -> None:
+        closing.append(threading.Thread(target=run.close))
+        closing[0].start()
+        await asyncio.Event().wait()
+
+    fault_server.add(calling(("hang", {})))
+    with connect_blocking() as client:
+        run = client.chat.completions.run_tools(model="m", messages=QUESTION, tools=[hang])
+        for _ in range(2):
+            with pytest.raises(HorayError, match="the run was stopped") as raised:
+                run.final()
+            assert type(raised.value) is HorayError
+        closing[0].join(10)
+
+
 def test_parse_and_stream(fault_server: FaultServer, connect_blocking: ConnectBlocking) -> None:
     """Typed answers, whole and as they fill."""
     fault_server.add(chat('{"x": 1}'), stream(['{"x"', ": 2}"]))
