@@ -760,24 +760,48 @@ def test_end_of_the_program(closed: bool) -> None:
     assert set(lines[1:]) <= {"2", "refused"}
 
 
-def test_call_that_the_end_of_the_program_cuts_off() -> None:
-    """Says so: no client was closed."""
-    code = """
-import atexit, socket, threading
-atexit.register(lambda: thread.join(20))  # before the package's own, so after it
-from horay_async import Horay, HorayError
+@pytest.mark.parametrize(
+    ("response", "act"),
+    [
+        ("server.add(raw(Stall()))", "client.models.list"),
+        (
+            'server.call_tools(("hang", {}))',
+            'client.chat.completions.run_tools(model="m", messages=[{"role": "user", "content": "Hi"}], tools=[hang]).final',
+        ),
+    ],
+    ids=["call", "run"],
+)
+def test_what_the_end_of_the_program_cuts_off(response: str, act: str) -> None:
+    """Says so: no client was closed. The error isn't the one that says that nothing was sent."""
+    code = f"""
+import asyncio, atexit, threading
+def end():  # before the package's own, so after it
+    thread.join(20)
+    server.__exit__(None, None, None)
+atexit.register(end)
+from horay_async import Horay, HorayError, tool
+from horay_async.testing import FaultServer, Stall, raw
+begun = threading.Event()
+@tool
+async def hang() -> None:
+    begun.set()
+    await asyncio.Event().wait()
 def call():
     try:
-        client.models.list()
+        act()
     except HorayError as error:
-        print(error, flush=True)
-server = socket.create_server(("127.0.0.1", 0))
-client = Horay("a-key", base_url=f"http://127.0.0.1:{server.getsockname()[1]}/v1")
+        print(type(error).__name__, error, sep=": ", flush=True)
+server = FaultServer().__enter__()
+{response}
+client = Horay(server.api_key, base_url=server.base_url)
+act = {act}
 thread = threading.Thread(target=call, daemon=True)
 thread.start()
-connection = server.accept()
+server.wait_for_requests()
+if {"hang" in act}:
+    begun.wait(20)
 """
-    assert printed_by("-c", code) == "the program ended while the call was under way\n"
+    assert printed_by("-c", code) == "HorayError: the program ended while the call was under way\n"
 
 
 def test_tool_that_ignores_every_cancellation() -> None:

@@ -193,7 +193,7 @@ class Prefetcher(Generic[T]):
 
     def _ended(self) -> None:
         forked_away = self._call is not None and self._call.forked_away
-        self._lists.put(ConfigurationError(FORKED if forked_away else CLOSED))
+        self._lists.put(ConfigurationError(FORKED) if forked_away else thread.cut_off(CLOSED))
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -208,7 +208,7 @@ class Prefetcher(Generic[T]):
                     if self._lists.qsize() >= MAX_PREFETCHED // 2:
                         await room.wait()
         except asyncio.CancelledError:
-            put(ConfigurationError(CLOSED))
+            put(thread.cut_off(CLOSED))
             raise
         except BaseException as error:  # noqa: BLE001 - raised where the caller waits
             put(error)

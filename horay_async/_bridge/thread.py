@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from horay_async._transport.connection_slots import CLIENT_CLOSED
 from horay_async._transport.loops import BLOCKED_THREAD
-from horay_async.errors import ConfigurationError
+from horay_async.errors import ConfigurationError, HorayError
 
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
@@ -125,8 +125,8 @@ class BlockingCall(Generic[R]):
             self.finish()
 
     def result(self) -> R:
-        """What it returned, once it is over. Raises what it raised, and `ConfigurationError` where it was
-        kept from its end.
+        """What it returned, once it is over. Raises what it raised, and where it was kept from its end `ConfigurationError`, or
+        `HorayError` at the end of the program.
         """
         if self.forked_away:
             raise ConfigurationError(FORKED)
@@ -135,8 +135,10 @@ class BlockingCall(Generic[R]):
         error, self._error = self._error, None
         if error is None:
             failure = None if self._thread is None else self._thread.failure
-            ended = EXITED_MEANWHILE if _exiting.is_set() else CLIENT_CLOSED_MEANWHILE
-            error = ConfigurationError(f"{NO_THREAD}: {failure!r}" if failure else ended)
+            if failure is not None:
+                error = ConfigurationError(f"{NO_THREAD}: {failure!r}")
+            else:
+                error = cut_off(CLIENT_CLOSED_MEANWHILE)
         try:
             raise error
         finally:
@@ -440,6 +442,13 @@ def _after_fork_in_child() -> None:
 
 _exiting = threading.Event()
 """Whether the program is ending: then it is that which ends calls, and no client was closed."""
+
+
+def cut_off(by_closing: str) -> HorayError:
+    """The error of what was cut off by the closing of its client, as `by_closing` says, or by the end of the program, when its request
+    may have been sent.
+    """
+    return HorayError(EXITED_MEANWHILE) if _exiting.is_set() else ConfigurationError(by_closing)
 
 
 def _at_exit() -> None:
