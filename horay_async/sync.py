@@ -87,6 +87,10 @@ class _Reading(BlockingWrapper):
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the connection, unless the stream was read to its end. Closing twice is fine."""
         self._close_nowait()
 
 
@@ -96,10 +100,6 @@ class _ChunkReading(_Reading):
     def text(self) -> Iterator[str]:
         """The text alone, of the first choice (index 0), piece by piece."""
         return self._iterate(self._wrapped._texts_of)
-
-    def close(self) -> None:
-        """Closes the connection, unless the stream was read to its end. Closing twice is fine."""
-        self._close_nowait()
 
 
 class _NextReading(BlockingReader[ItemT_co], _Reading):
@@ -199,6 +199,7 @@ class ToolRun(_Reading, of=AsyncToolRun):
     def close(self) -> None:
         """Stops the run, unless it is over. Closing twice is fine."""
         self._close_nowait()
+        self._handle.wait_for(self._wrapped.close)
 
     def final(self) -> ChatCompletion:
         """The response that calls no more tools. Goes through what is left; raises as iteration does."""
@@ -219,6 +220,7 @@ class BatchRun(_NextReading[BatchResult[ResponseT_co]], Generic[ResponseT_co], o
     def close(self) -> None:
         """Cancels what is under way. Closing twice is fine."""
         self._close_nowait()
+        self._handle.wait_for(self._wrapped.close)
 
 
 class Batch(BlockingWrapper, of=AsyncBatch):

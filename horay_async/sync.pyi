@@ -77,18 +77,19 @@ class _Reading(BlockingWrapper):
 
     _prefetcher: Prefetcher[Any]
     _read_to_end: ClassVar[str]
+    _left_early: ClassVar[str]
     def _iterate(self, select: Select[ItemT]) -> BlockingIterator[ItemT]: ...
     def _close_nowait(self) -> None: ...
     def _drop(self) -> None: ...
     def __enter__(self) -> Self: ...
     def __exit__(self, *_: object) -> None: ...
+    def close(self) -> None:
+        """Closes the connection, unless the stream was read to its end. Closing twice is fine."""
 
 class _ChunkReading(_Reading):
     """What both streams of a response share."""
     def text(self) -> Iterator[str]:
         """The text alone, of the first choice (index 0), piece by piece."""
-    def close(self) -> None:
-        """Closes the connection, unless the stream was read to its end. Closing twice is fine."""
 
 class _NextReading(BlockingReader[ItemT_co], _Reading):
     """One that is an iterator itself, and is closed when it is dropped."""

@@ -518,6 +518,17 @@ class LoopHandle:
             raise
         return call.result()
 
+    def wait_for(self, func: Callable[[], Awaitable[None]]) -> None:
+        """Runs a coroutine function that ends what this handle runs on the thread, where there is such a thread and waiting for it would end.
+        An interrupt ends the wait.
+        """
+        thread = self.thread
+        here = threading.get_ident() in _shared.threads
+        if here or self.closed or thread is None or not thread.accepts_calls:
+            return
+        with contextlib.suppress(ConfigurationError):  # another thread closes the client, too
+            self.run(func)
+
     def close(self, on_close: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Runs `on_close` on the thread, if this handle ever ran anything, and releases the thread. Where
         waiting would never end, as on the loop's own thread, both are done soon after.

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from horay_async import BatchRequest, Horay, HorayError
+from horay_async import BatchRequest, BatchRun, Horay, HorayError
 from horay_async.models.completions import Completion
 
 from .conftest import KEY, Stub, line, lines
@@ -134,6 +134,29 @@ def test_leaving_the_block_cancels_what_is_under_way(client: Horay, server: Thre
     run.close()
     with pytest.raises(HorayError, match=r"left|closed"):
         next(run)
+
+
+def close(run: BatchRun[Any]) -> None:
+    """Closes in so many words."""
+    run.close()
+
+
+def leave(run: BatchRun[Any]) -> None:
+    """Leaves the block."""
+    with run:
+        pass
+
+
+@pytest.mark.parametrize("end", [close, leave])
+def test_nothing_is_sent_once_it_is_closed(
+    client: Horay, end: Callable[[BatchRun[Any]], None]
+) -> None:
+    """Closing waits until what is under way has ended."""
+    for _ in range(20):
+        run = client.batch.run(endless(), concurrency=5)
+        next(run)
+        end(run)
+        assert run.progress.in_flight == 0
 
 
 def test_closing_in_another_thread(client: Horay, server: Threaded) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import attrs
@@ -19,6 +20,7 @@ from horay_async.models.events import (
     ToolResult,
 )
 from horay_async.models.messages import UserMessage
+from horay_async.sync import ToolRun
 from horay_async.testing import FaultServer, Stall, chat, stream
 from horay_async.tools.define import tool
 
@@ -105,10 +107,22 @@ def test_leaving_the_loop(fault_server: FaultServer, connect_blocking: ConnectBl
             run.final()
 
 
+def close(run: ToolRun) -> None:
+    """Closes in so many words."""
+    run.close()
+
+
+def leave(run: ToolRun) -> None:
+    """Leaves the block."""
+    with run:
+        pass
+
+
+@pytest.mark.parametrize("end", [close, leave])
 def test_closing_cancels_tools(
-    fault_server: FaultServer, connect_blocking: ConnectBlocking
+    fault_server: FaultServer, connect_blocking: ConnectBlocking, end: Callable[[ToolRun], None]
 ) -> None:
-    """Closing the run ends a tool that waits."""
+    """Closing the run ends a tool that waits, and waits until it has cleaned up."""
     begun, ended = threading.Event(), threading.Event()
 
     @tool
@@ -117,39 +131,52 @@ def test_closing_cancels_tools(
         try:
             await asyncio.Event().wait()
         finally:
+            for _ in range(1000):
+                await asyncio.sleep(0)
             ended.set()
 
     fault_server.add(calling(("hang", {})))
     with connect_blocking() as client:
         run = client.chat.completions.run_tools(model="m", messages=QUESTION, tools=[hang])
-        for event in run:
-            if isinstance(event, RoundFinished):
-                assert begun.wait(10)
-                run.close()
-                break
-        assert ended.wait(10)
+        events = iter(run)
+        while not isinstance(next(events), RoundFinished):
+            pass
+        assert begun.wait(10)
+        end(run)
+        assert ended.is_set()
 
 
-def test_closing_in_another_thread(
-    fault_server: FaultServer, connect_blocking: ConnectBlocking
+@pytest.mark.parametrize("where", ["thread", "tool", "loop"])
+def test_closing_elsewhere(
+    fault_server: FaultServer, connect_blocking: ConnectBlocking, where: str
 ) -> None:
-    """Who waits for a tool is told that the run was stopped, as with the asynchronous client."""
-    closing: list[threading.Thread] = []
+    """Who waits for a tool is told that the run was stopped, as with the asynchronous client. On the loop's thread closing doesn't wait."""
+    threads: list[threading.Thread] = []
 
     @tool
-    async def hang() -> None:
-        closing.append(threading.Thread(target=run.close))
-        closing[0].start()
+    async def waiting() -> None:
+        if where == "loop":
+            run.close()
+        else:
+            threads.append(threading.Thread(target=run.close))
+            threads[0].start()
         await asyncio.Event().wait()
 
-    fault_server.add(calling(("hang", {})))
+    @tool
+    def closing() -> None:
+        run.close()
+
+    used = closing if where == "tool" else waiting
+    fault_server.add(calling((used.name, {})))
     with connect_blocking() as client:
-        run = client.chat.completions.run_tools(model="m", messages=QUESTION, tools=[hang])
+        run = client.chat.completions.run_tools(model="m", messages=QUESTION, tools=[used])
         for _ in range(2):
             with pytest.raises(HorayError, match="the run was stopped") as raised:
                 run.final()
             assert type(raised.value) is HorayError
-        closing[0].join(10)
+        for thread in threads:
+            thread.join(10)
+            assert not thread.is_alive()
 
 
 def test_parse_and_stream(fault_server: FaultServer, connect_blocking: ConnectBlocking) -> None:
