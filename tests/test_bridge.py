@@ -22,7 +22,7 @@ from horay_async._bridge.blocking_iterator import (
     BlockingReader,
     Prefetcher,
 )
-from horay_async._bridge.thread import BlockingCall, LoopHandle
+from horay_async._bridge.thread import BlockingCall, LoopHandle, _shared
 from horay_async.streaming import all_of
 from horay_async.sync import Stream
 from tests.tripping import Tripped, tripping
@@ -103,6 +103,51 @@ def test_closed_handle_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="closed"):
         handle.run(nothing)
     assert not loop_threads()
+
+
+def test_thread_ends_when_the_last_handle_is_collected() -> None:
+    """An unclosed client doesn't keep it; neither does one that is collected while the thread's lock is held."""
+    first, second = LoopHandle(), LoopHandle()
+    first.run(nothing)
+    second.run(nothing)
+    (running,) = loop_threads()
+    del first
+    second.run(nothing)
+    assert loop_threads() == [running]
+    with _shared._lock:
+        del second
+    running.join(10)
+    assert not running.is_alive()
+
+
+@pytest.mark.posix
+def test_closing_that_is_interrupted_goes_on() -> None:
+    """Ctrl-C is raised at once, nothing can be called any more, and the thread ends."""
+    handle = LoopHandle()
+    handle.run(nothing)
+    (running,) = loop_threads()
+    begun, closed = threading.Event(), threading.Event()
+    go_on = asyncio.Event()
+
+    async def on_close() -> None:
+        begun.set()
+        await go_on.wait()
+        closed.set()
+
+    interrupt = interrupt_after(begun)
+    with pytest.raises(KeyboardInterrupt):
+        handle.close(on_close)
+    interrupt.join()
+    assert handle.closed
+    assert not closed.is_set()
+    with pytest.raises(ConfigurationError, match="closed"):
+        handle.run(nothing)
+    assert handle.thread is not None
+    assert handle.thread.loop is not None
+    handle.thread.loop.call_soon_threadsafe(go_on.set)
+    running.join(10)
+    assert not running.is_alive()
+    assert closed.is_set()
 
 
 def test_many_threads_start_one_loop(handle: LoopHandle) -> None:
