@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+import warnings
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
@@ -96,6 +98,12 @@ def read_elsewhere(message: str) -> HorayError:
     error = HorayError(message)
     error._read_elsewhere = True
     return error
+
+
+def warn_unread(message: str) -> None:
+    """Warns, from a finalizer, of what was made and never read, as Python does of a coroutine that was never awaited."""
+    if not sys.is_finalizing():  # when all is collected, read or not
+        warnings.warn(message, RuntimeWarning, stacklevel=3)
 
 
 CLIENT_CLOSED_UNREAD = (

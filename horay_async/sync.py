@@ -42,10 +42,13 @@ from horay_async.streaming import (
     AsyncStream,
     Select,
     all_of,
+    warn_unread,
 )
 from horay_async.tools.run import RUN_IS_OVER, RUN_STOPPED, AsyncToolRun
 
 __all__ = ["BatchRun", "EventStream", "Horay", "Stream", "ToolRun"]
+
+BATCH_NEVER_READ = "batch.run(...) was never read, so nothing was sent: loop over it"
 
 ChunkT = TypeVar("ChunkT", bound=Response)
 ResponseT = TypeVar("ResponseT", bound=Response)
@@ -203,6 +206,7 @@ class ToolRun(_Reading, of=AsyncToolRun):
 
     def final(self) -> ChatCompletion:
         """The response that calls no more tools. Goes through what is left; raises as iteration does."""
+        self._wrapped._unread = False  # also where the client is closed
         self._prefetcher.exhaust()
         return self._wrapped._merged()
 
@@ -216,6 +220,11 @@ class BatchRun(_NextReading[BatchResult[ResponseT_co]], Generic[ResponseT_co], o
     _wrapped: AsyncBatchRun[ResponseT_co]
     _read_to_end = BATCH_READ_TO_END
     _left_early = BATCH_CLOSED
+
+    def __del__(self) -> None:
+        if hasattr(self, "_wrapped") and self._prefetcher.unread:
+            warn_unread(BATCH_NEVER_READ)
+        super().__del__()
 
     def close(self) -> None:
         """Cancels what is under way. Closing twice is fine."""

@@ -172,6 +172,7 @@ class BatchRun(_NextReading[BatchResult[ResponseT_co]], Generic[ResponseT_co], o
     """
 
     _wrapped: AsyncBatchRun[ResponseT_co]
+    def __del__(self) -> None: ...
     def close(self) -> None:
         """Cancels what is under way. Closing twice is fine."""
     @property

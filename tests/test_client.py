@@ -426,6 +426,7 @@ async def test_what_reads_a_connection_is_not_copied(
                 way(each)
         assert (await events.final()).choices[0].finish_reason == "stop"
     assert "".join([text async for text in texts])
+    await run.close()
     await client.close()
 
 

@@ -294,6 +294,8 @@ async def test_loop_over_what_is_asynchronous(fault_server: FaultServer) -> None
                 list(each)
             assert not isinstance(each, Iterable)
         await stream.close()
+        await tools.close()
+        await batch.close()
 
 
 @pytest.mark.anyio
@@ -317,6 +319,8 @@ async def test_await_of_what_is_read() -> None:
         ):
             with pytest.raises(TypeError, match=re.escape(f"can't be awaited: {words}") + "$"):
                 await made
+        await tools.close()
+        await batch.close()
 
 
 @pytest.mark.anyio
@@ -344,7 +348,8 @@ async def test_wrong_with(fault_server: FaultServer) -> None:
     tools = client.chat.completions.run_tools(
         model="m", messages=[{"role": "user", "content": "?"}], tools=[]
     )
-    for each in (client, stream, events, client.batch.run([]), tools):
+    batches = client.batch.run([]), blocking.batch.run([])
+    for each in (client, stream, events, batches[0], tools):
         name = type(each).__name__
         with pytest.raises(TypeError, match=f"'{name}' .* write `async with`"), each:
             pass
@@ -352,7 +357,7 @@ async def test_wrong_with(fault_server: FaultServer) -> None:
         assert not hasattr(each, "__enter__")
         with pytest.raises(TypeError, match="context manager"):
             ExitStack().enter_context(each)
-    for each in (blocking, blocking.batch.run([])):
+    for each in (blocking, batches[1]):
         with pytest.raises(TypeError, match=f"'{type(each).__name__}' .* write `with`"):
             async with each:
                 pass
@@ -361,6 +366,9 @@ async def test_wrong_with(fault_server: FaultServer) -> None:
         async with blocking.chat:
             pass
     await stream.close()
+    await tools.close()
+    await batches[0].close()
+    batches[1].close()
     await client.close()
     blocking.close()
 

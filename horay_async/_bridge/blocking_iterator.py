@@ -76,6 +76,11 @@ class Prefetcher(Generic[T]):
         self.ready: Iterator[T] = iter(())
         """The items that have come and weren't returned yet."""
 
+    @property
+    def unread(self) -> bool:
+        """Whether nobody has begun to read it, nor stopped it."""
+        return self._made_in is None and self._failure is None
+
     def advance(self) -> bool:
         """Waits until something is `ready`; false at the end of the source.
 

@@ -34,6 +34,7 @@ from horay_async.streaming import (
     interrupted,
     no_end,
     read_to_end,
+    warn_unread,
     without_traceback_if_own,
 )
 
@@ -51,6 +52,8 @@ RUN_IS_OVER = (
 
 RUN_STOPPED = "the run was stopped: its loop was left early, or close() was called"
 """The error of reading while the run is stopped, and afterwards."""
+
+NEVER_READ = "run_tools(...) was never read, so nothing was sent: loop over it, or call final()"
 
 Events = list[ToolRunEvent]
 Step = Callable[["AsyncToolRun"], Awaitable[Events]]
@@ -117,6 +120,8 @@ class AsyncToolRun(Readable[ToolRunEvent]):
     _what = "the run"
     _left_early = RUN_STOPPED
     _read_to_end = RUN_IS_OVER
+    _unread = False
+    """Whether nobody has begun to read it; not where the constructor has raised."""
 
     def __init__(
         self, settings: RunSettings, messages: Sequence[Any], first_body: bytes | None
@@ -157,6 +162,11 @@ class AsyncToolRun(Readable[ToolRunEvent]):
         """Observes the run from its first step to its end; None outside, and without telemetry."""
         self._inference_calls = 0
         """Requests that were sent."""
+        self._unread = True
+
+    def __del__(self) -> None:
+        if self._unread and not self._closed:
+            warn_unread(NEVER_READ)
 
     def __repr__(self) -> str:
         if self._next is None:
@@ -224,7 +234,7 @@ class AsyncToolRun(Readable[ToolRunEvent]):
             self._end(error)
 
     def _start(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
+        self._loop, self._unread = loop, False
         if self._settings.seconds is not None:
             self._deadline = loop.time() + self._settings.seconds
         if self._settings.telemetry is not None:

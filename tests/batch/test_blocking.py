@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from horay_async import BatchRequest, BatchRun, Horay, HorayError
+from horay_async import BatchRequest, BatchRun, ConfigurationError, Horay, HorayError
 from horay_async.models.completions import Completion
 
 from .conftest import KEY, Stub, line, lines
@@ -175,6 +175,20 @@ def test_closing_in_another_thread(client: Horay, server: Threaded) -> None:
             next(run)
         assert type(raised.value) is HorayError
     thread.join(10)
+
+
+def test_never_read(client: Horay) -> None:
+    """A batch that nobody reads does nothing, and a warning says so, where it is dropped."""
+    with pytest.warns(RuntimeWarning, match=r"batch.run\(...\) was never read") as caught:
+        client.batch.run(endless())
+    assert caught[0].filename == __file__
+    iter(client.batch.run(endless()))
+    client.batch.run(endless()).close()
+    with client.batch.run(endless()):
+        pass
+    client.close()
+    with pytest.raises(ConfigurationError):
+        next(client.batch.run(endless()))
 
 
 def test_dropped_batch_is_cancelled(client: Horay, server: Threaded) -> None:

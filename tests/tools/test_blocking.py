@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import attrs
 import pytest
 
-from horay_async.errors import AnswerError, APITimeoutError, HorayError
+from horay_async.errors import AnswerError, APITimeoutError, ConfigurationError, HorayError
 from horay_async.models.events import (
     AnswerParsed,
     PartialObject,
@@ -177,6 +177,26 @@ def test_closing_elsewhere(
         for thread in threads:
             thread.join(10)
             assert not thread.is_alive()
+
+
+def test_never_read(fault_server: FaultServer, connect_blocking: ConnectBlocking) -> None:
+    """A run that nobody reads does nothing, and a warning says so, where it is dropped; not of one that is read, entered or closed."""
+    client = connect_blocking()
+
+    def made() -> ToolRun:
+        return client.chat.completions.run_tools(model="m", messages=QUESTION, tools=[weather])
+
+    with pytest.warns(RuntimeWarning, match=r"run_tools\(...\) was never read") as caught:
+        made()
+    assert caught[0].filename == __file__
+    iter(made())
+    made().close()
+    with made():
+        pass
+    client.close()
+    with pytest.raises(ConfigurationError):
+        made().final()
+    assert not fault_server.requests
 
 
 def test_parse_and_stream(fault_server: FaultServer, connect_blocking: ConnectBlocking) -> None:

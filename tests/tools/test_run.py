@@ -39,6 +39,7 @@ from horay_async.testing import FaultServer, Gate, Stall, error, raw, respond, s
 from horay_async.tools.define import Tool, tool
 from horay_async.tools.run import AsyncToolRun
 from tests.growth import assert_linear
+from tests.processes import run_python
 
 from .responses import asked, calling, saying, streamed
 
@@ -631,6 +632,36 @@ async def test_approve_that_raises_a_timeout(
         with pytest.raises(TimeoutError) as caught:
             await run.final()
     assert caught.value is theirs
+
+
+async def test_never_read(fault_server: FaultServer, connect: Connect) -> None:
+    """A run that nobody reads does nothing, and a warning says so, where it is dropped; not at the program's end."""
+    async with connect() as client:
+        ask = partial(
+            client.chat.completions.run_tools, model="m", messages=QUESTION, tools=[weather]
+        )
+        with pytest.warns(RuntimeWarning, match=r"run_tools\(...\) was never read") as caught:
+            ask()
+        assert caught[0].filename == __file__
+        aiter(ask())
+        await ask().close()
+        async with ask():
+            pass
+        with pytest.raises(TypeError):
+            ask(max_rounds=0)
+    assert not fault_server.requests
+
+
+def test_never_read_at_the_end_of_the_program() -> None:
+    """All is collected then, so it says nothing about what was forgotten."""
+    code = """
+from horay_async import Horay
+client = Horay("a-key")
+run = client.chat.completions.run_tools(model="m", messages=[{"role": "user", "content": ""}], tools=[])
+batch = client.batch.run([])
+"""
+    done = run_python("-W", "error::RuntimeWarning", "-c", code)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 async def test_leaving_the_loop(fault_server: FaultServer, connect: Connect) -> None:
