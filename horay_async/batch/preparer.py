@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Mapping
 from typing import Any, cast
 
+import attrs
 import msgspec
 
 from horay_async._protocol.limits.request_size import RequestSize, size_of
@@ -93,6 +94,10 @@ class Preparer:
         if work.policy is not self._deferred.policy:  # mostly it is the client's
             self._deferred = DeferredPolicy(policy=work.policy)
         work.request.retry = self._deferred
+        if (
+            work.request.timeouts.queue is not None
+        ):  # a batch waits for its limits as long as it takes
+            work.request.timeouts = attrs.evolve(work.request.timeouts, queue=None)
         return work
 
     def _prepare(self, item: object, index: int) -> WorkItem:

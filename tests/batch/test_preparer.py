@@ -16,6 +16,7 @@ from horay_async import (
     RateLimitError,
     RetryPolicy,
     ServiceOverloadedError,
+    Timeouts,
     UserMessage,
 )
 from horay_async._protocol.wire.check_parameters import required_parameters
@@ -140,6 +141,15 @@ def test_typed_requests_take_call_options() -> None:
     assert work.request.timeouts.total == 3.0
     assert work.request.headers == {"Idempotency-Key": "k"}
     assert body_of(work) == {"model": "m", "prompt": ""}
+
+
+def test_requests_wait_for_limits_as_long_as_it_takes() -> None:
+    """Whatever the client's timeouts say, or their own; all other timeouts hold."""
+    options = ClientOptions.of("a-key-for-nothing", timeout=Timeouts(queue=1, idle=2))
+    own = BatchRequest.completion(model="m", prompt="", timeout=Timeouts(queue=3, total=4))
+    preparer = Preparer(options)
+    assert preparer.prepare(line("a"), 0).request.timeouts == Timeouts(idle=2)
+    assert preparer.prepare(own, 1).request.timeouts == Timeouts(total=4)
 
 
 def test_max_completion_tokens_counts_before_max_tokens() -> None:

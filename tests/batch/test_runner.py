@@ -34,6 +34,7 @@ from horay_async import (
     PermissionDeniedError,
     RateLimitError,
     RetryPolicy,
+    Timeouts,
 )
 from horay_async._protocol.limits.shared_pause import SharedPause
 from horay_async._transport.shared_limiters import MAX_UNUSED
@@ -215,6 +216,22 @@ async def test_failures_are_results(
     assert [result.error is None for result in results] == [True, False, True]
     assert isinstance(results[1].error, kind)
     assert len(results[1].attempts) == attempts
+
+
+async def test_retries_wait_as_first_attempts_do(stub: Stub) -> None:
+    """The timeout `queue` isn't for the requests of a batch."""
+    failed = set[str]()
+
+    def reply(body: Json) -> web.Response:
+        if body["prompt"] in failed:
+            return completion(body)
+        failed.add(body["prompt"])
+        return web.json_response({"message": "no"}, status=500)
+
+    stub.reply = reply
+    async with client_of(stub, timeout=Timeouts(queue=1e-6)) as client:
+        results = await results_of(client.batch.run(lines(3), rpm=1200))
+    assert [(result.error, len(result.attempts)) for result in results] == [(None, 2)] * 3
 
 
 async def test_unreachable_server(stub: Stub) -> None:
