@@ -28,8 +28,9 @@ class BatchOptions(TypedDict, total=False):
     """Low priority: where the client's `limits` make calls wait, all other calls go before the batch's requests. True; with
     False they wait in the same line."""
     fail_fast: bool
-    """Whether the first failure ends the batch, with its error. False, the default: a failure is a result like any other. In a file its
-    request has no line then, unless a response came that can't be used."""
+    """Whether the first failure ends the batch, with its error. False, the default: a failure is a result like any other. `run` drops
+    what is under way then; `run_file` waits for it, and writes its results. What fails has no line in the file then, so that the next
+    start sends it, unless a response came that can't be used."""
     give_up_after: float
     """Seconds, 600 by default, for which a request is sent again and again where the server is overloaded (429, 503), or
     can't be reached though it has responded before. After that, the request fails with that error. If the server has

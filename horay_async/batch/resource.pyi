@@ -62,7 +62,7 @@ class AsyncBatch(Resource):
             rpm: Most requests a minute, retries included; they go evenly spaced. Batches of the client with the same `rpm` and `tpm` share them. The client's `limits` hold beside this and the others. None, the default, is no limit.
             tpm: Most tokens a minute: estimated from a request's length and its `max_tokens`, and corrected by what its response reports. None, the default, is no limit.
             bulk: Low priority: where the client's `limits` make calls wait, all other calls go before the batch's requests. True; with False they wait in the same line.
-            fail_fast: Whether the first failure ends the batch, with its error. False, the default: a failure is a result like any other. In a file its request has no line then, unless a response came that can't be used.
+            fail_fast: Whether the first failure ends the batch, with its error. False, the default: a failure is a result like any other. `run` drops what is under way then; `run_file` waits for it, and writes its results. What fails has no line in the file then, so that the next start sends it, unless a response came that can't be used.
             give_up_after: Seconds, 600 by default, for which a request is sent again and again where the server is overloaded (429, 503), or can't be reached though it has responded before. After that, the request fails with that error. If the server has refused everything for so long, the requests that wait fail too. All other failures are retried as the client's `RetryPolicy` says, and no more.
         """
     @overload
@@ -104,7 +104,7 @@ class AsyncBatch(Resource):
             rpm: Most requests a minute, retries included; they go evenly spaced. Batches of the client with the same `rpm` and `tpm` share them. The client's `limits` hold beside this and the others. None, the default, is no limit.
             tpm: Most tokens a minute: estimated from a request's length and its `max_tokens`, and corrected by what its response reports. None, the default, is no limit.
             bulk: Low priority: where the client's `limits` make calls wait, all other calls go before the batch's requests. True; with False they wait in the same line.
-            fail_fast: Whether the first failure ends the batch, with its error. False, the default: a failure is a result like any other. In a file its request has no line then, unless a response came that can't be used.
+            fail_fast: Whether the first failure ends the batch, with its error. False, the default: a failure is a result like any other. `run` drops what is under way then; `run_file` waits for it, and writes its results. What fails has no line in the file then, so that the next start sends it, unless a response came that can't be used.
             give_up_after: Seconds, 600 by default, for which a request is sent again and again where the server is overloaded (429, 503), or can't be reached though it has responded before. After that, the request fails with that error. If the server has refused everything for so long, the requests that wait fail too. All other failures are retried as the client's `RetryPolicy` says, and no more.
         """
     async def run_file(
@@ -160,6 +160,6 @@ class AsyncBatch(Resource):
             rpm: Most requests a minute, retries included; they go evenly spaced. Batches of the client with the same `rpm` and `tpm` share them. The client's `limits` hold beside this and the others. None, the default, is no limit.
             tpm: Most tokens a minute: estimated from a request's length and its `max_tokens`, and corrected by what its response reports. None, the default, is no limit.
             bulk: Low priority: where the client's `limits` make calls wait, all other calls go before the batch's requests. True; with False they wait in the same line.
-            fail_fast: Whether the first failure ends the batch, with its error. False, the default: a failure is a result like any other. In a file its request has no line then, unless a response came that can't be used.
+            fail_fast: Whether the first failure ends the batch, with its error. False, the default: a failure is a result like any other. `run` drops what is under way then; `run_file` waits for it, and writes its results. What fails has no line in the file then, so that the next start sends it, unless a response came that can't be used.
             give_up_after: Seconds, 600 by default, for which a request is sent again and again where the server is overloaded (429, 503), or can't be reached though it has responded before. After that, the request fails with that error. If the server has refused everything for so long, the requests that wait fail too. All other failures are retried as the client's `RetryPolicy` says, and no more.
         """

@@ -32,7 +32,8 @@ class AsyncBatchRun(AsyncReadable, Generic[ResponseT_co]):
     requests are read as they are needed. Iteration raises what iterating over the requests raised, and
     `HorayError` in the place of `CancelledError`; `ConfigurationError` when the client is closed meanwhile;
     `AuthenticationError` or `InsufficientBalanceError` where all of the first requests meet it; and what a retry policy of your own raises: each once the requests under way are done and their results were
-    handed out. `progress.stop_sending()` ends it once those under way are done, without an error. With `fail_fast` it raises the error of the first failure, at once.
+    handed out. `progress.stop_sending()` ends it once those under way are done, without an error. With `fail_fast` it raises the error of the first failure
+    at once, and what is under way is cancelled.
 
     Several tasks may iterate over one run, or take from it with `anext`: each result goes to one of them. Where one leaves
     its loop early, or is cancelled in it, the run ends for all; a task that begins its loop after the last result finds none.

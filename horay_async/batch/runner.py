@@ -330,18 +330,27 @@ class BatchRunner:
         self._unfinished.pop(result.index, None)
         self._sender.progress.count(result.response, result.error)
         if result.error is not None and self._sender.settings.fail_fast:
-            line = line_number(result.request)
-            which = f"line {line}" if line else f"request {result.index}"
-            result.error.add_note(f"{which}, custom_id {result.custom_id!r}")
-            # What was executed is paid for: it goes into the file, with what came of it, and isn't sent again.
-            executed = getattr(result.error, "execution", None) == "executed"
-            if self._buffer.ordered or (line and executed):
-                self._buffer.put(result)
-            self.stop(result.error)
+            self._end_with(result, result.error)
             return
         self._buffer.put(result)
         if self._buffer:
             self._has_results.set()
+
+    def _end_with(self, result: BatchResult[Any], error: HorayError) -> None:
+        """A failure ends the run: one of a file once what is under way has its results, any other at once."""
+        line = line_number(result.request)
+        which = f"line {line}" if line else f"request {result.index}"
+        error.add_note(f"{which}, custom_id {result.custom_id!r}")
+        # What was executed is paid for: it goes into the file, with what came of it, and isn't sent again.
+        executed = getattr(error, "execution", None) == "executed"
+        if self._buffer.ordered or (line and executed):
+            self._buffer.put(result)
+            self._has_results.set()
+        if line:
+            self._source.fail(error)
+            self._sender.stop.stop()
+        else:
+            self.stop(error)
 
     def _dispatched(self, task: asyncio.Task[None]) -> None:
         if (error := _error_of(task)) is not None:

@@ -63,7 +63,11 @@ class SendingOptions:
     retry_failed: bool = option(
         "Send again what failed in earlier runs.", "--retry-failed", default=False
     )
-    fail_fast: bool = option("Stop at the first failure.", "--fail-fast", default=False)
+    fail_fast: bool = option(
+        "Send no more after the first failure; what is under way is waited for.",
+        "--fail-fast",
+        default=False,
+    )
 
 
 @expand_groups

@@ -467,6 +467,35 @@ async def test_first_failure_ends_the_run_on_demand(
     assert set(files.outcomes) == {"good", "bad"}
 
 
+async def test_first_failure_waits_for_what_is_under_way(
+    stub: Stub, batch: AsyncBatch, files: Files
+) -> None:
+    """That has been paid for. Nothing else is sent; what fails meanwhile has no line either, and isn't sent again before the next start."""
+    progress = BatchProgress()
+
+    async def reply(body: Json) -> web.Response:
+        number = int(body["prompt"].removeprefix("prompt "))
+        await stub.reached(lambda: len(stub.requests) == 4)
+        if number:
+            await until(lambda: progress.failed)
+        if number == 3:
+            return refusal(500)
+        return completion(body) if number == 1 else refusal(400)
+
+    stub.reply = reply
+    files.ask(*lines(6))
+    options: Any = {"fail_fast": True, "concurrency": 4}
+    with pytest.raises(BadRequestError) as caught:
+        await batch.run_file(files.requests, files.results, progress=progress, **options)
+    assert "custom_id 'id-0'" in caught.value.__notes__[0]
+    assert set(files.outcomes) == {"id-1"}
+    assert len(stub.requests) == 4
+    stub.reply = completion
+    await batch.run_file(files.requests, files.results)
+    assert len(files.outcomes) == 6
+    assert len(stub.requests) == 4 + 5
+
+
 async def test_first_failure_keeps_what_is_paid(
     stub: Stub, batch: AsyncBatch, files: Files
 ) -> None:
