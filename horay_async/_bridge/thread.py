@@ -569,9 +569,8 @@ class LoopHandle:
                 self.close_soon(on_close)  # once more: the call may not have been handed over
                 raise
             self.closed = True
-            with contextlib.suppress(
-                HorayError
-            ):  # another thread closes it, too, or the program ends
+            # Another thread closes it, too, or the program ends.
+            with contextlib.suppress(HorayError):
                 call.result()
             thread.join(EXIT_TIMEOUT)  # a tool may ignore every cancellation
 
