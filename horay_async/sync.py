@@ -21,6 +21,7 @@ from horay_async._keys import KeyFunction
 from horay_async._signatures import with_signatures
 from horay_async._suggestions import no_copy, no_setting
 from horay_async.batch import AsyncBatch, AsyncBatchRun, BatchResult
+from horay_async.batch.run import NEVER_READ as BATCH_NEVER_READ
 from horay_async.batch.run import READ_TO_END as BATCH_READ_TO_END
 from horay_async.batch.runner import BATCH_CLOSED
 from horay_async.client import AsyncHoray
@@ -48,7 +49,6 @@ from horay_async.tools.run import RUN_IS_OVER, RUN_STOPPED, AsyncToolRun
 
 __all__ = ["BatchRun", "EventStream", "Horay", "Stream", "ToolRun"]
 
-BATCH_NEVER_READ = "batch.run(...) was never read, so nothing was sent: loop over it"
 
 ChunkT = TypeVar("ChunkT", bound=Response)
 ResponseT = TypeVar("ResponseT", bound=Response)

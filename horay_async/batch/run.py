@@ -16,10 +16,13 @@ from horay_async.batch.results import BatchProgress, BatchResult
 from horay_async.batch.runner import BATCH_CLOSED, BatchRunner
 from horay_async.errors import HorayError
 from horay_async.models._base import Response
-from horay_async.streaming import AsyncReadable, no_end
+from horay_async.streaming import AsyncReadable, no_end, warn_unread
 
 READ_TO_END = "the results of the batch were read to their end: keep them in a list"
 """What a loop says that begins after that."""
+
+NEVER_READ = "batch.run(...) was never read, so nothing was sent: loop over it"
+"""What is warned of where nobody has begun to."""
 
 T = TypeVar("T")
 ResponseT_co = TypeVar("ResponseT_co", bound=Response, covariant=True)
@@ -113,6 +116,8 @@ class AsyncBatchRun(AsyncReadable, Generic[ResponseT_co]):
     _drop = _close_nowait  # the same when a loop over the results is collected
 
     def __del__(self) -> None:
+        if self._runner is None and not vars(self).get("_left", True):
+            warn_unread(NEVER_READ)
         self._close_nowait()
 
 

@@ -7,6 +7,7 @@ import contextlib
 import gc
 import itertools
 import threading
+import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
@@ -37,10 +38,16 @@ async def gone(stub: Stub, batch: AsyncBatch) -> None:
 
 
 async def test_nothing_happens_before_iteration(stub: Stub, batch: AsyncBatch) -> None:
-    """Making a batch sends nothing, and dropping it leaves nothing."""
+    """Making a batch sends nothing, and dropping it leaves nothing, with a warning unless it was closed."""
     run = batch.run(lines(3))
     assert run.progress.seconds == 0
-    del run
+    with pytest.warns(RuntimeWarning, match=r"batch.run\(...\) was never read"):
+        del run
+    closed = batch.run(lines(3))
+    await closed.close()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        del closed
     assert engine_tasks() == 0
     assert stub.requests == []
 

@@ -291,6 +291,7 @@ async def test_balance_is_searched_for(
     progress.stop_sending()
     hold.set()
     await task
+    await run.close()  # of a file, it wasn't read
     assert len(stub.requests) == 4
     if in_file:
         assert files.outcomes == {}
