@@ -94,9 +94,8 @@ class Preparer:
         if work.policy is not self._deferred.policy:  # mostly it is the client's
             self._deferred = DeferredPolicy(policy=work.policy)
         work.request.retry = self._deferred
-        if (
-            work.request.timeouts.queue is not None
-        ):  # a batch waits for its limits as long as it takes
+        # A batch waits for its limits as long as it takes.
+        if work.request.timeouts.queue is not None:
             work.request.timeouts = attrs.evolve(work.request.timeouts, queue=None)
         return work
 
