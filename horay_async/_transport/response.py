@@ -106,9 +106,7 @@ class RawResponse(TimedReader):
             if transport is not None and not transport.is_closing():
                 self._connection = ConnectionProtocol.of(transport)
                 self._connection.reader = self
-        elif (
-            connection.unparsed is None
-        ):  # else the response was read apart from its connection, which is closed
+        elif connection.unparsed is None:  # else it was read apart from its connection, now closed
             self._connection = connection
             # Where the body came with the head, the connection may be used for the next request by now.
             if connection.requests == pending.number:

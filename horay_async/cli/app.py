@@ -149,9 +149,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
         usage = cast("Any", error)
         path = usage.ctx.command_path if usage.ctx else "horay"
         problem = _NO_NUMBER.sub(r"it must be \1", usage.format_message().rstrip("."))
+        # A shell makes several arguments of a text without quotes.
         if "unexpected extra argument" in problem and any(
             each.name in ("message", "prompt") for each in usage.ctx.command.params
-        ):  # a shell makes several arguments of a text without quotes
+        ):
             problem = f"{problem}: put a text with spaces in quotes"
         print_error(f"{problem}; see {path} --help")
         status = ExitCode.USAGE

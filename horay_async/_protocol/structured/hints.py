@@ -55,10 +55,7 @@ def remembered(make: Callable[[Any], T]) -> Callable[[Any], T]:
         try:
             key = key_of(hint)
             hash(key)
-        except (
-            TypeError,
-            RecursionError,
-        ):  # without a hash, or nested too deep, which `make` tells
+        except (TypeError, RecursionError):  # it has no hash, or is nested too deep: `make` tells
             return make(hint)
         return made(*key)
 

@@ -267,9 +267,8 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
 
     def _merge_one_by_one(self, chunks: list[C]) -> list[C]:
         """Merges chunks some of which differ from the description; those up to the first that can't be."""
-        self._template = (
-            ChunkTemplate()
-        )  # its unknown fields may have other values than those merged here
+        # Its unknown fields may have other values than those merged here.
+        self._template = ChunkTemplate()
         has_content = False
         for at, chunk in enumerate(chunks):
             found = drift_of(chunk)
