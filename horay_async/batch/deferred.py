@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from collections.abc import Set as AbstractSet
 
 from horay_async.batch.work_item import WorkItem
@@ -12,13 +13,17 @@ from horay_async.batch.work_item import WorkItem
 class DeferredRequests:
     """Requests that are to be sent before the source's next one: the server was too busy for them or couldn't be reached, or their failure was
     unconfirmed and others got past it, or their model has low priority. Of those for one model the first is sent first.
+    Those leave it whose timeout `total` has passed.
     """
 
     def __init__(self) -> None:
         self.bytes: int = 0
         """Of their bodies."""
+        self.on_late: Callable[[WorkItem], object] | None = None
+        """Told of each that has left for its timeout."""
         self._count = 0
         self._by_model: dict[bytes, deque[WorkItem]] = {}  # none is empty
+        self._timers: dict[WorkItem, asyncio.TimerHandle] = {}  # of those that have a deadline
 
     def __len__(self) -> int:
         return self._count
@@ -46,10 +51,7 @@ class DeferredRequests:
         if queue is None:
             return None
         work = queue.popleft()
-        if not queue:
-            del self._by_model[model]
-        self._count -= 1
-        self.bytes -= work.size.length
+        self._removed(work)
         return work
 
     def pop_first(self, *excluded: Container[bytes]) -> WorkItem | None:
@@ -59,6 +61,9 @@ class DeferredRequests:
 
     def clear(self) -> None:
         """Takes out all."""
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
         self._by_model.clear()
         self._count = self.bytes = 0
 
@@ -66,4 +71,22 @@ class DeferredRequests:
         """Counts one; returns those for its model."""
         self._count += 1
         self.bytes += work.size.length
+        if (deadline := work.deadline) is not None:
+            loop = asyncio.get_running_loop()
+            self._timers[work] = loop.call_at(deadline, self._end_late, work)
         return self._by_model.setdefault(work.model, deque())
+
+    def _removed(self, work: WorkItem) -> None:
+        """Counts one less, which has left its queue."""
+        if not self._by_model[work.model]:
+            del self._by_model[work.model]
+        if (timer := self._timers.pop(work, None)) is not None:
+            timer.cancel()
+        self._count -= 1
+        self.bytes -= work.size.length
+
+    def _end_late(self, work: WorkItem) -> None:
+        self._by_model[work.model].remove(work)
+        self._removed(work)
+        if self.on_late is not None:
+            self.on_late(work)

@@ -86,6 +86,7 @@ class BatchRunner:
         self._source = source_of(items, prepare, changed, threaded=threaded)
         """Its error ends the run, once the requests under way are done: what the iterable raised, or sending a request."""
         sender.stop.on_stop = changed
+        sender.deferred.on_late = self._finish_late
         sender.progress.start(sender.stop)
         if bar is not None:
             bar.start()
@@ -336,6 +337,12 @@ class BatchRunner:
         if self._buffer:
             self._has_results.set()
 
+    def _finish_late(self, work: WorkItem) -> None:
+        """The timeout `total` of a deferred request has passed."""
+        if not self._sender.stop.stopped:  # else it has no result, as all that waited
+            self._finish(self._sender.unsent(work))
+            self._changed.set()
+
     def _end_with(self, result: BatchResult[Any], error: HorayError) -> None:
         """A failure ends the run: one of a file once what is under way has its results, any other at once."""
         line = line_number(result.request)
@@ -368,6 +375,7 @@ class BatchRunner:
         # Whoever keeps the error that ended the run, whose traceback leads here, isn't to keep the requests.
         self._unfinished.clear()
         self._sender.deferred.clear()
+        self._sender.deferred.on_late = None  # a cycle, which only the garbage collector would free
         self._sender.unconfirmed.failures.clear()
         self._sender.progress.end()
         if self._bar is not None:

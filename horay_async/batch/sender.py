@@ -13,6 +13,7 @@ from horay_async._protocol.limits.concurrency import ConcurrencyLimit
 from horay_async._protocol.limits.overload_control import Admission, Wait
 from horay_async._protocol.wire.errors import asked_to_wait
 from horay_async._transport.connection_slots import CLIENT_CLOSED, CLOSED_BEFORE_RETRY
+from horay_async._transport.failures import timed_out
 from horay_async._transport.log import LOG
 from horay_async._transport.loops import running_loop
 from horay_async._transport.request_limiter import LimitedRequest
@@ -113,9 +114,11 @@ class RequestSender:
 
     async def admit(self, work: WorkItem) -> RequestPermit | None:
         """Waits until `work` may be sent, and returns its permit, which goes to `release` at last. None where the
-        server won't take it within the time that it has: see `unsent`. Raises `SendingStoppedError` where the batch sends no more.
+        server won't take it within the time that it has, or its timeout `total` has passed: see `unsent`. Raises `SendingStoppedError` where the batch sends no more.
         """
         settings, rate_limiter = self.settings, self._rate_limiter
+        if work.is_late(self._clock()):
+            return None
         work.tokens = self._batch_limiter.limiter.estimate.of(work.size)
         request = LimitedRequest(
             work.tokens, Wait(self.concurrency), rate_limiter, bulk=settings.bulk
@@ -127,7 +130,14 @@ class RequestSender:
         self._note_window(work.tokens)
         if not self._batch_limiter.acquire_nowait(request, wait_limit):
             wait = partial(self._batch_limiter.acquire, request, wait_limit)
-            if not await self.stop.unless_stopped(wait):
+            until_late = asyncio.timeout_at(work.deadline)
+            try:
+                async with until_late:
+                    if not await self.stop.unless_stopped(wait):
+                        return None
+            except TimeoutError:
+                if not until_late.expired():
+                    raise
                 return None
         permit = work.request.limiter = RequestPermit(
             self._batch_limiter, request, wait_limit, self.stop
@@ -192,7 +202,9 @@ class RequestSender:
         began = self._clock()
         work.begin(began)
         try:
-            response: Response = await fetch(self._transport, work.request, work.into)
+            response: Response = await fetch(
+                self._transport, work.request, work.into, started=work.started
+            )
         except SendingStoppedError:
             return None
         except (HorayError, RecursionError, DriftWarning) as raised:
@@ -252,10 +264,14 @@ class RequestSender:
         self.deferred.append(work)
 
     def unsent(self, work: WorkItem) -> BatchResult[Any]:
-        """The result of a request that the server won't take within the time that it has: its own last refusal, or if it was
-        never sent, the server's last one.
+        """The result of a request that the server won't take within the time that it has, or whose timeout `total` has passed: its own
+        last error, or if it was never sent, the server's last refusal.
         """
         error, unsent = work.last_error, "the request wasn't sent again"
+        if work.is_late(now := self._clock()):
+            error = error or timed_out("total", work.request, "not_sent")
+            error.__notes__ = [f"{unsent}: its timeout total is {work.request.timeouts.total:g} s"]
+            return work.result(now, error=error)
         if error is None:
             error, unsent = self._batch_limiter.last_refusal(work.model), "the request wasn't sent"
         asked = error.retry_after if isinstance(error, APIStatusError) else None
@@ -265,7 +281,7 @@ class RequestSender:
             wait = f"a wait of {asked:g} s"
             why = f"asked for {wait}" if asked >= seconds else f"{why}, with {wait} at last"
         error.__notes__ = [f"{unsent}: give_up_after is {seconds:g} s, and the server {why}"]
-        return work.result(self._clock(), error=error)
+        return work.result(now, error=error)
 
     def _failed(
         self, work: WorkItem, permit: RequestPermit, error: HorayError, began: float
@@ -308,8 +324,7 @@ class RequestSender:
             work.deferred_since = now
         refusing_since = cast("float", batch_limiter.refusing_since(work.model))
         since = min(work.deferred_since, max(refusing_since, self._began))
-        total = work.request.timeouts.total
-        late = total is not None and now + work.pause - cast("float", work.started) >= total
+        late = work.is_late(now + work.pause)
         patient = now + asked - since < self.settings.give_up_after
         if patient and asked and not work.pause and not is_alone:
             self._note_pause()

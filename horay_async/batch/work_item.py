@@ -51,6 +51,16 @@ class WorkItem:
     last_error: APIError | None = None
     """What it met when it was sent last."""
 
+    @property
+    def deadline(self) -> float | None:
+        """When its timeout `total` passes, counted from when it was first sent; None before that, and without one."""
+        total = self.request.timeouts.total
+        return None if total is None or self.started is None else self.started + total
+
+    def is_late(self, now: float) -> bool:
+        """Whether its deadline has passed."""
+        return (deadline := self.deadline) is not None and now >= deadline
+
     def begin(self, now: float) -> None:
         """Notes that it is sent, for the first time or again: then the time since its last attempt was that one's back-off."""
         self.pause = 0.0

@@ -46,7 +46,7 @@ class Refusing:
     sent: list[float] = attrs.field(factory=list[float])
     """When."""
 
-    async def fetch(self, *_: Any) -> Any:
+    async def fetch(self, *_: Any, **__: Any) -> Any:
         """Stands for `fetch`."""
         self.sent.append(asyncio.get_running_loop().time())
         await asyncio.sleep(0.01)
@@ -123,7 +123,7 @@ class Limited:
     sent: list[str] = attrs.field(factory=list[str])
     """The prompts."""
 
-    async def fetch(self, _: Any, request: Any, *__: Any) -> Any:
+    async def fetch(self, _: Any, request: Any, *__: Any, **___: Any) -> Any:
         """Stands for `fetch`."""
         asked = json.loads(request.body)
         self.sent.append(asked["prompt"])
@@ -328,12 +328,12 @@ async def test_balance_beside_a_model_that_is_refused_alone(
     """That one isn't tried over and over once the balance is exhausted."""
     server = Limited(lambda model: model == "a", 1.0)
 
-    async def fetch(transport: Any, request: Any, *more: Any) -> Any:
+    async def fetch(transport: Any, request: Any, *more: Any, **options: Any) -> Any:
         """After a while, nothing is paid for."""
         if b'"a"' in request.body and len(server.sent) > 1500:
             attempts = (Attempt(started=0.0, status=402),)
             raise InsufficientBalanceError("too little", status_code=402, attempts=attempts)
-        return await server.fetch(transport, request, *more)
+        return await server.fetch(transport, request, *more, **options)
 
     monkeypatch.setattr(sender, "fetch", fetch)
     asked = [
@@ -403,6 +403,61 @@ async def test_request_that_would_wait_for_itself_past_its_deadline(
     assert loop.time() - began < 1
 
 
+@pytest.mark.parametrize("retry_after", [None, 30.0])
+@pytest.mark.parametrize("count", [1, 5])
+@skipping_time
+async def test_deadline_of_a_request_that_is_refused(
+    monkeypatch: pytest.MonkeyPatch, count: int, retry_after: float | None
+) -> None:
+    """It fails with its last error when `total` has passed since it was first sent, whatever it waits for."""
+    server = Refusing(retry_after)
+    monkeypatch.setattr(sender, "fetch", server.fetch)
+    async with AsyncHoray("a-key-for-nothing", timeout=20) as client:
+        results = [result async for result in client.batch.run(lines(count))]
+    assert len(results) == count
+    for result in results:
+        assert isinstance(result.error, RateLimitError)
+        assert result.seconds <= 20.02
+        assert result.error.__notes__ == [
+            "the request wasn't sent again: its timeout total is 20 s"
+        ]
+
+
+@skipping_time
+async def test_deadline_of_a_request_whose_model_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """While others go on it isn't kept beyond its time."""
+    server = Limited(lambda model: model == "b")
+    monkeypatch.setattr(sender, "fetch", server.fetch)
+    asked = [
+        BatchRequest.completion(model="b" if at else "a", prompt=str(at), timeout=5 if at else 2.5)
+        for at in range(2000)
+    ]
+    async with AsyncHoray("a-key-for-nothing") as client:
+        results = [result async for result in client.batch.run(asked, concurrency=2)]
+    (refused,) = [result for result in results if result.error is not None]
+    assert refused.index == 0
+    assert refused.seconds <= 2.52
+
+
+@skipping_time
+async def test_deadline_counts_from_the_first_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also once the request is sent again later."""
+    loop, server, given = asyncio.get_running_loop(), Refusing(1.0), list[float]()
+
+    async def fetch(*_: Any, started: float) -> Any:
+        given.append(started)
+        return await server.fetch()
+
+    monkeypatch.setattr(sender, "fetch", fetch)
+    async with AsyncHoray("a-key-for-nothing", timeout=20) as client:
+        began = loop.time()
+        assert len([result async for result in client.batch.run(lines(1))]) == 1
+    assert len(given) > 2
+    assert set(given) == {began}
+
+
 @pytest.mark.parametrize("concurrency", [2, "auto"])
 @skipping_time
 async def test_balance_is_searched_beside_a_model_that_is_refused(
@@ -411,12 +466,12 @@ async def test_balance_is_searched_beside_a_model_that_is_refused(
     """What a limit refuses isn't tried over and over while others may be paid for."""
     server = Limited(lambda model: model == "c")
 
-    async def fetch(transport: Any, request: Any, *more: Any) -> Any:
+    async def fetch(transport: Any, request: Any, *more: Any, **options: Any) -> Any:
         """One model is refused for the balance."""
         if b'"b"' in request.body:
             attempts = (Attempt(started=0.0, status=402),)
             raise InsufficientBalanceError("too little", status_code=402, attempts=attempts)
-        return await server.fetch(transport, request, *more)
+        return await server.fetch(transport, request, *more, **options)
 
     monkeypatch.setattr(sender, "fetch", fetch)
     asked = [BatchRequest.completion(model="abc"[at % 3], prompt=str(at)) for at in range(300)]

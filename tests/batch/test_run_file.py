@@ -1446,15 +1446,15 @@ async def test_request_that_reaches_the_server_late(
     failed = asyncio.Event()
     calls = list[str]()
 
-    async def fetch_late(transport: Any, request: Any, into: Any) -> Any:
+    async def fetch_late(transport: Any, request: Any, into: Any, **options: Any) -> Any:
         prompt = json.loads(request.body)["prompt"]
         calls.append(prompt)
         if prompt == "prompt 0":
             await failed.wait()
         elif calls.count(prompt) == 1:
             failed.set()
-            return await fetch(down._transport, request, into)
-        return await fetch(transport, request, into)
+            return await fetch(down._transport, request, into, **options)
+        return await fetch(transport, request, into, **options)
 
     monkeypatch.setattr("horay_async.batch.sender.fetch", fetch_late)
     async with down:

@@ -252,11 +252,11 @@ async def test_outage_is_waited_for(
     monkeypatch.setattr(results_module, "TOLD_AFTER", 0.0)
     calls = itertools.count()
 
-    async def fetch(transport: Any, request: Any, into: Any) -> Any:
+    async def fetch(transport: Any, request: Any, into: Any, **options: Any) -> Any:
         if 5 <= next(calls) < 25:
             away = client.with_options(base_url="http://127.0.0.1:9/v1", max_retries=0)
-            return await fetch_(away._transport, request, into)
-        return await fetch_(transport, request, into)
+            return await fetch_(away._transport, request, into, **options)
+        return await fetch_(transport, request, into, **options)
 
     monkeypatch.setattr(sender, "fetch", fetch)
     client = client_of(stub)
@@ -778,7 +778,7 @@ async def test_bugs_arent_results(
 ) -> None:
     """What nobody foresaw ends the batch."""
 
-    async def broken(*args: object) -> None:
+    async def broken(*args: object, **__: Any) -> None:
         raise ZeroDivisionError
 
     monkeypatch.setattr(sender, "fetch", broken)
@@ -1227,10 +1227,10 @@ async def test_response_nested_to_the_edge_of_the_stack(
 ) -> None:
     """Is the failure of its request, wherever the stack gave out."""
 
-    async def fetch(transport: Any, request: Any, into: Any) -> Any:
+    async def fetch(transport: Any, request: Any, into: Any, **options: Any) -> Any:
         if b"prompt 3" in request.body:
             raise RecursionError
-        return await fetch_(transport, request, into)
+        return await fetch_(transport, request, into, **options)
 
     monkeypatch.setattr(sender, "fetch", fetch)
     results = await results_of(batch.run(lines(20)))
