@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Annotated, Any, Final, cast
 
@@ -51,6 +52,17 @@ class Context(typer.Context):
 
         formatter.write_usage = without_braces
         return formatter
+
+    @contextmanager
+    def scope(self, *arguments: Any, **options: Any) -> Generator[Any]:
+        with super().scope(*arguments, **options) as context:
+            try:
+                yield context
+            except UsageError as error:
+                # The one for an option without its value names no command.
+                usage = cast("Any", error)
+                usage.ctx = usage.ctx or context
+                raise
 
 
 class Commands(TyperGroup):
@@ -154,6 +166,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
             each.name in ("message", "prompt") for each in usage.ctx.command.params
         ):
             problem = f"{problem}: put a text with spaces in quotes"
+        if path == "horay batch" and getattr(usage, "option_name", "") in ("--model", "-m"):
+            problem = (
+                f"No such option: {usage.option_name}: each line of IN names the model in its body"
+            )
         print_error(f"{problem}; see {path} --help")
         status = ExitCode.USAGE
     except Exception as error:  # noqa: BLE001 - whatever it is, it becomes a sentence

@@ -73,6 +73,13 @@ def test_version() -> None:
         (["chta"], "Did you mean 'chat'?", "horay --help"),
         (["models", "--bogus"], "No such option: --bogus", "horay models --help"),
         (["models", "more"], "argument(s) (more)", "horay models --help"),
+        (["chat", "hi", "--model"], "requires an argument", "horay chat --help"),
+        (
+            ["batch", "in", "out", "--model", "m"],
+            "names the model in its body",
+            "horay batch --help",
+        ),
+        (["batch", "in", "out", "-m", "m"], "names the model in its body", "horay batch --help"),
         (["chat", "hi", "there"], "put a text with spaces in quotes", "horay chat --help"),
         (["image", "a", "cat"], "put a text with spaces in quotes", "horay image --help"),
         (["models", "--type", "smell"], "one of text, image, audio, video", "horay models --help"),
