@@ -239,7 +239,8 @@ def mutations_of(into: type[Response], body: Any) -> list[Mutation]:
             continue
         if into is ImageResponse and path == "$.images":  # see `_leaves_a_response`
             continue
-        if whole and path == "$.choices":  # a response without choices is none
+        # A response without choices is none.
+        if whole and (path == "$.choices" or (path == "$.choices[]" and len(body["choices"]) == 1)):
             continue
         optional = path in OPTIONAL or (
             not whole and path in ("$.choices[].finish_reason", "$.choices[].text")

@@ -35,7 +35,7 @@ CERTIFICATES: Final[tuple[tuple[set[int], str, str], ...]] = (
     ),
     (
         {2, 18, 19, 20, 21},
-        "the certificate of {host} is signed by nobody that this machine trusts",
+        "the certificate of {host} isn't signed by an authority that this machine trusts",
         (
             "If a company's proxy or server is meant to sign it, set SSL_CERT_FILE to a file with "
             "its authority's certificate; otherwise somebody may be reading along."
