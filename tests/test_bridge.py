@@ -22,7 +22,7 @@ from horay_async._bridge.blocking_iterator import (
     BlockingReader,
     Prefetcher,
 )
-from horay_async._bridge.thread import BlockingCall, LoopHandle, _shared
+from horay_async._bridge.thread import BlockingCall, LoopHandle
 from horay_async.streaming import all_of
 from horay_async.sync import Stream
 from tests.tripping import Tripped, tripping
@@ -103,21 +103,6 @@ def test_closed_handle_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="closed"):
         handle.run(nothing)
     assert not loop_threads()
-
-
-def test_thread_ends_when_the_last_handle_is_collected() -> None:
-    """An unclosed client doesn't keep it; neither does one that is collected while the thread's lock is held."""
-    first, second = LoopHandle(), LoopHandle()
-    first.run(nothing)
-    second.run(nothing)
-    (running,) = loop_threads()
-    del first
-    second.run(nothing)
-    assert loop_threads() == [running]
-    with _shared._lock:
-        del second
-    running.join(10)
-    assert not running.is_alive()
 
 
 @pytest.mark.posix

@@ -201,8 +201,8 @@ class LoopThread:
         self._woken: asyncio.Event  # set before `loop`
         self.loop: asyncio.AbstractEventLoop | None = None
         """Once it takes calls from the inbox."""
-        self.holds: set[object] = set()
-        """The holds of the handles that use it. The handles themselves it doesn't keep: a client may be forgotten unclosed."""
+        self.handles: set[int] = set()
+        """The ids of the handles that use it. The handles themselves it doesn't keep: a client may be forgotten unclosed."""
         self.calls: set[BlockingCall[Any]] = set()
         """What is submitted and not over."""
         self.ending: bool = False
@@ -359,7 +359,7 @@ class _Shared:
 
     def attach(self, handle: LoopHandle) -> LoopThread:
         """Gives the handle a thread."""
-        return self._locked(partial(self._attach, handle, LoopThread(self)))
+        return self._locked(partial(self._attach, handle, id(handle), LoopThread(self)))
 
     def detach(self, handle: LoopHandle) -> None:
         """Takes the thread from the handle. The last one ends it."""
@@ -372,19 +372,10 @@ class _Shared:
             return
         thread, handle.thread = handle.thread, None
         handle.closed = True
-        is_last = thread is not None and self._locked(partial(self._leave, thread, handle.hold))
+        is_last = thread is not None and self._locked(partial(self._leave, thread, id(handle)))
         if here:
             self._lock.release()
         if thread is not None and is_last:
-            thread.end_soon()
-
-    async def release(self, thread: LoopThread, hold: object) -> None:
-        """Ends the hold of a handle that was collected, on the loop's thread."""
-        while not self._lock.acquire(blocking=False):  # noqa: ASYNC110 - see `detach`; its holder can't set an event
-            await asyncio.sleep(0.001)
-        is_last = self._leave(thread, hold)
-        self._lock.release()
-        if is_last:
             thread.end_soon()
 
     def _locked(self, step: Callable[[], R]) -> R:
@@ -402,7 +393,7 @@ class _Shared:
                 pass
         return done
 
-    def _attach(self, handle: LoopHandle, new: LoopThread) -> LoopThread:
+    def _attach(self, handle: LoopHandle, ident: int, new: LoopThread) -> LoopThread:
         # A signal handler's call may have attached this handle just before. Nothing is called here, so that no handler
         # can run in between.
         if handle.closed:
@@ -414,13 +405,13 @@ class _Shared:
         if thread is None or thread.ending:
             self.thread = thread = new
         handle.thread = thread
-        thread.holds.add(handle.hold)
+        thread.handles.add(ident)
         return thread
 
-    def _leave(self, thread: LoopThread, hold: object) -> bool:
-        """Takes a hold off its thread; returns whether that ends."""
-        thread.holds.discard(hold)
-        if not thread.holds:
+    def _leave(self, thread: LoopThread, ident: int) -> bool:
+        """Takes the handle off its thread; returns whether that ends."""
+        thread.handles.discard(ident)
+        if not thread.handles:
             thread.ending = True
             if self.thread is thread:
                 self.thread = None
@@ -490,22 +481,13 @@ if hasattr(os, "register_at_fork"):
 
 
 class LoopHandle:
-    """A client's hold on the loop's thread, taken with its first call and released by closing it, or when it is collected."""
-
-    # Of the class, since `__del__` asks for it even where no constructor ran.
-    thread: LoopThread | None = None
+    """A client's hold on the loop's thread, taken with its first call and released by closing it."""
 
     def __init__(self) -> None:
         self.closed: bool = False
-        self.hold: object = object()
-        """Stands for this handle in its thread. An id could be that of a later handle once this one is collected."""
+        self.thread: LoopThread | None = None
         self._closed_in: object = None
         """Where the closing has begun, its process."""
-
-    def __del__(self) -> None:
-        # The garbage collector can come while this thread has the lock, so it isn't taken here.
-        if (thread := self.thread) is not None and thread.accepts_calls:
-            thread.submit(BlockingCall(partial(thread.shared.release, thread, self.hold)))
 
     @property
     def shared(self) -> object:

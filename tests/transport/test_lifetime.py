@@ -237,14 +237,14 @@ def test_exit_beside_a_call(fault_server: FaultServer) -> None:
     out = run(
         fault_server,
         """
-        from horay_async import ConfigurationError
+        from horay_async import HorayError
         client = Horay(key, base_url=base_url)
         sent = threading.Event()
 
         def wait():
             try:
                 client.completions.create(**asked)
-            except ConfigurationError as error:
+            except HorayError as error:
                 os.write(1, b"told")
 
         threading.Thread(target=wait, daemon=True).start()
