@@ -13,7 +13,6 @@ from horay_async._protocol.limits.concurrency import ConcurrencyLimit
 from horay_async._protocol.limits.overload_control import Admission, Wait
 from horay_async._protocol.wire.errors import asked_to_wait
 from horay_async._transport.connection_slots import CLIENT_CLOSED, CLOSED_BEFORE_RETRY
-from horay_async._transport.failures import timed_out
 from horay_async._transport.log import LOG
 from horay_async._transport.loops import running_loop
 from horay_async._transport.request_limiter import LimitedRequest
@@ -269,6 +268,8 @@ class RequestSender:
         """
         error, unsent = work.last_error, "the request wasn't sent again"
         if work.is_late(now := self._clock()):
+            from horay_async._transport.failures import timed_out  # noqa: PLC0415 - loads aiohttp
+
             error = error or timed_out("total", work.request, "not_sent")
             error.__notes__ = [f"{unsent}: its timeout total is {work.request.timeouts.total:g} s"]
             return work.result(now, error=error)

@@ -424,6 +424,13 @@ def test_response_as_content(content: Any, said: str) -> None:
     )
 
 
+def test_object_as_content() -> None:
+    """A part that isn't in a list is for the server to judge."""
+    messages: list[Any] = [{"role": "user", "content": {"type": "text", "text": "Hi"}}]
+    made = build(CHAT, {"model": "m", "messages": messages}, options(), new_idempotency_key="k")
+    assert json.loads(made.body or b"")["messages"] == messages
+
+
 def test_text_among_parts() -> None:
     """A bare text in the place of a part is refused, with its place and what to write."""
     content = [{"type": "text", "text": "Hi"}, "Berlin " * 9]
