@@ -68,7 +68,7 @@ class RetryPolicy(FrozenRecord):
         """
         if retries >= self.max_retries or not self.retryable(error, billed_per_run=billed_per_run):
             return None
-        asked = error.retry_after if isinstance(error, APIStatusError) else None
+        asked = error.retry_after if isinstance(error, APIStatusError | StreamError) else None
         if asked is not None:
             if asked > self.max_retry_after:
                 return None

@@ -320,7 +320,7 @@ request: what was tried is in .attempts
 msg user_message: it is message
 http_status status status_code: an APIStatusError has status_code, as an APIResponseError has; this error has none
 body json_body: other errors have a body: those of a failing status, a lost connection, or a response that can't be read
-headers retry_after: only an APIStatusError has it
+headers retry_after: only an APIStatusError and a StreamError have it
 type code param: only an APIStatusError and a StreamError have it
 completion: what had come is .partial; an AnswerError has .completion
 usage total_usage: where a response came, it has it: .completion of an AnswerError, .partial of the others
@@ -338,7 +338,7 @@ response: what is known is in the error: message, status_code, body, request_id,
 http_status status: it is status_code
 json_body content text: it is body
 [StreamError]
-response: what is known is in the error: message, type, code, param, body, request_id, attempts, partial
+response: what is known is in the error: message, type, code, param, body, headers, request_id, attempts, partial
 json_body: it is body
 [StreamTruncatedError]
 response completion text content snapshot: it is partial

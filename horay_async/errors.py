@@ -173,6 +173,10 @@ class _ReportedError(APIError):
     """The request field that the server complains of."""
     body: Any = None
     """The body that was sent: decoded where it was JSON, else text; None where it was empty."""
+    retry_after: float | None = None
+    """Seconds that the server asked to wait, from `retry-after-ms` or `Retry-After`."""
+    headers: Mapping[str, str] = MappingProxyType({})
+    """The response's headers, cleaned of the key; names are looked up without regard to case."""
 
 
 class APIStatusError(_ReportedError):
@@ -180,10 +184,6 @@ class APIStatusError(_ReportedError):
 
     status_code: int = 0
     """The HTTP status; for a failure reported inside a stream or an envelope, what it maps to."""
-    retry_after: float | None = None
-    """Seconds that the server asked to wait, from `retry-after-ms` or `Retry-After`."""
-    headers: Mapping[str, str] = MappingProxyType({})
-    """The response's headers, cleaned of the key; names are looked up without regard to case."""
 
 
 class BadRequestError(APIStatusError):

@@ -44,6 +44,7 @@ from horay_async.errors import (
     ConfigurationError,
     Execution,
     HorayError,
+    StreamError,
     StreamTruncatedError,
 )
 from horay_async.models._base import Response
@@ -160,7 +161,7 @@ class Call:
         attempt.execution = error.execution
         error.repeatable = self.request.is_safe
         error.attempts = tuple(self.attempts)
-        if isinstance(error, APIStatusError) and self.meta is not None:
+        if isinstance(error, APIStatusError | StreamError) and self.meta is not None:
             # The response's own are a view, which can't be pickled.
             error.headers = CIMultiDict(self.meta.headers)
             if error.retry_after is None:  # as of a failure that came under a status of success
@@ -197,7 +198,7 @@ class Call:
         now = self._loop.time()
         # A wait that ends past the deadline can only end in a timeout: raise the server's own error; it says
         # more.
-        asked = error.retry_after if isinstance(error, APIStatusError) else None
+        asked = error.retry_after if isinstance(error, APIStatusError | StreamError) else None
         if self._deadline is not None and now + max(delay, asked or 0.0) >= self._deadline:
             return None
         if not self._budget.take(now=now):

@@ -28,6 +28,7 @@ from horay_async import (
     RateLimitError,
     RetryPolicy,
     ServiceOverloadedError,
+    StreamError,
 )
 from horay_async.testing import (
     CloseUnderNext,
@@ -187,13 +188,13 @@ async def test_every_form_of_retry_after(fault_server: FaultServer, connect: Con
     assert none <= 8
 
 
-@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize(("code", "streamed"), [(429, False), (429, True), (None, True)])
 async def test_retry_after_beside_a_success(
-    fault_server: FaultServer, connect: Connect, streamed: bool
+    fault_server: FaultServer, connect: Connect, code: int | None, streamed: bool
 ) -> None:
     """A failure that is reported under HTTP status 200 waits for as long as the header beside it says."""
     headers = {"Retry-After": "5"}
-    body = {"error": {"message": "slow down", "code": 429}}
+    body = {"error": {"message": "slow down", "code": code}}
     event = respond(sse(body), content_type="text/event-stream", headers=headers)
     fault_server.add(event if streamed else json_response(body, headers=headers))
     policy = Impatient(max_retries=1)
@@ -205,6 +206,24 @@ async def test_retry_after_beside_a_success(
             await complete(client)
     (waited,) = policy.noted
     assert 5 <= waited <= 5.5
+
+
+async def test_too_long_a_retry_after_in_a_stream(
+    fault_server: FaultServer, connect: Connect
+) -> None:
+    """A failure of no known kind says how long the server asks to wait, and is raised at once where that is too long."""
+    event = sse({"error": {"message": "slow down"}})
+    headers = {"Retry-After": "500"}
+    fault_server.always(respond(event, content_type="text/event-stream", headers=headers))
+    async with connect(retries=3) as client:
+        with pytest.raises(StreamError, match="slow down") as raised:
+            await (
+                (await client.completions.create(model="m", prompt="p", stream=True))
+                .text()
+                .__anext__()
+            )
+    assert (raised.value.retry_after, len(raised.value.attempts)) == (500, 1)
+    assert raised.value.headers["retry-after"] == "500"
 
 
 async def test_wake_ups_are_spread(fault_server: FaultServer, connect: Connect) -> None:
