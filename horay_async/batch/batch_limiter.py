@@ -199,7 +199,8 @@ class BatchLimiter:
 
     def on_release(self, now: float) -> None:
         """A request has ended. Where it was the last one under way, one that waits may be sent to see whether the server is back."""
-        if not self.overload.undecided and now < self.not_before:
+        refusing = now < self.not_before or self.overload.refusing_since is not None
+        if refusing and not self.overload.undecided:
             self.on_refusal(now)
 
     def last_refusal(self, model: bytes) -> APIError:

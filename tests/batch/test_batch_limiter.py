@@ -210,6 +210,32 @@ async def test_entering_waits_for_a_permit_to_come_back() -> None:
     assert batch_limiter.overload.in_flight == concurrency.in_flight == 0
 
 
+@pytest.mark.parametrize("refused", ["all", "others"])
+async def test_probe_is_sent_when_nothing_is_under_way_any_more(refused: str) -> None:
+    """At once, whatever pause there still is."""
+    batch_limiter = BatchLimiter(OPTIONS)
+    concurrency, rate_limiter = batch_limiter.concurrency(Settings.of()), RateLimiter()
+    first, second = (
+        LimitedRequest(0, Wait(concurrency), rate_limiter, bulk=True) for _ in range(2)
+    )
+    assert await batch_limiter.acquire(first, WAIT_LIMIT)
+    now = asyncio.get_running_loop().time()
+    batch_limiter.overload.pause(60, concurrency, now)
+    if refused == "all":
+        batch_limiter.overload.refusing_since = now - 20
+    else:
+        batch_limiter.not_before = now + 60
+    wait_limit = WaitLimit(model=b"m", began=now - 20, since=now - 20, seconds=10)
+    waiting = asyncio.create_task(batch_limiter.acquire(second, wait_limit))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    batch_limiter.overload.release(admission_of(first))
+    batch_limiter.on_release(now)
+    async with asyncio.timeout(10):
+        assert await waiting
+    assert second.wait.probe
+
+
 async def test_entering_waits_for_the_rate() -> None:
     """Ahead of time: a request that the server would refuse isn't sent."""
     batch_limiter = BatchLimiter(OPTIONS)
