@@ -21,7 +21,6 @@ from horay_async._protocol.wire.errors import add_body, bad_response, reported_f
 from horay_async._protocol.wire.size_limits import MAX_BODY_BYTES
 from horay_async._protocol.wire.sse import begins_events
 from horay_async._suggestions import ONLY_ASYNC, no_attribute, no_await, no_copy, no_item
-from horay_async._transport.connection_slots import CLIENT_CLOSED
 from horay_async._transport.headers import EVENT_STREAM
 from horay_async._transport.in_thread import decoded
 from horay_async._transport.loops import finalize_on, runs_here
@@ -363,9 +362,9 @@ class AsyncStream(Readable[ChunkT]):
         return chunks
 
     async def _fail(self, error: BaseException) -> None:
-        # Raised by a retry, since the connection was closed with the client.
-        client_closed = isinstance(error, ConfigurationError) and error.args == (CLIENT_CLOSED,)
-        if client_closed:
+        # A retry can't be sent once the client is closed; but the attempt before was.
+        unsent = isinstance(error, ConfigurationError) and self._call.client_closed
+        if unsent:
             self._failure = HorayError(CLIENT_CLOSED_UNREAD)
         elif isinstance(error, HorayError | DriftWarning):
             self._failure = without_traceback(error)
@@ -376,7 +375,7 @@ class AsyncStream(Readable[ChunkT]):
         self._end(error)
         if not isinstance(error, APIError):  # after which the response is over
             self._close_nowait()
-        if client_closed:
+        if unsent:
             raise without_traceback(self._failure) from None
 
     def _end(self, error: BaseException | None = None) -> None:

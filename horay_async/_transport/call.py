@@ -26,7 +26,6 @@ from horay_async._retry_policy import retry_delay
 from horay_async._transport.aiohttp_internals import HTTPResponse
 from horay_async._transport.connection import PendingRequest
 from horay_async._transport.connection_pool import ConnectionPool, pool_key
-from horay_async._transport.connection_slots import CLOSED_BEFORE_RETRY
 from horay_async._transport.failures import chain, map_exception, timed_out
 from horay_async._transport.headers import EVENT_STREAM, CommonHeaders, RequestHeaders
 from horay_async._transport.log import LOG
@@ -183,6 +182,11 @@ class Call:
         if response is not None and self.permit is not None and (whole := response()) is not None:
             self.permit.complete(whole)
 
+    @property
+    def client_closed(self) -> bool:
+        """Whether the client was closed, or is being closed, and so its connections."""
+        return self._sender.pools.closed
+
     def _retry_delay(self, error: APIError) -> float | None:
         """Seconds to wait before the next attempt; None where `error` is the end of the call."""
         delay = retry_delay(
@@ -218,7 +222,7 @@ class Call:
         except ConfigurationError:
             if isinstance(error, StreamTruncatedError):
                 raise  # an unread stream tells by itself what became of it
-            error.add_note(CLOSED_BEFORE_RETRY)
+            error.add_note("the client was closed before the request was sent again")
             return False
         return True
 
@@ -375,7 +379,7 @@ class Call:
             execution: Execution = "not_sent" if sent is False else "unknown"
             failure: HorayError = timed_out(clock, request, execution)
         else:
-            closed = self._sender.pools.closed
+            closed = self.client_closed
             failure = map_exception(error, request, clean, dispatched=sent, closed=closed)
         return chain(failure, error, clean)
 

@@ -12,9 +12,6 @@ from horay_async.errors import ConfigurationError
 CLIENT_CLOSED = "the client is closed: make a new one"
 """What those are told who still wait to send, or begin to."""
 
-CLOSED_BEFORE_RETRY = "the client was closed before the request was sent again"
-"""The note of the error that the attempt before had met, then."""
-
 
 class ConnectionSlots:
     """At most `limit` holders at once; the others wait in the order they came. `on_full` is called when somebody

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard, cast
 from horay_async._protocol.limits.concurrency import ConcurrencyLimit
 from horay_async._protocol.limits.overload_control import Admission, Wait
 from horay_async._protocol.wire.errors import asked_to_wait
-from horay_async._transport.connection_slots import CLIENT_CLOSED, CLOSED_BEFORE_RETRY
+from horay_async._transport.connection_slots import CLIENT_CLOSED
 from horay_async._transport.log import LOG
 from horay_async._transport.loops import running_loop
 from horay_async._transport.request_limiter import LimitedRequest
@@ -243,9 +243,11 @@ class RequestSender:
 
     def was_cut_off(self, error: object) -> TypeGuard[APIError]:
         """Whether a request met `error` because the client was closed while it was under way, or waited to be retried."""
+        if not (self._transport.pools.closed and isinstance(error, APIError)):
+            return False
         under_way = isinstance(error, APIConnectionError) and not error.transient
-        waited = CLOSED_BEFORE_RETRY in getattr(error, "__notes__", ())
-        return self._transport.pools.closed and (under_way or waited)
+        waited = bool(error.attempts) and error.attempts[-1].backoff is not None
+        return under_way or waited
 
     async def _wait_alone(self, work: WorkItem) -> None:
         """Waits for as long as the server has asked of a request alone, unless the batch sends no more, and defers it. Raises
