@@ -201,7 +201,7 @@ class AsyncBatch(Resource):
             results: The output file; it is made, or continued.
             retry_failed: Whether to send earlier failures again.
             sync_interval: Seconds until what was written is safe from a loss of power; 5, with 0 at once.
-            progress: Whether to draw a bar, as for `run`; or an object that is kept up to date. One of an earlier run begins anew.
+            progress: Whether to draw a bar, as for `run`; or an object that is kept up to date. One of an earlier run begins anew; one of a run that goes on is refused.
         """
         from horay_async.batch.run_file import run_file  # noqa: PLC0415 - what only files need
 

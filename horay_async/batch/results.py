@@ -15,7 +15,7 @@ from horay_async._record import Record
 from horay_async._suggestions import no_attribute
 from horay_async.batch.errors import InvalidRequestError
 from horay_async.batch.sending_stop import SendingStop
-from horay_async.errors import AnswerError, DriftError, HorayError
+from horay_async.errors import AnswerError, ConfigurationError, DriftError, HorayError
 from horay_async.models._base import Response
 from horay_async.models.meta import Attempt
 from horay_async.models.usage import Usage
@@ -194,7 +194,11 @@ class BatchProgress(Record):
             self._started = time.monotonic()
 
     def restart(self) -> None:
-        """Forgets an earlier run, and starts the clock."""
+        """Forgets an earlier run, and starts the clock. Raises `ConfigurationError` while one goes on."""
+        if self._started is not None and self._ended is None:
+            raise ConfigurationError(
+                "progress is that of a run that still goes on: each run needs a BatchProgress of its own"
+            )
         for name, fresh in attrs.asdict(BatchProgress(), recurse=False).items():
             setattr(self, name, fresh)
         self.start()

@@ -42,7 +42,6 @@ async def run_file(
     sync_interval: float,
 ) -> None:
     """Sends the requests of one file, and writes the results into another; see `AsyncBatch.run_file`."""
-    progress.restart()
     ids = IdTable()
     # Raises for one that can't be reached, before files are made.
     batch_limiter_of(transport).concurrency(settings)
@@ -76,6 +75,8 @@ async def run_file(
             result_file.sync()
 
     async with contextlib.AsyncExitStack() as opened:
+        progress.restart()
+        opened.callback(progress.end)  # also where a file can't be read
         result_file = opened.enter_context(contextlib.closing(ResultFile(results)))
         source = RequestFile(await opened.enter_async_context(input_file(requests)), ids)
         progress.total, finished = await _in_thread(read_both_files, stop_reading)

@@ -293,6 +293,26 @@ async def test_totals_can_be_watched(stub: Stub, batch: AsyncBatch, files: Files
     assert (progress.in_flight, progress.done) == (0, 20)
 
 
+async def test_totals_are_of_one_run_at_a_time(stub: Stub, batch: AsyncBatch, files: Files) -> None:
+    """Two that count in one object would be mixed. After its run, also one that couldn't begin, it can be used again."""
+    files.ask(*lines(2))
+    stub.open.clear()
+    progress = BatchProgress()
+    with pytest.raises(BatchFileError):
+        await batch.run_file(files.folder, files.results, progress=progress)
+    run = asyncio.ensure_future(batch.run_file(files.requests, files.results, progress=progress))
+    await stub.reached(lambda: stub.under_way == 2)
+    other = files.folder / "other.jsonl"
+    with pytest.raises(ConfigurationError, match="each run needs a BatchProgress of its own"):
+        await batch.run_file(files.requests, other, progress=progress)
+    assert not other.exists() or not other.read_bytes()
+    stub.open.set()
+    await run
+    assert progress.done == 2
+    await batch.run_file(files.requests, other, progress=progress)
+    assert progress.done == 2
+
+
 async def test_lines_are_written_while_others_are_under_way(
     stub: Stub, batch: AsyncBatch, files: Files
 ) -> None:
