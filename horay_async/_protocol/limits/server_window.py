@@ -16,23 +16,36 @@ with a daily window that is used up refuses one every two minutes."""
 class ServerWindow:
     """The rest of one rate limit's window, as the latest response told it, less what was sent since.
 
+    When that window is over, as much is admitted as the server's limit says, or one request where it doesn't say it: their responses tell
+    of the next window. Until one comes, as much is admitted again after the same time, or everything where the limit isn't known.
+
     Sans-I/O: times are passed in, in seconds of one steady clock.
     """
 
-    __slots__ = ("_left", "taken", "until")
+    __slots__ = ("_asks_anew", "_left", "_limit", "_seconds", "taken", "until")
 
     def __init__(self) -> None:
         self.taken: float = 0.0
         """Units sent, ever."""
         self._left = math.inf
-        """Units that may be sent before `_until`."""
+        """Units that may be sent before `until`."""
+        self._limit = 0.0
+        """Units of a whole window; 0 where the server doesn't say it."""
+        self._seconds = 0.0
+        """For how long the server's latest word held; 0 where nothing is known of the windows to come."""
+        self._asks_anew = False
+        """Whether the window is one that the server hasn't told of yet."""
         self.until: float = -math.inf
         """When the window begins anew; past where nothing of the server's word holds."""
 
     def wait(self, units: float, now: float) -> float:
         """Seconds until a request of so many units is admitted."""
         if now >= self.until:
-            self._left = math.inf
+            self._asks_anew = self._seconds > 0
+            # The first one is admitted even if it is larger than the limit.
+            self._left = max(self._limit, units) if self._asks_anew else math.inf
+            self.until = now + self._seconds
+            self._seconds *= self._limit > 0
         return self.until - now if self._left < units else 0.0
 
     def take(self, units: float) -> None:
@@ -46,8 +59,12 @@ class ServerWindow:
         """
         # A limit of 0 is what some servers say where nothing is limited.
         if limit.remaining is not None and limit.reset and limit.limit != 0:
-            self.until = now + min(limit.reset, MAX_HOLD)
+            self._seconds = min(limit.reset, MAX_HOLD)
+            self.until = now + self._seconds
             self._left = limit.remaining - max(0.0, self.taken - taken)
+            self._limit, self._asks_anew = limit.limit or 0.0, False
+        elif self._asks_anew:
+            self._left, self._seconds, self._asks_anew = math.inf, 0.0, False
 
 
 @attrs.define

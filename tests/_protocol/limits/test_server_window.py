@@ -52,6 +52,54 @@ def test_a_reset_that_is_far_off_is_not_waited_for() -> None:
     assert window.wait(1.0, 0.0) == MAX_HOLD
 
 
+def test_next_window_admits_as_much_as_the_limit() -> None:
+    """Not everything that waits: what is over the limit would be refused."""
+    window = ServerWindow()
+    window.update(RateLimit(limit=2, remaining=0, reset=10.0), taken=0, now=0.0)
+    for now in (10.0, 25.0):  # the server may take longer than a window to tell of it
+        for _ in range(2):
+            assert window.wait(1.0, now) == 0.0
+            window.take(1.0)
+        assert window.wait(1.0, now) == 10.0
+    window.update(RateLimit(limit=2, remaining=1, reset=9.0), taken=window.taken, now=26.0)
+    assert window.wait(1.0, 26.0) == 0.0
+    window.take(1.0)
+    assert window.wait(1.0, 26.0) == 9.0
+
+
+def test_next_window_without_a_limit_admits_one() -> None:
+    """Which finds out; if it doesn't, as it may never be answered, nothing waits any more."""
+    window = ServerWindow()
+    window.update(RateLimit(remaining=0, reset=10.0), taken=0, now=0.0)
+    assert window.wait(5.0, 10.0) == 0.0
+    window.take(5.0)
+    assert window.wait(5.0, 10.0) == 10.0
+    for _ in range(2):
+        assert window.wait(5.0, 20.0) == 0.0
+        window.take(5.0)
+
+
+def test_larger_than_the_limit() -> None:
+    """An estimate can be wrong; the server says so where it isn't."""
+    window = ServerWindow()
+    window.update(RateLimit(limit=100, remaining=0, reset=10.0), taken=0, now=0.0)
+    assert window.wait(300.0, 10.0) == 0.0
+
+
+def test_server_that_tells_no_more() -> None:
+    """Nothing waits for a word that doesn't come with the response."""
+    window = ServerWindow()
+    window.update(RateLimit(limit=1, remaining=0, reset=10.0), taken=0, now=0.0)
+    assert window.wait(1.0, 10.0) == 0.0
+    window.take(1.0)
+    assert window.wait(1.0, 10.0) == 10.0
+    window.update(RateLimit(), taken=window.taken, now=11.0)
+    for now in (11.0, 100.0):
+        for _ in range(3):
+            assert window.wait(1.0, now) == 0.0
+            window.take(1.0)
+
+
 def test_is_idle_once_the_windows_are_over() -> None:
     """Only until then is there something to go by."""
     windows = ServerWindows()
