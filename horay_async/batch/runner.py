@@ -152,10 +152,11 @@ class BatchRunner:
             self._bar.stop()
 
     async def close(self) -> None:
-        """Cancels what is under way, and waits until it is gone."""
+        """Cancels what is under way, and waits until it is gone, and the caller's source is at its end."""
         self.stop(HorayError(BATCH_CLOSED))
         tasks = [self._dispatcher, *self._sending]
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._source.close()
 
     # Sending
 
@@ -176,7 +177,7 @@ class BatchRunner:
         unconfirmed, error = self._sender.unconfirmed, self._source.error
         stopped = self._sender.stop.stopped
         if stopped:
-            self._source.stop()
+            await self._source.close()
         if unconfirmed.failures and error is None and not stopped:
             raise unconfirmed.error_of_all()
         for work, failure, _ in unconfirmed.pop_all():

@@ -61,8 +61,12 @@ class Source:
         self.error = self.error or error
 
     def stop(self) -> None:
-        """Reads no more."""
+        """Reads no more. Only the first time counts."""
         raise NotImplementedError
+
+    async def close(self) -> None:
+        """Reads no more, and waits for what the caller's asynchronous iterable does at its end, such as in a `finally`."""
+        self.stop()
 
     def _poll(self) -> Any:
         """The next item, as `poll` returns it. Raises what the iterable raised."""
@@ -121,6 +125,8 @@ class _AsyncSource(Source):
         """What the iterable raised after those items."""
         self._task = asyncio.create_task(self._read(aiter(items)))
         self._task.add_done_callback(lambda _: changed())
+        self._stopped = False
+        """Whether the task was cancelled: a second time would cut off the iterable's own end."""
 
     def _poll(self) -> Any:
         if not self._ready.empty():
@@ -132,7 +138,14 @@ class _AsyncSource(Source):
         return self._task.result()
 
     def stop(self) -> None:
-        self._task.cancel()
+        if not self._stopped:
+            self._stopped = True
+            self._task.cancel()
+
+    async def close(self) -> None:
+        self.stop()
+        if asyncio.current_task() is not self._task:  # the iterable can close its own batch
+            await asyncio.wait([self._task])
 
     async def _read(self, items: AsyncIterator[Any]) -> object:
         try:

@@ -18,6 +18,14 @@ from horay_async._protocol.structured.docstrings import parse_docstring
 from horay_async._protocol.structured.hints import admits_null
 from horay_async._suggestions import did_you_mean
 
+FIELDS = {
+    ("pydantic.fields", "FieldInfo"),
+    ("dataclasses", "Field"),
+    ("attr._make", "_CountingAttr"),
+    ("msgspec._core", "Field"),
+}
+"""Classes of what stands for a field in the body of a class, by module and name: none of them needs to be installed."""
+
 
 @attrs.frozen(kw_only=True)
 class Signature:
@@ -89,6 +97,7 @@ def signature_of(
         hint: Any = hints[parameter.name]
         default: dict[str, Any] = {}
         if parameter.default is not parameter.empty:
+            _check_default(parameter, name)
             default = {"default_factory": lambda value=parameter.default: value}
             if not admits_null(hint):
                 hint, default = hint | None, {"default": None}
@@ -110,6 +119,16 @@ def signature_of(
         text=docs.text,
         parameters=parameters,
     )
+
+
+def _check_default(parameter: inspect.Parameter, name: str) -> None:
+    """Raises `TypeError` for what describes a field of a class, as pydantic's `Field(...)`: the function would get that object as its value."""
+    made_of = type(parameter.default)
+    if (made_of.__module__, made_of.__name__) in FIELDS:
+        raise TypeError(
+            f"the tool {name} has the description of a field as the default of its parameter {parameter.name}: write that in the type hint, "
+            f"{parameter.name}: Annotated[int, Field(le=5)] = 3, and only the default behind it"
+        )
 
 
 def _without_partials(function: Callable[..., Any]) -> tuple[Callable[..., Any], set[str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import itertools
 import json
@@ -1307,3 +1308,33 @@ async def test_refusals_keep_no_copies(stub: Stub, client: AsyncHoray) -> None:
         del copy, result
     gc.collect()
     assert len(batch_limiters) <= 2 * MAX_UNUSED
+
+
+@pytest.mark.parametrize("end", ["close", "stop", "own"])
+async def test_end_of_the_source_is_waited_for(batch: AsyncBatch, end: str) -> None:
+    """A cursor that it closes in a `finally` is closed by the time the run is; also where the source closes its run."""
+    steps: list[str] = []
+
+    async def source() -> AsyncIterator[Any]:
+        try:
+            for number in itertools.count():
+                if end == "own" and number == 100:
+                    await run.close()
+                yield line(str(number))
+        finally:
+            for _ in range(10):
+                await asyncio.sleep(0)
+            steps.append("cursor closed")
+
+    run = batch.run(source(), concurrency=2)
+    async with asyncio.timeout(20):
+        with contextlib.suppress(HorayError):
+            async for _ in run:
+                if end == "close":
+                    break
+                if end == "stop":
+                    run.progress.stop_sending()
+        await run.close()
+    steps.append("run closed")
+    if end != "own":
+        assert steps == ["cursor closed", "run closed"]

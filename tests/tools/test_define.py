@@ -9,6 +9,7 @@ from functools import partial, wraps
 from typing import Annotated, Any, Literal, cast
 
 import attrs
+import msgspec
 import openai
 import pydantic
 import pytest
@@ -322,6 +323,28 @@ def test_refusals(of: Callable[..., Any], message: str) -> None:
     made = tool(of)
     with pytest.raises(TypeError, match=message):
         dict(made)
+
+
+@pytest.mark.parametrize(
+    "described",
+    [
+        pydantic.Field(default=3, le=5),
+        dataclasses.field(default=3),
+        attrs.field(default=3),
+        msgspec.field(default=3),
+    ],
+    ids=["pydantic", "dataclasses", "attrs", "msgspec"],
+)
+def test_description_of_a_field_is_no_default(described: Any) -> None:
+    """The function would get that object as its value, and no bounds would hold."""
+
+    def pay(amount: int = described) -> str:
+        """Pays."""
+        return str(amount)
+
+    message = r"^the tool pay has .* its parameter amount: .* amount: Annotated\[int, Field\(le=5\)\] = 3, and"
+    with pytest.raises(TypeError, match=message):
+        dict(tool(pay))
 
 
 @pytest.mark.parametrize("text", ['{"city": "Oslo"}', '{"city": "Oslo", "days": null}'])
