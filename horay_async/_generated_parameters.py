@@ -178,7 +178,7 @@ METHODS: dict[str, tuple[str, dict[str, str]]] = {
             "results: str | os.PathLike[str]": "The output file; it is made, or continued.",
             "retry_failed: bool = False": "Whether to send earlier failures again.",
             "sync_interval: float = 5.0": "Seconds until what was written is safe from a loss of power; 5, with 0 at once.",
-            "progress: BatchProgress | ShowProgress = False": "Whether to draw a bar, as for `run`; or an object that is kept up to date. One of an earlier run begins anew.",
+            "progress: BatchProgress | ShowProgress = False": "Whether to draw a bar, as for `run`; or an object that is kept up to date. One of an earlier run begins anew; one of a run that goes on is refused.",
         },
     ),
     "AsyncHoray.__init__": (

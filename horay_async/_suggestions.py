@@ -399,7 +399,7 @@ system system_prompt instructions: messages
 ADVICE: dict[str, str] = {
     "tools": "each as {'type': 'function', 'function': {...}}, or made by @tool",
     "tool_choice": "'auto', 'none', 'required' or {'type': 'function', 'function': {'name': ...}}",
-    "messages": "[{'role': 'user', 'content': ...}]",
+    "messages": "[{'role': 'user', 'content': ...}], with a system prompt first as {'role': 'system', 'content': ...}",
     "response_format": "a class, in parse(...) or stream(...)",
     "image_size": "such as '1024x1024'",
     "body": "anything that JSON holds",
@@ -436,6 +436,7 @@ status_forcelist: it is statuses
 max_connections: it is concurrency here, for requests; the client's option max_connections is for connections
 max_keepalive_connections: idle connections are kept; the client's option max_connections limits them
 requests_per_minute: it is rpm
+rps requests_per_second: it is rpm, requests a minute: 60 times as many
 tokens_per_minute: it is tpm
 [BatchRequest]
 model messages prompt input: write BatchRequest.chat(model=..., messages=...), or .completion, .embedding or .image with their parameters
@@ -574,6 +575,10 @@ AzureOpenAI: it is Horay here, with base_url
 AsyncAzureOpenAI: it is AsyncHoray here, with base_url
 Client: it is Horay here
 AsyncClient: it is AsyncHoray here
+HorayClient: it is Horay here
+AsyncHorayClient: it is AsyncHoray here
+Limit: it is Limits here, Limits(concurrency=..., rpm=..., tpm=...)
+HorayException HorayAPIError: it is HorayError here, the base of all errors
 Timeout: it is Timeouts here; a number is a deadline for the whole call
 OpenAIError: it is HorayError here
 APIResponseValidationError: it is APIResponseError here

@@ -302,7 +302,7 @@ class RequestLimiter:
 
     def seconds_to_reset(self, tokens: float, now: float) -> float:
         """Seconds until the server's windows, as its headers tell them, admit a request of so many tokens."""
-        return self._windows.wait(tokens, now)
+        return self._windows.wait_told(tokens, now)
 
     def _shared_wait(self, tokens: float, now: float) -> float:
         """Seconds until the client's own limits, and the server's windows, admit a request."""

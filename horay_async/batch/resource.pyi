@@ -155,7 +155,7 @@ class AsyncBatch(Resource):
             results: The output file; it is made, or continued.
             retry_failed: Whether to send earlier failures again.
             sync_interval: Seconds until what was written is safe from a loss of power; 5, with 0 at once.
-            progress: Whether to draw a bar, as for `run`; or an object that is kept up to date. One of an earlier run begins anew.
+            progress: Whether to draw a bar, as for `run`; or an object that is kept up to date. One of an earlier run begins anew; one of a run that goes on is refused.
             concurrency: Most requests under way at once. `"auto"`, the default, finds what the server can take: it tries more as long as more succeeds in the same time, and fewer when the server refuses (429, 503) or its responses get slower. What it found is shared by all batches of the client. Neither is bound by the client's `max_connections`; a session of the caller's is bound by its connector.
             rpm: Most requests a minute, retries included; they go evenly spaced. Batches of the client with the same `rpm` and `tpm` share them. The client's `limits` hold beside this and the others. None, the default, is no limit.
             tpm: Most tokens a minute: estimated from a request's length and its `max_tokens`, and corrected by what its response reports. None, the default, is no limit.

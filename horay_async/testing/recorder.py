@@ -117,7 +117,7 @@ class Recorder:
         return await self.until(self._having(count), timeout=timeout, what=f"request no. {count}")
 
     def wait_for_close(self, connection: int = 1, *, timeout: float = WAIT_TIMEOUT) -> float:
-        """Blocks until the connection of this number is closed; gives `Connection.closed_at`."""
+        """Blocks until the connection of this number is closed, from 1: a request's is `requests[-1].connection`. Gives `Connection.closed_at`."""
         what = f"the end of connection no. {connection}"
         return self.wait(self._closed(connection), timeout=timeout, what=what)
 

@@ -48,6 +48,11 @@ class ServerWindow:
             self._seconds *= self._limit > 0
         return self.until - now if self._left < units else 0.0
 
+    def wait_told(self, units: float, now: float) -> float:
+        """The same, where the server has told of the window; else 0."""
+        wait = self.wait(units, now)
+        return 0.0 if self._asks_anew else wait
+
     def take(self, units: float) -> None:
         """Counts a request that is sent; where `units` is negative, takes out a request that wasn't sent."""
         self.taken += units
@@ -77,6 +82,10 @@ class ServerWindows:
     def wait(self, tokens: float, now: float) -> float:
         """Seconds until a request of so many tokens is admitted by both."""
         return max(self.requests.wait(1.0, now), self.tokens.wait(tokens, now))
+
+    def wait_told(self, tokens: float, now: float) -> float:
+        """The same, as far as the server has told of the windows."""
+        return max(self.requests.wait_told(1.0, now), self.tokens.wait_told(tokens, now))
 
     def is_idle(self, now: float) -> bool:
         """Whether nothing of the server's word holds any longer."""
