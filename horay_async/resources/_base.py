@@ -195,6 +195,19 @@ async def _outcome(
     if not call.request.is_safe:
         response.execution = "executed"
     body = await _read(response, call.request.max_body_bytes)
+    try:
+        return await _outcome_of(body, call, into, response, without_content)
+    finally:
+        del body  # from Python 3.12 on, the traceback of what cut it leads to this frame, too
+
+
+async def _outcome_of(
+    body: _ReceivedBody,
+    call: Call,
+    into: BodyDecoder[ResponseT],
+    response: RawResponse,
+    without_content: Callable[[], ResponseT] | None,
+) -> Response | APIError | DriftWarning:
     contents = await _contents(call, into, response, body, without_content)
     found = contents.response
     if found is not None:
