@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from horay_async._checks import check_count, check_statuses, check_wait
+from horay_async._checks import check_count, check_delay, check_statuses, check_wait
 from horay_async._record import FrozenRecord
 from horay_async._suggestions import naming_options
 from horay_async.errors import (
@@ -98,5 +98,10 @@ class RetryPolicy(FrozenRecord):
 
 
 def retry_delay(policy: RetryPolicy, error: APIError, **known: Any) -> float | None:
-    """What `policy.delay` returns, or None where there are to be no retries, of which a subclass's `delay` needn't know."""
-    return policy.delay(error, **known) if policy.max_retries else None
+    """What `policy.delay` returns, or None where there are to be no retries, of which a subclass's `delay` needn't know. Raises
+    `ConfigurationError` where it returns no number of seconds.
+    """
+    delay = policy.delay(error, **known) if policy.max_retries else None
+    if delay is not None:
+        check_delay(policy, delay)
+    return delay

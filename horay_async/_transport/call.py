@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from multidict import CIMultiDict, CIMultiDictProxy, istr
 
 from horay_async._attempt import Attempt, execution_of
-from horay_async._checks import check_delay
 from horay_async._keys import Secret
 from horay_async._protocol.limits.retry_after import parse_retry_after
 from horay_async._protocol.limits.retry_budget import RetryBudget
@@ -198,7 +197,6 @@ class Call:
         )
         if delay is None:
             return None
-        check_delay(self.request.retry, delay)
         now = self._loop.time()
         # A wait that ends past the deadline can only end in a timeout: raise the server's own error; it says
         # more.

@@ -1338,3 +1338,18 @@ async def test_end_of_the_source_is_waited_for(batch: AsyncBatch, end: str) -> N
     steps.append("run closed")
     if end != "own":
         assert steps == ["cursor closed", "run closed"]
+
+
+async def test_policy_that_returns_no_delay(stub: Stub, client: AsyncHoray) -> None:
+    """The error names the class that has to be mended."""
+
+    class Backwards(RetryPolicy):
+        def delay(self, *_: object, **__: object) -> float:
+            return -1
+
+    stub.reply = lambda _: refusal(500)
+    (result,) = await results_of(client.with_options(retry=Backwards()).batch.run([line("a")]))
+    with pytest.raises(
+        ConfigurationError, match=r"^Backwards\.delay\(\) must return .* it returned -1$"
+    ):
+        result.unwrap()
