@@ -123,7 +123,7 @@ def signature_of(
 
 def _check_default(parameter: inspect.Parameter, name: str) -> None:
     """Raises `TypeError` for what describes a field of a class, as pydantic's `Field(...)`: the function would get that object as its value."""
-    made_of = type(parameter.default)
+    made_of = type(cast("object", parameter.default))
     if (made_of.__module__, made_of.__name__) in FIELDS:
         raise TypeError(
             f"the tool {name} has the description of a field as the default of its parameter {parameter.name}: write that in the type hint, "
