@@ -228,7 +228,7 @@ def test_chunks_under_a_name() -> None:
 BROKEN = [
     piece("NOT ")[6:-6],
     piece("NOT ")[6:-2] + b"}",
-    piece("N\xd6T", seen=float("nan"))[6:-2],
+    piece("N\xd6T", seen=float("nan"))[6:-2].replace(b"NaN", b"nan"),
     piece("NOT ")[6:-2].replace(b"O", b"\xd6"),
     b'{"choices": [' + b"[" * 5_000,
     b'{"choices": [' + b"{}," * 30_000 + b"{}]}",
@@ -431,12 +431,29 @@ def test_chunk_in_an_envelope() -> None:
     assert texts(reader.feed(wrapped + wrapped)) == "aa"
 
 
+@pytest.mark.parametrize("sent", ["NaN", "Infinity", "-Infinity"])
+def test_numbers_that_json_has_not(sent: str) -> None:
+    """They are null: the text beside them, and what comes behind them, isn't lost."""
+    reader = text_reader()
+    chunks = [
+        f'data: {{"choices": [{{"text": "{text}", "logprobs": {{"token_logprobs": [{number}]}}}}]}}\n\n'
+        for text, number in [("a NaN ", "-0.5"), ("b -Infinity ", sent), ("c", "-1")]
+    ]
+    assert texts(reader.feed("".join(chunks).encode())) == "a NaN b -Infinity c"
+    assert reader.take_failure() is None
+    result = reader.partial()
+    assert result is not None
+    logprobs = result.choices[0].logprobs
+    assert logprobs is not None
+    assert logprobs.token_logprobs == [-0.5, None, -1.0]
+
+
 @pytest.mark.usefixtures("no_collection")
 @pytest.mark.parametrize(
     ("data", "problem"),
     [
         (b"data: hello\n\n", "isn't valid JSON"),
-        (b'data: {"choices": [{"text": NaN}]}\n\n', "isn't valid JSON"),
+        (b'data: {"choices": [{"text": nan}]}\n\n', "isn't valid JSON"),
         (b'data: {"choices": [{"text": "a"}]\n\n', "isn't valid JSON"),
         (b'data: {"x": "\xff", "choices": [{"text": "a"}]}\n\n', "isn't valid UTF-8"),
         (b'data: {"choices": ' + b"[" * 100_000 + b"]" * 100_000 + b"}\n\n", "nested too deep"),
