@@ -118,6 +118,9 @@ class Conversation:
         except KeyboardInterrupt:
             note("(stopped)")
         except (horay_async.HorayError, CommandError) as error:
+            if isinstance(error, horay_async.APIError) and not deltas:
+                # A response that is no stream, though one was asked for, is as good as one.
+                deltas += filter(None, [responses.write_partial(error)])
             report_error(error)
         finally:
             if deltas:

@@ -131,15 +131,25 @@ def _partial_written(output: Output) -> Generator[list[str]]:
     try:
         yield said
     except horay_async.APIError as error:
-        partial = error.partial
-        if not said and isinstance(partial, horay_async.ChatCompletion | horay_async.Completion):
-            if output.as_json and partial.choices:
-                write_json(partial)
-            elif any(map(_text_of, partial.choices)):
-                _print_choices(partial.choices, markdown=False)
-        elif not said and isinstance(partial, str):
-            print(for_stdout(partial))
+        if not said:
+            write_partial(error, as_json=output.as_json)
         raise
+
+
+def write_partial(error: horay_async.APIError, *, as_json: bool = False) -> str:
+    """Writes the response that an error has, where it has one with a text. Returns the text."""
+    partial = error.partial
+    if isinstance(partial, horay_async.ChatCompletion | horay_async.Completion):
+        texts = list(map(_text_of, partial.choices))
+        if as_json and texts:
+            write_json(partial)
+        elif any(texts):
+            _print_choices(partial.choices, markdown=False)
+            return texts[0]
+    elif isinstance(partial, str):
+        print(for_stdout(partial))
+        return partial
+    return ""
 
 
 def write_stream(

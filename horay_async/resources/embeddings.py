@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Coroutine, Iterable, Iterator, Mapping
 from typing import Any, Final, Unpack
 
 from horay_async._argument_errors import naming_caller, refuse_positional
@@ -71,8 +71,6 @@ class AsyncEmbeddings(Resource):
 
     async def _all(self, prepared: dict[str, Any], inputs: list[Any]) -> EmbeddingResponse:
         """Sends a request for each of `inputs`. Raises what the first to fail raises, and what came of the others is in it."""
-        import asyncio  # noqa: PLC0415 - here it is loaded, and `import horay_async` does without
-
         from horay_async._transport.loops import running_loop  # noqa: PLC0415 - needs asyncio
 
         for part in inputs:  # before any is sent, and paid for
@@ -97,13 +95,8 @@ class AsyncEmbeddings(Resource):
                         responses[at] = error.partial
                     raise
 
-        failure: BaseException
-        try:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(min(CONCURRENT_REQUESTS, len(inputs))):
-                    group.create_task(send())
-        except BaseExceptionGroup as failures:
-            failure = failures.exceptions[0]
+        failure = await _failure_of([send() for _ in range(min(CONCURRENT_REQUESTS, len(inputs)))])
+        if failure is not None:
             if isinstance(failure, APIError):
                 add_partial(failure, responses, inputs)
         else:
@@ -114,7 +107,24 @@ class AsyncEmbeddings(Resource):
             drifts[0].response = merged
             failure = drifts[0]
         try:
-            raise failure  # out here, where the group isn't its context
+            raise failure  # out here, where nothing else is its context
         finally:
             del failure  # it knows this frame
             drifts.clear()
+
+
+async def _failure_of(sends: Iterable[Coroutine[Any, Any, None]]) -> BaseException | None:
+    """Runs them together. What the first to fail raises, when the others are cancelled and gone; None where none fails."""
+    import asyncio  # noqa: PLC0415 - here it is loaded, and `import horay_async` does without
+
+    # Not a `TaskGroup`: it cancels the caller's task, too, and before Python 3.13 leaves it so.
+    tasks = [asyncio.create_task(send) for send in sends]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+    tasks.sort(key=lambda task: task not in done)
+    failures = [task.exception() for task in tasks if not task.cancelled()]
+    return next(filter(None, failures), None)

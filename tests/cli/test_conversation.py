@@ -17,7 +17,7 @@ from horay_async.cli import conversation, responses
 from horay_async.cli.conversation import Conversation
 from horay_async.cli.inputs import Content
 from horay_async.cli.output import write_file
-from horay_async.testing import Cut, FaultServer, Gate, error, sse
+from horay_async.testing import Cut, FaultServer, Gate, chat, error, sse
 
 Typed = str | type[BaseException]
 """A line, or what typing is interrupted by."""
@@ -133,6 +133,19 @@ def test_broken_response_is_kept(
     asked = talk("Count", "Go on")
     assert asked[1] == [user("Count"), assistant("One two three"), user("Go on")]
     assert "is incomplete" in capsys.readouterr().err
+
+
+def test_response_that_is_no_stream(
+    talk: Talk, fault_server: FaultServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What a server sends that can't stream is shown, said to be odd, and remembered."""
+    fault_server.add(chat("Berlin."))
+    fault_server.reply("No.")
+    asked = talk("The capital?", "Sure?")
+    assert asked[1] == [user("The capital?"), assistant("Berlin."), user("Sure?")]
+    shown = capsys.readouterr()
+    assert "Berlin." in shown.out
+    assert "isn't an event stream" in shown.err
 
 
 def test_broken_response_of_nothing(talk: Talk, fault_server: FaultServer) -> None:

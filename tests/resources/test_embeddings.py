@@ -212,6 +212,9 @@ async def test_first_failure(fault_server: FaultServer, connect: Connect) -> Non
             await client.embeddings.create(model="m", input=[str(number) for number in range(5000)])
         assert caught.value.__context__ is None
         assert len(caught.value.attempts) == 1
+        caller = asyncio.current_task()
+        assert caller is not None
+        assert not caller.cancelling()  # an `asyncio.timeout` around it would take that for its own
         tasks = [task for task in asyncio.all_tasks() if "send" in repr(task.get_coro())]
         assert not tasks
 
