@@ -24,6 +24,7 @@ from horay_async import (
     RateLimitError,
     Stream,
     StreamTruncatedError,
+    sync,
 )
 from horay_async.streaming import STREAM_LEFT
 from horay_async.testing import Ending, FaultServer, Gate, Reset, Stall, error, error_event, raw
@@ -309,6 +310,24 @@ def test_closing_ends_a_loop_in_another_thread(
         assert "closed" in str(raised[0])
     else:
         assert [(type(each), str(each)) for each in raised] == [(HorayError, STREAM_LEFT)] * 2
+
+
+def test_client_that_is_closed_as_its_stream_is_made(
+    fault_server: FaultServer, connect_blocking: ConnectBlocking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By another thread: the request was sent, and may have been paid for."""
+    make = sync.Stream.__init__
+
+    def closed_first(stream: Any, *args: Any, **known: Any) -> None:
+        client.close()
+        make(stream, *args, **known)
+
+    monkeypatch.setattr(sync.Stream, "__init__", closed_first)
+    with connect_blocking() as client:
+        stream = client.completions.create(model="m", prompt="p", stream=True)
+        with pytest.raises(APIConnectionError, match="before its stream was read") as raised:
+            next(stream)
+    assert raised.value.execution == "unknown"
 
 
 def test_stream_that_is_read_once_the_client_is_closed(

@@ -491,8 +491,9 @@ class LoopHandle:
 
     @property
     def shared(self) -> object:
-        """Stands for the process whose thread it has, see `this_process`; None where it has none."""
-        return None if self.thread is None else self.thread.shared
+        """Stands for the process whose thread it has, see `this_process`; for this one where it has none, as once it is closed."""
+        thread = self.thread
+        return _shared if thread is None else thread.shared
 
     def submit(self, call: BlockingCall[Any]) -> None:
         """Hands a call to the thread. Raises `ConfigurationError` once the client is closed, and on the

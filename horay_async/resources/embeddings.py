@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Iterable, Iterator, Mapping
-from typing import Any, Final, Unpack
+from collections import deque
+from collections.abc import Collection, Container, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, Unpack
 
 from horay_async._argument_errors import naming_caller, refuse_positional
 from horay_async._protocol.wire.embeddings import (
@@ -21,7 +23,13 @@ from horay_async._protocol.wire.embeddings import (
 from horay_async._protocol.wire.request import Operation, Request, encode
 from horay_async.errors import APIError, DriftError, DriftWarning
 from horay_async.models.embeddings import EmbeddingParams, EmbeddingResponse
-from horay_async.resources._base import Resource, fetch
+from horay_async.resources._base import Resource, decode_response, fetch
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from horay_async._transport.call import Call
+    from horay_async._transport.response import RawResponse
 
 __all__ = ["AsyncEmbeddings"]
 
@@ -60,42 +68,65 @@ class AsyncEmbeddings(Resource):
             raise
         inputs = parts(prepared["input"])
         if len(inputs) == 1:
-            return await self._part(self._request(CREATE, prepared), prepared)
+            request = self._request(CREATE, prepared)
+            return await fetch(self._transport, request, decoder_of(request, prepared))
         return await self._all(prepared, inputs)
-
-    async def _part(
-        self, request: Request, prepared: dict[str, Any], started: float | None = None
-    ) -> EmbeddingResponse:
-        """Sends the request that was made of `prepared`; its deadline counts from `started`."""
-        return await fetch(self._transport, request, decoder_of(request, prepared), started=started)
 
     async def _all(self, prepared: dict[str, Any], inputs: list[Any]) -> EmbeddingResponse:
         """Sends a request for each of `inputs`. Raises what the first to fail raises, and what came of the others is in it."""
+        import asyncio  # noqa: PLC0415 - here it is loaded, and `import horay_async` does without
+
         from horay_async._transport.loops import running_loop  # noqa: PLC0415 - needs asyncio
 
         for part in inputs:  # before any is sent, and paid for
             encode({"input": part})
         started = running_loop().time()
-        waiting: Iterator[tuple[int, Any]] = iter(enumerate(inputs))
+        waiting = deque(enumerate(inputs))
         responses: dict[int, EmbeddingResponse] = {}
         drifts: list[DriftError | DriftWarning] = []
+        failed = asyncio.Event()
+        """Whether one has failed: then no more are sent."""
+        reading = set[asyncio.Task[Any] | None]()
+        """Those whose response has begun: it is read to its end, also where another one has failed."""
+
+        def keep(at: int, error: APIError) -> None:
+            if isinstance(error.partial, EmbeddingResponse):
+                responses[at] = error.partial
+
+        async def receive(
+            at: int, call: Call, into: EmbeddingDecoder, response: RawResponse
+        ) -> EmbeddingResponse:
+            reading.add(task := asyncio.current_task())
+            try:
+                return await decode_response(call, into, response)
+            except APIError as error:
+                if not failed.is_set():
+                    raise
+                keep(at, error)
+                raise asyncio.CancelledError from None  # it isn't sent again
+            finally:
+                reading.discard(task)
 
         async def send() -> None:
-            for at, part in waiting:
+            while waiting and not failed.is_set():
+                at, part = waiting.popleft()
                 own = {**prepared, "input": part}
                 request = self._request(CREATE, own, part=at)
+                call = self._transport.call(request, started=started)
+                into = decoder_of(request, own)
                 try:
-                    responses[at] = await self._part(request, own, started)
+                    responses[at] = await call.run(partial(receive, at, call, into))
                 except (DriftError, DriftWarning) as error:
                     # Its response is as usable as the others.
                     drifts.append(error)
                     responses[at] = error.response
                 except APIError as error:
-                    if isinstance(error.partial, EmbeddingResponse):
-                        responses[at] = error.partial
+                    keep(at, error)
                     raise
 
-        failure = await _failure_of([send() for _ in range(min(CONCURRENT_REQUESTS, len(inputs)))])
+        tasks = [asyncio.create_task(send()) for _ in range(min(CONCURRENT_REQUESTS, len(inputs)))]
+        failure = await _failure_of(tasks, failed, reading)
+        tasks.clear()  # which know the failure
         if failure is not None:
             if isinstance(failure, APIError):
                 add_partial(failure, responses, inputs)
@@ -113,18 +144,28 @@ class AsyncEmbeddings(Resource):
             drifts.clear()
 
 
-async def _failure_of(sends: Iterable[Coroutine[Any, Any, None]]) -> BaseException | None:
-    """Runs them together. What the first to fail raises, when the others are cancelled and gone; None where none fails."""
+async def _failure_of(
+    tasks: Collection[asyncio.Task[None]], failed: asyncio.Event, reading: Container[object]
+) -> BaseException | None:
+    """What the first of the tasks to fail raises, once all are gone; None where none fails. `failed` is set then, and those that aren't
+    `reading` are cancelled.
+    """
     import asyncio  # noqa: PLC0415 - here it is loaded, and `import horay_async` does without
 
     # Not a `TaskGroup`: it cancels the caller's task, too, and before Python 3.13 leaves it so.
-    tasks = [asyncio.create_task(send) for send in sends]
     try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        if pending:
+            failed.set()
+            for task in pending:
+                if task not in reading:
+                    task.cancel()
+            await asyncio.wait(pending)
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
-    tasks.sort(key=lambda task: task not in done)
-    failures = [task.exception() for task in tasks if not task.cancelled()]
+    failures = [
+        task.exception() for each in (done, pending) for task in each if not task.cancelled()
+    ]
     return next(filter(None, failures), None)

@@ -9,6 +9,7 @@ import pickle
 import struct
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import openai
 import pytest
 
@@ -22,7 +23,19 @@ from horay_async import (
     RateLimitError,
 )
 from horay_async._protocol.wire.embeddings import CONCURRENT_REQUESTS
-from horay_async.testing import FaultServer, Hang, embeddings, error, json_response, respond
+from horay_async.resources import embeddings as module
+from horay_async.testing import (
+    Cut,
+    Delay,
+    FaultServer,
+    Gate,
+    Hang,
+    Split,
+    embeddings,
+    error,
+    json_response,
+    respond,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -217,6 +230,43 @@ async def test_first_failure(fault_server: FaultServer, connect: Connect) -> Non
         assert not caller.cancelling()  # an `asyncio.timeout` around it would take that for its own
         tasks = [task for task in asyncio.all_tasks() if "send" in repr(task.get_coro())]
         assert not tasks
+
+
+@pytest.mark.parametrize("end", [[], [Cut(-1000)]], ids=["whole", "cut"])
+async def test_responses_under_way_are_read(
+    fault_server: FaultServer,
+    connect: Connect,
+    monkeypatch: pytest.MonkeyPatch,
+    end: list[Any],
+) -> None:
+    """What has begun to come when another request fails has been paid for: it is in the error, also as far as it is cut, and isn't asked
+    for again.
+    """
+    begun, refused = Gate(), Gate()
+    read = module.decode_response
+
+    async def reading(*args: Any, **known: Any) -> Any:
+        begun.open()
+        return await read(*args, **known)
+
+    monkeypatch.setattr(module, "decode_response", reading)
+
+    def respond_to(request: Request) -> ScriptedResponse:
+        if request.json()["input"][0] == "2048":
+            return error(400, "too long").with_faults(Delay(begun))
+        begins, *rest = (
+            numbered(request).with_faults(Split(at=[1000], gap=0, within="body"), *end).steps
+        )
+        return attrs.evolve(numbered(request), steps=(begins, refused, *rest))
+
+    fault_server.always(respond_to)
+    async with connect(on_response=lambda event: event.error and refused.open()) as client:
+        with pytest.raises(BadRequestError, match="too long") as caught:
+            await client.embeddings.create(model="m", input=[str(number) for number in range(3000)])
+    came = [(item.index, item.array[0]) for item in caught.value.partial]
+    assert came == [(n, n) for n in range(2048 - len(came), 2048)]
+    assert len(came) > 1900 if end else len(came) == 2048
+    assert len(fault_server.requests) == 2
 
 
 async def test_failure_with_what_came(
