@@ -231,7 +231,8 @@ class APIResponseError(APIError):
 
     body: str = ""
     """The body, with the API key masked and bytes that can't be decoded replaced. Whole, if it is a text that may have been paid
-    for; else the first 500 characters, as of a picture, or where `partial` has the response."""
+    for; else the first 500 characters, as of a picture, or where `partial` has the response. Where the response isn't valid HTTP, what had come
+    of it, its head included."""
     status_code: int | None = None
     """The HTTP status of the response, where its head could be read."""
 

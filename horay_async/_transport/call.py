@@ -379,6 +379,11 @@ class Call:
         else:
             closed = self.client_closed
             failure = map_exception(error, request, clean, dispatched=sent, closed=closed)
+            if isinstance(failure, APIResponseError) and pending.connection is not None:
+                # What aiohttp refuses can be a fault of the head alone, with all of a body behind it.
+                failure.body = clean.mask(
+                    bytes(pending.connection.unparsed or b"").decode("utf-8", "replace")
+                )
         return chain(failure, error, clean)
 
     def _read_head(self, raw: HTTPResponse, attempt: Attempt, clean: Cleaner) -> ResponseMeta:

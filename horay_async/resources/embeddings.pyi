@@ -60,7 +60,4 @@ class AsyncEmbeddings(Resource):
             extra_query: Added to the URL's query: texts, numbers and booleans; of a list each item, under the same name.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that it does.
         """
-    async def _part(
-        self, request: Request, prepared: dict[str, Any], started: float | None = None
-    ) -> EmbeddingResponse: ...
     async def _all(self, prepared: dict[str, Any], inputs: list[Any]) -> EmbeddingResponse: ...

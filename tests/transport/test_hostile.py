@@ -204,6 +204,30 @@ async def test_coding_without_its_library(
     assert raised.value.retry_after == 7
 
 
+@pytest.mark.internals(True)  # by its public interface aiohttp tells nothing of it
+@pytest.mark.parametrize(
+    "fault",
+    [b"Transfer-Encoding: chunked\r\n", b"X Trace: 1\r\n", b"no colon\r\n"],
+    ids=["doubled length", "blank in a name", "no colon"],
+)
+async def test_body_behind_a_head_that_cannot_be_read(
+    fault_server: FaultServer, connect: Connect, fault: bytes
+) -> None:
+    """It was generated, and paid for: what had come is in the error, with the key masked."""
+    body = (
+        b'{"choices": [{"text": "paid", "finish_reason": "stop"}], "key": "%b"}'
+        % fault_server.api_key.encode()
+    )
+    head = b"HTTP/1.1 200 OK\r\n" + fault + b"Content-Length: %d\r\n\r\n" % len(body)
+    fault_server.add(raw(head + body))
+    async with connect(retries=2) as client:
+        failure = await refused(complete(client))
+    assert "isn't valid HTTP" in failure.message
+    assert '{"choices": [{"text": "paid", "finish_reason": "stop"}], "key": "' in failure.body
+    assert fault_server.api_key not in failure.body
+    assert len(fault_server.requests) == 1
+
+
 TAILS = [b"\0" * 8, b"\r\n", b"<!-- x -->", b"upstream error"]
 """What some servers and gateways put behind a compressed body."""
 
