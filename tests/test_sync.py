@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -316,7 +316,7 @@ def test_client_that_is_closed_as_its_stream_is_made(
     fault_server: FaultServer, connect_blocking: ConnectBlocking, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By another thread: the request was sent, and may have been paid for."""
-    make = sync.Stream.__init__
+    make = cast("Any", sync.Stream).__init__
 
     def closed_first(stream: Any, *args: Any, **known: Any) -> None:
         client.close()

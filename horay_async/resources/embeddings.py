@@ -100,7 +100,7 @@ class AsyncEmbeddings(Resource):
             try:
                 return await decode_response(call, into, response)
             except APIError as error:
-                if not failed.is_set():
+                if not failed.is_set() or isinstance(error, DriftError):
                     raise
                 keep(at, error)
                 raise asyncio.CancelledError from None  # it isn't sent again

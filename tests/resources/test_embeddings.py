@@ -21,9 +21,11 @@ from horay_async import (
     BatchRequest,
     DriftError,
     RateLimitError,
+    ResponseEvent,
 )
 from horay_async._protocol.wire.embeddings import CONCURRENT_REQUESTS
 from horay_async.resources import embeddings as module
+from horay_async.resources._base import decode_response
 from horay_async.testing import (
     Cut,
     Delay,
@@ -243,11 +245,14 @@ async def test_responses_under_way_are_read(
     for again.
     """
     begun, refused = Gate(), Gate()
-    read = module.decode_response
 
     async def reading(*args: Any, **known: Any) -> Any:
         begun.open()
-        return await read(*args, **known)
+        return await decode_response(*args, **known)
+
+    def ended(event: ResponseEvent) -> None:
+        if event.error:
+            refused.open()
 
     monkeypatch.setattr(module, "decode_response", reading)
 
@@ -260,7 +265,7 @@ async def test_responses_under_way_are_read(
         return attrs.evolve(numbered(request), steps=(begins, refused, *rest))
 
     fault_server.always(respond_to)
-    async with connect(on_response=lambda event: event.error and refused.open()) as client:
+    async with connect(on_response=ended) as client:
         with pytest.raises(BadRequestError, match="too long") as caught:
             await client.embeddings.create(model="m", input=[str(number) for number in range(3000)])
     came = [(item.index, item.array[0]) for item in caught.value.partial]
