@@ -16,8 +16,9 @@ with a daily window that is used up refuses one every two minutes."""
 class ServerWindow:
     """The rest of one rate limit's window, as the latest response told it, less what was sent since.
 
-    When that window is over, as much is admitted as the server's limit says, or one request where it doesn't say it: their responses tell
-    of the next window. Until one comes, as much is admitted again after the same time, or everything where the limit isn't known.
+    When that window is over, as much is admitted as the server's limit says; where it doesn't say it, one request if the window was used
+    up, else all. Their responses tell of the next window. Until one comes, as much is admitted again after the same time, or
+    everything where the limit isn't known.
 
     Sans-I/O: times are passed in, in seconds of one steady clock.
     """
@@ -41,11 +42,14 @@ class ServerWindow:
     def wait(self, units: float, now: float) -> float:
         """Seconds until a request of so many units is admitted."""
         if now >= self.until:
-            self._asks_anew = self._seconds > 0
-            # The first one is admitted even if it is larger than the limit.
-            self._left = max(self._limit, units) if self._asks_anew else math.inf
-            self.until = now + self._seconds
-            self._seconds *= self._limit > 0
+            used_up = self._left < units
+            self._asks_anew = self._seconds > 0 and (self._limit > 0 or used_up)
+            self._left = math.inf
+            if self._asks_anew:
+                # The first one is admitted even if it is larger than the limit.
+                self._left = max(self._limit, units)
+                self.until = now + self._seconds
+                self._seconds *= self._limit > 0
         return self.until - now if self._left < units else 0.0
 
     def wait_told(self, units: float, now: float) -> float:

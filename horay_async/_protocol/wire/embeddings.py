@@ -213,8 +213,10 @@ class EmbeddingDecoder:
         lengths: dict[int, int] = {}
         twice: set[int] = set()
         problem: str | None = None
+        first = int({sent.index for sent in data} == set(range(1, (self.inputs or 0) + 1)))
+        """Some servers count from 1, which is sure where none is missing."""
         for at, sent in enumerate(data):
-            index = sent.index
+            index = None if sent.index is None else sent.index - first
             if index is None:
                 problem = problem or f"has a vector without an index: data[{at}]"
             elif not 0 <= index < wanted:

@@ -79,6 +79,16 @@ def test_next_window_without_a_limit_admits_one() -> None:
         window.take(5.0)
 
 
+def test_window_that_was_not_used_up() -> None:
+    """Where the limit isn't known either, there is no reason to wait for the first response."""
+    window = ServerWindow()
+    window.update(RateLimit(remaining=3, reset=10.0), taken=0, now=0.0)
+    for now in (10.0, 20.0):
+        for _ in range(5):
+            assert window.wait(1.0, now) == 0.0
+            window.take(1.0)
+
+
 def test_larger_than_the_limit() -> None:
     """An estimate can be wrong; the server says so where it isn't."""
     window = ServerWindow()

@@ -137,6 +137,20 @@ def test_order() -> None:
     assert len(response) == 2
 
 
+def test_counted_from_1() -> None:
+    """As by servers that count so: each vector is that of its own input. Where one is missing, that isn't sure."""
+    sent = [{"object": "embedding", "index": 1 + at, "embedding": [at]} for at in range(3)]
+    response = EmbeddingDecoder(3).decode(body(*sent))
+    assert [(item.index, item.embedding) for item in response] == [
+        (0, [0.0]),
+        (1, [1.0]),
+        (2, [2.0]),
+    ]
+    for inputs in (4, None):
+        with pytest.raises(InvalidBody):
+            EmbeddingDecoder(inputs).decode(body(*sent))
+
+
 def vector(index: Any = 0, embedding: Any = (1.0,)) -> dict[str, Any]:
     """One item as it is sent."""
     return {"object": "embedding", "index": index, "embedding": embedding}
