@@ -1610,8 +1610,8 @@ class Embeddings(BlockingWrapper, of=AsyncEmbeddings):
         """The vector of each input, in their order. The parameters are those of `EmbeddingParams`.
 
         More than 2,048 inputs, or 1 MiB of them, are sent in several requests, eight at a time; what one of them
-        fails with is raised, once the responses that have begun by then are read to their end; the others are cancelled. `timeout` is the deadline of the whole call. The vectors that
-        had come are in the error's `partial`, an `EmbeddingResponse`: the `index` of each says which input it is of.
+        fails with is raised, once the responses that have begun by then are read to their end; the others are cancelled.
+        `timeout` is the deadline of the whole call. The vectors that had come are in the error's `partial`, an `EmbeddingResponse`: the `index` of each says which input it is of.
 
         Raises `APIError` in one of its classes, `APIResponseError` too where a vector is missing, there twice, of
         another length than the first or than `dimensions`, or unreadable; `TypeError` for a parameter of a wrong name or type, and `ValueError` for an empty input.

@@ -18,7 +18,12 @@ from horay_async._protocol.limits.retry_after import parse_retry_after
 from horay_async._protocol.limits.retry_budget import RetryBudget
 from horay_async._protocol.wire.clean import Cleaner
 from horay_async._protocol.wire.drift import DriftWatch
-from horay_async._protocol.wire.errors import bad_response, status_error
+from horay_async._protocol.wire.errors import (
+    ErrorContext,
+    add_body,
+    bad_response,
+    status_error,
+)
 from horay_async._protocol.wire.request import Request
 from horay_async._protocol.wire.size_limits import MAX_ERROR_BYTES, MAX_ERROR_SECONDS
 from horay_async._retry_policy import retry_delay
@@ -381,9 +386,8 @@ class Call:
             failure = map_exception(error, request, clean, dispatched=sent, closed=closed)
             if isinstance(failure, APIResponseError) and pending.connection is not None:
                 # What aiohttp refuses can be a fault of the head alone, with all of a body behind it.
-                failure.body = clean.mask(
-                    bytes(pending.connection.unparsed or b"").decode("utf-8", "replace")
-                )
+                came = bytes(pending.connection.unparsed or b"")
+                add_body(failure, came, context=ErrorContext(label=request.label, clean=clean))
         return chain(failure, error, clean)
 
     def _read_head(self, raw: HTTPResponse, attempt: Attempt, clean: Cleaner) -> ResponseMeta:

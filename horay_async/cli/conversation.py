@@ -120,7 +120,8 @@ class Conversation:
         except (horay_async.HorayError, CommandError) as error:
             if isinstance(error, horay_async.APIError) and not deltas:
                 # A response that is no stream, though one was asked for, is as good as one.
-                deltas += filter(None, [responses.write_partial(error)])
+                written = responses.write_partial(error)
+                deltas += [written] if written else []
             report_error(error)
         finally:
             if deltas:

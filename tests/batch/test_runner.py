@@ -1336,8 +1336,7 @@ async def test_end_of_the_source_is_waited_for(batch: AsyncBatch, end: str) -> N
                     run.progress.stop_sending()
         await run.close()
     steps.append("run closed")
-    if end != "own":
-        assert steps == ["cursor closed", "run closed"]
+    assert steps == ["cursor closed", "run closed"]
 
 
 async def test_policy_that_returns_no_delay(stub: Stub, client: AsyncHoray) -> None:

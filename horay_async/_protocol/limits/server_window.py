@@ -49,7 +49,8 @@ class ServerWindow:
                 # The first one is admitted even if it is larger than the limit.
                 self._left = max(self._limit, units)
                 self.until = now + self._seconds
-                self._seconds *= self._limit > 0
+                if not self._limit:
+                    self._seconds = 0.0
         return self.until - now if self._left < units else 0.0
 
     def wait_told(self, units: float, now: float) -> float:
