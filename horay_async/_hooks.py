@@ -10,6 +10,7 @@ from typing import Any
 from horay_async._attempt import Attempt
 from horay_async._observer_defaults import LogOnce
 from horay_async._observers import CallEnded, CallObserver, CallStarted
+from horay_async._protocol.wire.clean import may_be_secret
 from horay_async.errors import APIError
 from horay_async.models._base import Response
 from horay_async.models.hooks import CallEvent, RequestEvent, ResponseEvent, RetryEvent
@@ -92,18 +93,6 @@ class _HooksOfCall:
             self._log.error(f"{name} hook {shown}", error)
 
 
-SECRETS = ("auth", "cookie", "credential", "key", "password", "secret", "signature", "token")
-"""What the name of a header has in it whose value can be a secret."""
-
-HARMLESS = frozenset({"idempotency-key"})
-
-
 def masked(headers: MutableMapping[str, str]) -> dict[str, str]:
     """A copy of `headers` to be shown."""
-
-    def shown(name: str, value: str) -> str:
-        name = name.lower()
-        secret = name not in HARMLESS and any(word in name for word in SECRETS)
-        return "…" if secret else str(value)
-
-    return {name: shown(name, value) for name, value in headers.items()}
+    return {name: "…" if may_be_secret(name) else str(value) for name, value in headers.items()}

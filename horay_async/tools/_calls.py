@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from horay_async._observers import TelemetryObserver
 
 
-def with_own_ids(calls: list[ToolCall], number: int) -> list[ToolCall]:
-    """The calls of a round, which has this number, each with an id of its own: some servers send none, or one for several. One
-    that is repeated with its id is the same call.
+def with_own_ids(calls: Sequence[ToolCall], new_id: Callable[[int], str]) -> list[ToolCall]:
+    """The calls of one message, each with an id of its own: some servers send none, or one for several. One that is repeated
+    with its id is the same call. `new_id` makes an id for the call at a place.
     """
     known: dict[str, ToolCall] = {}
     taken = {call.id for call in calls}
@@ -44,7 +44,7 @@ def with_own_ids(calls: list[ToolCall], number: int) -> list[ToolCall]:
         if same is not None and _is_repeated(same, call):
             continue
         if same is not None or not call.id:
-            call.id = f"call_{number}_{place}"
+            call.id = new_id(place)
             while call.id in taken:
                 call.id += "_"
             taken.add(call.id)
@@ -107,7 +107,8 @@ class ToolCaller:
         if any(task.cancelled() for task in done):
             # Passed on as it is, it would look as if whoever reads the run had been cancelled.
             raise HorayError("the task of a tool was cancelled")
-        return [task.result() for task in self.tasks if task in done]
+        # Copies: what a reader does with them changes nothing that the model is told.
+        return [_shown(task.result()) for task in self.tasks if task in done]
 
     def messages(self, *, stopped: bool) -> list[ToolMessage]:
         """The messages with the results of this round so far. Where the run was `stopped`, a tool that was called and
@@ -182,7 +183,7 @@ class ToolCaller:
                 "approve returns None or True to let the call run, False to refuse it, a string to tell the model "
                 f"instead, or a mapping of arguments; not {said!r}"
             )
-        return asked.function
+        return _checked(asked.function)
 
     def _not_run(self, call: ToolCall, error: Exception, began: float) -> ToolResult:
         """The result of a call whose tool doesn't exist, or whose arguments don't fit."""
@@ -209,10 +210,32 @@ class ToolCaller:
         return self._telemetry.tool(call, None if tool is None else tool.description)
 
 
+def _shown(result: ToolResult) -> ToolResult:
+    """A result as the reader of a run gets it: all but the tool's own value and error is a copy."""
+    shown = copy(result)
+    shown.tool_call, shown.parts = deepcopy((result.tool_call, result.parts))
+    return shown
+
+
 def _retrieve_exception(task: asyncio.Task[ToolResult]) -> None:
     """Retrieves a call's exception, which asyncio would report where nothing waits for the call any more."""
     if not task.cancelled():
         task.exception()
+
+
+def _checked(function: FunctionCall) -> FunctionCall:
+    """What `approve` has left of a call. Raises `TypeError` where it is no name with a JSON text any more."""
+    if not isinstance(cast("object", function), FunctionCall):
+        raise TypeError(
+            f"approve has set tool_call.function to {function!r}: set its name or arguments"
+        )
+    for field, value in (("name", function.name), ("arguments", function.arguments)):
+        if not isinstance(cast("object", value), str):
+            raise TypeError(
+                f"approve has set tool_call.function.{field}, which is a text, to {value!r}; return a mapping to change the "
+                "arguments"
+            )
+    return function
 
 
 async def _execute(call: ToolCall, tool: Tool[..., Any], arguments: Any) -> ToolResult:

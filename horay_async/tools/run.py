@@ -10,6 +10,7 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import nullcontext
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import attrs
@@ -347,21 +348,27 @@ class AsyncToolRun(Readable[ToolRunEvent]):
         """Takes in the model's message, and starts its calls of tools that can be run here. Raises `AnswerError`
         where it was cut.
         """
-        self._messages.append(choice.message)
-        calls = choice.message.tool_calls
+        from horay_async.tools._calls import ToolCaller, tool_name, with_own_ids  # noqa: PLC0415 - loads cattrs, for calls alone
+
+        cut = cut_of(choice.finish_reason)
+        if choice.message.tool_calls and not cut:
+            choice.message.tool_calls = with_own_ids(
+                choice.message.tool_calls, lambda place: f"call_{self._round}_{place}"
+            )
+        # A copy: what the reader of the run does with the response changes neither what is sent nor what is run.
+        message = deepcopy(choice.message)
+        self._messages.append(message)
+        calls = message.tool_calls
         if not calls:
             return
-        if cut := cut_of(choice.finish_reason):
+        if cut:
             raise AnswerError(
                 f"the model was asking for tools, none of which was run, when {cut.problem}",
                 reason=cut.reason,
                 text=calls[-1].function.arguments,
                 completion=self._response,
             )
-        from horay_async.tools._calls import ToolCaller, tool_name, with_own_ids  # noqa: PLC0415 - loads cattrs, for calls alone
-
         settings = self._settings
-        choice.message.tool_calls = calls = with_own_ids(calls, self._round)
         ours = [call for call in calls if tool_name(call) not in settings.left_to_caller]
         self._last_round = len(ours) < len(calls)
         if self._last_round:

@@ -33,7 +33,7 @@ from horay_async.models.events import (
     ToolCallStarted,
     ToolResult,
 )
-from horay_async.models.messages import SystemMessage, ToolMessage, UserMessage
+from horay_async.models.messages import SystemMessage, TextPart, ToolMessage, UserMessage
 from horay_async.options import Limits
 from horay_async.testing import FaultServer, Gate, Stall, error, raw, respond, sse
 from horay_async.tools.define import Tool, tool
@@ -357,6 +357,56 @@ async def test_cut_call(fault_server: FaultServer, connect: Connect, finish: str
     assert ran == []
 
 
+async def test_events_are_copies(fault_server: FaultServer, connect: Connect) -> None:
+    """What a reader does with events, as to leave something out of a log, changes neither what is run nor what is sent."""
+    ran: list[int] = []
+
+    @tool
+    def pay(amount: int) -> list[TextPart]:
+        """Pays."""
+        ran.append(amount)
+        return [TextPart(f"paid {amount}")]
+
+    fault_server.add(calling(("pay", {"amount": 5}), ("pay", {"amount": 6})), saying("Done."))
+    async with connect() as client:
+        run = client.chat.completions.run_tools(model="m", messages=QUESTION, tools=[pay])
+        async for event in run:
+            if isinstance(event, RoundFinished):
+                for call in event.completion.choices[0].message.tool_calls or ():
+                    call.function.arguments = "left out"
+            elif isinstance(event, ToolResult):
+                assert event.parts is not None
+                event.tool_call.id = event.content = "left out"
+                event.parts[0] = TextPart("left out")
+    assert ran == [5, 6]
+    assert "left out" not in fault_server.requests[1].body.decode()
+
+
+@pytest.mark.parametrize("arguments", ["", " ", "null", " null "])
+async def test_no_arguments(arguments: str, fault_server: FaultServer, connect: Connect) -> None:
+    """A function that needs none runs, whatever stands for none; another one is missing its own."""
+    ran: list[str] = []
+
+    @tool
+    def now(zone: str = "UTC") -> None:
+        """The time."""
+        ran.append(zone)
+
+    @tool
+    def pay(amount: int) -> None:
+        """Pays."""
+
+    fault_server.add(calling(("now", arguments), ("pay", arguments)), saying("Done."))
+    async with connect() as client:
+        run = client.chat.completions.run_tools(model="m", messages=QUESTION, tools=[now, pay])
+        results = [event async for event in run if isinstance(event, ToolResult)]
+    assert ran == ["UTC"]
+    assert sorted(result.content for result in results) == [
+        "Error: the arguments don't fit: $.amount: is missing",
+        "null",
+    ]
+
+
 @pytest.mark.parametrize("again", ['{"amount": 1}', '{ "amount":1 }', '{"\\u0061mount": 1}'])
 async def test_repeated_call(again: str, fault_server: FaultServer, connect: Connect) -> None:
     """A call that comes twice with its id runs once; one that shares the id of another gets one of its own. Its
@@ -408,7 +458,7 @@ def test_many_calls_of_one_id_take_linear_time() -> None:
             return [called({"numbers": list(range(20 * n))}), *(called({"x": i}) for i in range(n))]
 
         def work(calls):
-            assert len(with_own_ids(calls, 0)) == len(calls)
+            assert len(with_own_ids(calls, str)) == len(calls)
         """,
         200,
     )

@@ -680,6 +680,35 @@ async def test_approve_says_something_else(
             await run.final()
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "told"),
+    [
+        (
+            "arguments",
+            {"city": "Oslo"},
+            r"function\.arguments, which is a text, to \{'city': 'Oslo'\}",
+        ),
+        ("name", None, r"function\.name, which is a text, to None"),
+        ("function", None, r"tool_call\.function to None"),
+    ],
+)
+async def test_approve_sets_something_else(
+    fault_server: FaultServer, connect: Connect, field: str, value: Any, told: str
+) -> None:
+    """In the call that it gets: it is a mistake, and no tool runs."""
+    fault_server.add(calling(("weather", {"city": "Rome"})))
+
+    def approve(call: ToolCall) -> None:
+        setattr(call if field == "function" else call.function, field, value)
+
+    async with connect() as client:
+        run = client.chat.completions.run_tools(
+            model="m", messages=QUESTION, tools=[weather], approve=approve
+        )
+        with pytest.raises(TypeError, match=f"approve has set .*{told}"):
+            await run.final()
+
+
 async def test_approve_raises(fault_server: FaultServer, connect: Connect) -> None:
     """What it raises ends the run, and stops the other calls."""
     fault_server.add(calling(("weather", {"city": "Rome"}), ("weather", {"city": "Oslo"})))

@@ -12,6 +12,7 @@ from horay_async._protocol.structured.mismatch import Mismatches, named
 from horay_async._protocol.structured.structuring import structure_strictly
 from horay_async._protocol.wire.clean import Cleaner
 from horay_async._protocol.wire.finish_reasons import cut_of
+from horay_async._protocol.wire.tool_calls import NULL
 from horay_async._protocol.wire.unknown import unknown_of
 from horay_async.errors import AnswerError
 from horay_async.models._base import Extensible, Response
@@ -36,8 +37,10 @@ def parse_text(into: type[T], text: str) -> T:
 
 
 def parse_arguments(into: type[T], text: str, tool: str) -> T:
-    """The arguments of a call of a tool, as `parse_text`. Some models send nothing at all for a function without parameters."""
-    return _parse(into, text if text.strip() else "{}", f"the arguments don't fit {tool}")
+    """The arguments of a call of a tool, as `parse_text`. Some models send nothing at all for a function without parameters, or null."""
+    return _parse(
+        into, "{}" if text.strip() in ("", NULL) else text, f"the arguments don't fit {tool}"
+    )
 
 
 def _parse(into: type[T], text: str, problem: str) -> T:

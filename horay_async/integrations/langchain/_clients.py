@@ -26,7 +26,7 @@ from pydantic import (
 
 from horay_async import AsyncHoray, ClientOptions, Horay
 from horay_async._protocol.wire.check_parameters import unknown_parameter
-from horay_async._protocol.wire.clean import secrets_of
+from horay_async._protocol.wire.clean import may_be_secret, secrets_of
 from horay_async._suggestions import CLIENT_OPTIONS, LANGCHAIN_SETTINGS
 from horay_async.errors import ConfigurationError
 from horay_async.options import ClientParams
@@ -53,8 +53,10 @@ def _without_secrets(name: str, value: Any) -> Any:
     if isinstance(value, Mapping):
         inner = cast("Mapping[str, Any]", value)
         return {name: _without_secrets(name, value) for name, value in inner.items()}
-    secret = "@" in str(value) if name == "proxy" else secrets_of([(name, value)])
-    return LEFT_OUT if secret and isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    secret = "@" in value if name == "proxy" else may_be_secret(name) or secrets_of([(name, value)])
+    return LEFT_OUT if secret else value
 
 
 def refuse_left_out(value: Any, place: str) -> None:

@@ -177,7 +177,7 @@ class ChatHoray(Parameters):
         with self._blocking.chat.completions.stream(**sent) as events:
             for event in events:
                 yield from message.chunks(event)
-            yield message.last(events.final())
+            yield from message.last(events.final())
 
     async def _astream(
         self, messages: list[BaseMessage], stop: Stop = None, run_manager: Any = None, **kwargs: Any
@@ -187,7 +187,8 @@ class ChatHoray(Parameters):
             async for event in events:
                 for chunk in message.chunks(event):
                     yield chunk
-            yield message.last(await events.final())
+            for chunk in message.last(await events.final()):
+                yield chunk
 
     def bind_tools(
         self,

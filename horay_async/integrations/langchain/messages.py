@@ -31,6 +31,7 @@ from horay_async.models._dump import dump
 from horay_async.models.chat import ChatChoice, ChatCompletion, ChatMessage
 from horay_async.models.usage import Usage, tokens_in
 from horay_async.resources._base import new_idempotency_key
+from horay_async.tools._calls import with_own_ids
 
 PROVIDER = "horay"
 """What LangChain's metadata calls this API."""
@@ -197,9 +198,8 @@ def result_of(response: ChatCompletion, *, keep_arguments: bool = False) -> Chat
     if not response.choices:
         raise _mismatch(response, NO_CHOICE)
     for choice in response.choices:
-        ids: dict[int, str] = {}
-        for number, call in enumerate(choice.message.tool_calls or ()):
-            call.id = _id_for(number, call.id, ids)
+        if choice.message.tool_calls:
+            choice.message.tool_calls = with_own_ids(choice.message.tool_calls, _new_id)
     usage = _usage(response.usage)
     generations: list[ChatGeneration] = []
     for number, choice in enumerate(sorted(response.choices, key=attrgetter("index"))):
@@ -236,10 +236,14 @@ class StreamedMessage:
         """The part of each tool call's name that was sent, by the call's number."""
         self._ids: dict[int, str] = {}
         """The tool calls' ids, by the calls' numbers."""
+        self._held: set[int] = set()
+        """The numbers of tool calls that began with the id of another one. They are sent, whole, with the last chunk: only then is it
+        known whether one is that call once more, which is left out.
+        """
 
     def chunks(self, event: events.ChatEvent) -> Iterator[ChatGenerationChunk]:
         """What an event adds: no chunk, or one."""
-        if getattr(event, "index", None) != 0:
+        if getattr(event, "index", None) != 0 or getattr(event, "tool_index", None) in self._held:
             return
         match event:
             case events.TextDelta(text=text):
@@ -250,12 +254,20 @@ class StreamedMessage:
                 yield _chunk(additional_kwargs={"refusal": text})
             case events.ToolCallStarted(tool_index=number, id=id_, name=name):
                 self._names[number] = name
-                yield self._tool_chunk(number, id_ and _id_for(number, id_, self._ids), name, "")
+                if id_ in self._ids.values():
+                    self._held.add(number)
+                    return
+                if id_:
+                    self._ids[number] = id_
+                yield self._tool_chunk(number, id_, name, "")
             case events.ToolCallArgumentsDelta(tool_index=number, arguments=arguments):
                 yield self._tool_chunk(number, None, None, arguments)
             case events.ToolCallDone(tool_index=number, tool_call=call):
                 rest = call.function.name.removeprefix(self._names.get(number, ""))
-                late = None if number in self._ids else _id_for(number, call.id, self._ids)
+                late = None
+                if number not in self._ids:
+                    taken = call.id in self._ids.values()
+                    self._ids[number] = late = _new_id() if taken or not call.id else call.id
                 if rest or late:  # a name that came in pieces, or an id behind it
                     yield self._tool_chunk(number, late, rest or None, "")
             case _:
@@ -273,8 +285,8 @@ class StreamedMessage:
         made.message.response_metadata["output_version"] = "v1"
         return made
 
-    def last(self, response: ChatCompletion) -> ChatGenerationChunk:
-        """What is known once the message is whole: finish reason, usage, log probabilities.
+    def last(self, response: ChatCompletion) -> Iterator[ChatGenerationChunk]:
+        """What is known once the message is whole: tool calls that were held back, finish reason, usage, log probabilities.
 
         Raises `AnswerError` for a tool call that isn't whole: LangChain completes its arguments when it merges chunks,
         and would have a valid call of them. Raises it without a choice, too.
@@ -282,17 +294,24 @@ class StreamedMessage:
         choice = next((one for one in response.choices if one.index == 0), None)
         if choice is None:
             raise _mismatch(response, NO_CHOICE)
-        for number, merged in zip(
-            sorted(self._names), choice.message.tool_calls or (), strict=False
-        ):
-            merged.id = self._ids.get(number, merged.id)
-        for call in _calls(choice)[1]:
-            piece = tool_call_chunk(name=call["name"], args=call["args"], id=call["id"], index=0)
+        calls = dict(zip(sorted(self._names), choice.message.tool_calls or (), strict=False))
+        for number, call in calls.items():
+            call.id = self._ids.get(number, call.id)
+        if calls:
+            choice.message.tool_calls = with_own_ids([*calls.values()], _new_id)
+        for broken in _calls(choice)[1]:
+            piece = tool_call_chunk(
+                name=broken["name"], args=broken["args"], id=broken["id"], index=0
+            )
             if AIMessageChunk(content="", tool_call_chunks=[piece]).tool_calls:
                 cut = cut_of(choice.finish_reason) or CutReason("mismatch", f"its {NO_OBJECT}")
                 problem = f"a tool call isn't whole: {cut.problem}"
-                raise _mismatch(response, problem, reason=cut.reason, text=call["args"] or "")
-        return ChatGenerationChunk(
+                raise _mismatch(response, problem, reason=cut.reason, text=broken["args"] or "")
+        for number in sorted(self._held):
+            call = calls[number]
+            if any(call is kept for kept in choice.message.tool_calls or ()):
+                yield self._tool_chunk(number, call.id, call.function.name, call.function.arguments)
+        yield ChatGenerationChunk(
             message=AIMessageChunk(
                 content="",
                 additional_kwargs=_beside(choice.message, keep_arguments=self._keep_arguments),
@@ -304,14 +323,9 @@ class StreamedMessage:
         )
 
 
-def _id_for(number: int, id_: str, ids: dict[int, str]) -> str:
-    """The id of a message's tool call; also puts it into `ids`, by the calls' numbers. It is a new one where the
-    server sent none, or the same twice: results couldn't be assigned to calls.
-    """
-    if not id_ or id_ in ids.values():
-        id_ = f"call_{new_idempotency_key()}"
-    ids[number] = id_
-    return id_
+def _new_id(_: object = None) -> str:
+    """An id for a tool call to which the server gave none, or that of another one: results couldn't be assigned to calls."""
+    return f"call_{new_idempotency_key()}"
 
 
 def _chunk(content: str | list[Any] = "", **fields: Any) -> ChatGenerationChunk:

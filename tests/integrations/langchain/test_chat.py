@@ -8,7 +8,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from decimal import Decimal
-from typing import Any, Generic, TypedDict, TypeVar, cast
+from typing import Any, Generic, Literal, TypedDict, TypeVar, cast
 
 import attrs
 import pytest
@@ -216,10 +216,12 @@ def test_secrets_are_not_written_down(
         held[place.split("'")[-2]] = given
     tracer = Traced()
     with again:
-        again.invoke("hi", {"callbacks": [tracer]}, extra_headers={"X-Key": SECRETS["call"]})
+        again.invoke(
+            "hi", {"callbacks": [tracer]}, extra_headers={"X-Gateway-Key": SECRETS["call"]}
+        )
     hide(tracer.got)
     sent = fault_server.requests[0]
-    assert sent.headers["x-key"] == SECRETS["call"]
+    assert sent.headers["x-gateway-key"] == SECRETS["call"]
     assert sent.headers["x-api-key"] == SECRETS["header"]
 
 
@@ -924,6 +926,40 @@ async def test_calls_without_ids_of_their_own(
         calls = sent[1]["tool_calls"]
         assert [one["extra_content"] for one in calls] == ["of 0", "of 2"]
         assert [one["id"] for one in calls] == [one["tool_call_id"] for one in sent[2:]]
+    await model.aclose()
+
+
+@pytest.mark.parametrize("version", ["v0", "v1"])
+async def test_repeated_call(
+    fault_server: FaultServer, connect: Connect, version: Literal["v0", "v1"]
+) -> None:
+    """A call that comes twice with its id is one, whole or streamed; one that only shares the id gets its own."""
+    texts = ['{"at": 1}', '{ "at":1 }', '{"at": 2}']
+    calls = [
+        {
+            "index": index,
+            "id": "a",
+            "type": "function",
+            "function": {"name": "f", "arguments": text},
+        }
+        for index, text in enumerate(texts)
+    ]
+    events = [sse({"choices": [{"index": 0, "delta": {"tool_calls": [one]}}]}) for one in calls]
+    events.append(sse({"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]}))
+    streamed = respond([*events, sse("[DONE]")], content_type="text/event-stream")
+    message = {"role": "assistant", "content": None, "tool_calls": calls}
+    fault_server.add(streamed, streamed, _cut_script(message, "tool_calls"))
+    model = connect(output_version=version)
+    whole: Any = None
+    for chunk in model.stream("hi"):
+        whole = chunk if whole is None else whole + chunk
+    again: Any = None
+    async for chunk in model.astream("hi"):
+        again = chunk if again is None else again + chunk
+    for response in (whole, again, model.invoke("hi")):
+        assert [one["args"] for one in response.tool_calls] == [{"at": 1}, {"at": 2}]
+        first, second = (one["id"] for one in response.tool_calls)
+        assert (first, second.startswith("call_")) == ("a", True)
     await model.aclose()
 
 
