@@ -16,7 +16,6 @@ from horay_async._json import fields_of, is_array
 from horay_async._protocol.wire.accumulate import ChoiceAccumulator
 from horay_async._protocol.wire.characters import SplitCharacters
 from horay_async._protocol.wire.chunk_template import ChunkTemplate
-from horay_async._protocol.wire.constants import without_constants
 from horay_async._protocol.wire.contents import without_errors
 from horay_async._protocol.wire.cut_chunk import drop_unsure, has_text
 from horay_async._protocol.wire.cut_json import closed
@@ -45,6 +44,7 @@ from horay_async._protocol.wire.dialects import (
 from horay_async._protocol.wire.drift import DriftWatch, masked
 from horay_async._protocol.wire.envelope import error_in, says_it_failed
 from horay_async._protocol.wire.errors import ErrorContext, stream_error
+from horay_async._protocol.wire.repairs import repaired
 from horay_async._protocol.wire.size_limits import BOM, MAX_OBJECTS
 from horay_async._protocol.wire.sse import DONE, ERROR, NamedEvent
 from horay_async._protocol.wire.sse_reader import NO_EVENTS, PINGS, SSEReader
@@ -174,7 +174,7 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
         whole = closed(text)
         in_string = not text.startswith(whole.rstrip("]}"))
         try:
-            came = parsed(self._split.join(without_constants(whole.encode())))
+            came = parsed(self._split.join(repaired(whole.encode())))
             if error_in(fields_of(came)) is not None:
                 return stream_error(msgspec.json.encode(came), context=self._context)
             sent = _chunk_in(came)
@@ -389,7 +389,7 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
         chunks: list[C] = []
         for data in datas:
             name = data.name if isinstance(data, NamedEvent) else ""
-            data = without_constants(data)  # noqa: PLW2901 - the others that came must not be lost for one number
+            data = repaired(data)  # noqa: PLW2901 - the others that came must not be lost for one number
             try:
                 if name == ERROR or (b'"error"' in data and has_error_field(data)):
                     raise ErrorInBody

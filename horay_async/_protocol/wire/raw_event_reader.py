@@ -9,8 +9,18 @@ from collections.abc import Collection
 
 import msgspec
 
-from horay_async._protocol.wire.decode import MALFORMED, has_error_field, is_json
+from horay_async._protocol.wire.cut_chunk import has_text
+from horay_async._protocol.wire.cut_json import closed
+from horay_async._protocol.wire.decode import (
+    MALFORMED,
+    InvalidBody,
+    has_error_field,
+    is_json,
+    parsed,
+)
+from horay_async._protocol.wire.envelope import error_in
 from horay_async._protocol.wire.errors import ErrorContext, stream_error
+from horay_async._protocol.wire.repairs import repaired
 from horay_async._protocol.wire.sse import DONE, ERROR, NamedEvent
 from horay_async._protocol.wire.sse_reader import PINGS, SSEReader
 from horay_async.errors import APIError
@@ -57,6 +67,20 @@ class RawEventReader(SSEReader[ServerSentEvent]):
     def _ends_anywhere(self) -> bool:
         return not self._ends_with
 
+    def _add_cut(self) -> APIError | None:
+        data = self._cut_data
+        if isinstance(data, NamedEvent) and data.name in (ERROR, *PINGS):
+            return None
+        try:
+            came = parsed(repaired(closed(data.decode("utf-8-sig", "ignore")).encode()))
+        except InvalidBody:
+            self._began |= not DONE.startswith(data.strip())
+            return None
+        if error_in(came) is not None:
+            return stream_error(msgspec.json.encode(came), context=self._context)
+        self._began |= has_text(came)
+        return None
+
     def _is_whole(self, data: bytes, *, ended: bool) -> bool:
         # By its data alone, whose end its name doesn't tell.
         return self._is_last_by_data(data) or _is_closed(data) or (ended and is_json(data))
@@ -75,14 +99,9 @@ class RawEventReader(SSEReader[ServerSentEvent]):
                     self.done = True
                     break
                 continue  # gateways write it behind whatever has come: the last event has to come all the same
-            try:
-                text = data.decode()
-            except UnicodeDecodeError:
-                self._fail(self._bad("has an event that isn't valid UTF-8", data))
-                break
             event = ServerSentEvent(
                 event=name,
-                data=text,
+                data=data.decode("utf-8", "replace"),  # as the standard has it
                 id=data.id if isinstance(data, NamedEvent) else "",
             )
             made: Response = event

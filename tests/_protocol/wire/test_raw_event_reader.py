@@ -13,6 +13,7 @@ from horay_async import (
     APIError,
     APIResponseError,
     APITimeoutError,
+    InternalServerError,
     StreamError,
     StreamTruncatedError,
 )
@@ -334,3 +335,48 @@ def test_error_on_a_line_among_events() -> None:
     ]
     assert stream.done
     assert "busy" in str(stream.take_failure())
+
+
+@pytest.mark.parametrize(
+    ("cut", "executed"),
+    [
+        (b'data: {"type": "message", "text": "Ber', True),
+        (b'event: message\ndata: {"content": [{"text": "Ber', True),
+        (b"data: Ber", True),
+        (b"data: {oops", False),
+        (b'data: {"type": "message_start", "message": {"id": "1", "usa', False),
+        (b'event: ping\ndata: {"text": "Ber', False),
+        (b"data: [DO", False),
+        (b"data: {", False),
+        (b"data: ", False),
+        (b"event: mess", False),
+        (b": ping", False),
+    ],
+)
+def test_first_event_that_is_cut(cut: bytes, *, executed: bool) -> None:
+    """Something generated in it has been executed; its data are in the error."""
+    events = reader("last")
+    assert events.feed(cut) == []
+    assert events.end("the connection broke", keep_truncated=False) == []
+    failure = events.take_failure()
+    assert isinstance(failure, StreamTruncatedError)
+    assert failure.execution == ("executed" if executed else "unknown")
+    assert ("Ber" in failure.body) == (b"Ber" in cut)
+
+
+def test_error_that_is_cut() -> None:
+    """It is told."""
+    events = reader("last")
+    events.feed(b'data: {"error": {"code": 529, "message": "over')
+    events.end("the connection broke", keep_truncated=False)
+    failure = events.take_failure()
+    assert isinstance(failure, InternalServerError)
+    assert str(failure).endswith("over")
+
+
+def test_bytes_that_are_no_text() -> None:
+    """Are replaced, as the standard of event streams has it."""
+    assert told(reader().feed(b"data: a\xffb\n\ndata: c\n\n")) == [
+        ("", "a\ufffdb", ""),
+        ("", "c", ""),
+    ]
