@@ -8,9 +8,9 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from horay_async._attempt import Attempt
+from horay_async._keys import may_be_secret
 from horay_async._observer_defaults import LogOnce
 from horay_async._observers import CallEnded, CallObserver, CallStarted
-from horay_async._protocol.wire.clean import may_be_secret
 from horay_async.errors import APIError
 from horay_async.models._base import Response
 from horay_async.models.hooks import CallEvent, RequestEvent, ResponseEvent, RetryEvent

@@ -112,3 +112,27 @@ def _split(provided: object) -> tuple[object, Any]:
         return provided, math.inf
     pair = cast("tuple[object, ...]", provided)
     return (pair[0], pair[1]) if len(pair) == 2 else (pair, math.inf)
+
+
+SECRET_NAMES = (
+    "auth",
+    "cookie",
+    "credential",
+    "key",
+    "password",
+    "secret",
+    "signature",
+    "token",
+)
+"""What the name of a header has in it whose value can be a secret."""
+
+HARMLESS = frozenset({"idempotency-key"})
+"""Names of headers with such a word whose values are none."""
+
+
+def may_be_secret(name: str) -> bool:
+    """Whether the value of a header or a part of a query is left out where these are shown. More are than those whose
+    values are masked in every text.
+    """
+    name = name.lower()
+    return name not in HARMLESS and any(word in name for word in SECRET_NAMES)

@@ -12,6 +12,7 @@ import warnings
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from functools import partial
 from operator import length_hint
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
@@ -23,7 +24,7 @@ from horay_async._protocol.wire.sse import begins_events
 from horay_async._suggestions import ONLY_ASYNC, no_attribute, no_await, no_copy, no_item
 from horay_async._transport.headers import EVENT_STREAM
 from horay_async._transport.in_thread import decoded
-from horay_async._transport.loops import finalize_on, runs_here
+from horay_async._transport.loops import Waits, call_on, finalize_on, nothing, runs_here
 from horay_async.errors import (
     APIConnectionError,
     APIError,
@@ -32,6 +33,7 @@ from horay_async.errors import (
     ConfigurationError,
     DriftWarning,
     HorayError,
+    StreamTruncatedError,
 )
 from horay_async.models._base import Response
 from horay_async.models.meta import ResponseMeta
@@ -108,7 +110,13 @@ def warn_unread(message: str) -> None:
 CLIENT_CLOSED_UNREAD = (
     "the client was closed before its stream was read: read it within the client's with block"
 )
-"""The error of the first reading then."""
+"""What the error of the first reading says then."""
+
+
+def closed_unread(_: ConfigurationError) -> APIConnectionError:
+    """What a reading raises of a response that has begun, where its client is closed by then."""
+    return APIConnectionError(CLIENT_CLOSED_UNREAD, transient=False)
+
 
 BUSY = "this is being read by another task: read it in one"
 """The error of a second task that reads while the first one waits."""
@@ -142,6 +150,10 @@ class AsyncReadable(ABC):
     @abstractmethod
     def _close_nowait(self) -> None:
         """Closes without awaiting, from any thread."""
+
+    def _unsent(self, error: ConfigurationError) -> HorayError:
+        """What is raised of `error`, which says that nothing was sent: another one where something was, and may be paid for."""
+        return error
 
 
 class Readable(AsyncReadable, Generic[ItemT]):
@@ -265,6 +277,7 @@ class AsyncStream(Readable[ChunkT]):
         self._whole = whole  # what a response is that isn't streamed
         self._read = read  # makes the reader of one response
         self._handed_out = False  # from the first chunk on: no failure is retried any more
+        self._opening: Waits | None = None  # what ends the wait for the first chunk
         # Seconds since the last content, those in the caller's own code left out.
         self._waited = 0.0
         self._begin(response)
@@ -342,6 +355,8 @@ class AsyncStream(Readable[ChunkT]):
                 self._end()
             finally:
                 self._response.close_soon()
+                if (opening := self._opening) is not None:
+                    call_on(self._response.loop, opening.end, if_closed=nothing)
 
     def _merged(self) -> Any:
         """The response, merged, as far as it has come."""
@@ -354,19 +369,29 @@ class AsyncStream(Readable[ChunkT]):
         if self._handed_out:
             chunks = await self._receive()
         else:
-            chunks = await self._call.run(self._open, self._response)
+            chunks = await self._receive_first()
         if chunks:
             if (observers := self._call.observers) is not None:
                 observers.on_chunks(chunks)
             self._handed_out = True
         return chunks
 
+    async def _receive_first(self) -> list[ChunkT]:
+        """The first chunks, over as many attempts as it takes. Closing the stream ends this, so that nothing more is sent."""
+        was_closed = self._call.client_closed
+        self._opening = opening = Waits()
+        receive = partial(self._call.run, self._open, self._response)
+        try:
+            return await opening.unless_ended(receive, partial(HorayError, STREAM_LEFT))
+        except StreamTruncatedError as error:
+            if was_closed:
+                error.__notes__ = [CLIENT_CLOSED_UNREAD]
+            raise
+        finally:
+            self._opening = None
+
     async def _fail(self, error: BaseException) -> None:
-        # A retry can't be sent once the client is closed; but the attempt before was.
-        unsent = isinstance(error, ConfigurationError) and self._call.client_closed
-        if unsent:
-            self._failure = HorayError(CLIENT_CLOSED_UNREAD)
-        elif isinstance(error, HorayError | DriftWarning):
+        if isinstance(error, HorayError | DriftWarning):
             self._failure = without_traceback(error)
         else:
             self._failure, self._interrupted_by = interrupted(error), type(error)
@@ -375,11 +400,12 @@ class AsyncStream(Readable[ChunkT]):
         self._end(error)
         if not isinstance(error, APIError):  # after which the response is over
             self._close_nowait()
-        if unsent:
-            raise without_traceback(self._failure) from None
 
     def _end(self, error: BaseException | None = None) -> None:
         self._call.end(error, self._reader.partial)
+
+    def _unsent(self, error: ConfigurationError) -> HorayError:
+        return closed_unread(error)
 
     async def _open(self, response: RawResponse) -> list[ChunkT]:
         """The first chunks of `response`: this one's, or another attempt's."""

@@ -110,7 +110,11 @@ class _NextReading(BlockingReader[ItemT_co], _Reading):
 
     def __init__(self, wrapped: Any, handle: LoopHandle, made_in: object = None) -> None:
         prefetcher = Prefetcher(
-            handle, wrapped._next_items, close=wrapped._close_nowait, made_in=made_in
+            handle,
+            wrapped._next_items,
+            close=wrapped._close_nowait,
+            made_in=made_in,
+            unsent=wrapped._unsent,
         )
         super().__init__(prefetcher, all_of)
         BlockingWrapper.__init__(self, wrapped, handle)
@@ -193,7 +197,7 @@ class ToolRun(_Reading, of=AsyncToolRun):
     def __init__(self, wrapped: AsyncToolRun, handle: LoopHandle) -> None:
         super().__init__(wrapped, handle)
         self._prefetcher: Prefetcher[Any] = Prefetcher(
-            handle, wrapped._next_items, close=wrapped._close_nowait
+            handle, wrapped._next_items, close=wrapped._close_nowait, unsent=wrapped._unsent
         )
 
     def __iter__(self) -> Iterator[ToolRunEvent]:

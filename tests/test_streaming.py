@@ -32,6 +32,7 @@ from horay_async import (
     tool,
 )
 from horay_async._protocol.wire.size_limits import LARGE_BODY, MAX_BLOCK_BYTES
+from horay_async.streaming import STREAM_LEFT
 from horay_async.testing import (
     Cut,
     Ending,
@@ -46,6 +47,7 @@ from horay_async.testing import (
     Step,
     error_event,
     json_response,
+    raw,
     respond,
     sse,
     stream,
@@ -1107,16 +1109,50 @@ async def test_user_code_cannot_end_a_loop(fault_server: FaultServer, connect: C
                     pass
 
 
+@pytest.mark.parametrize("waits", ["for its turn", "for the response"])
+@pytest.mark.parametrize("closed", ["stream", "client"])
+async def test_closing_ends_a_retry(
+    fault_server: FaultServer, connect: Connect, waits: str, closed: str
+) -> None:
+    """A stream that nobody wants any more isn't asked for again, and who reads it isn't kept waiting. Closing the client tells what
+    became of the attempt that was sent.
+    """
+    backs_off = waits == "for its turn"
+    refused = respond(
+        [sse({"error": {"message": "slow down", "code": 429}})],
+        content_type="text/event-stream",
+        headers={"retry-after": "30" if backs_off else "0"},
+    )
+    fault_server.add(refused, raw(Stall()))
+    retried = asyncio.Event()
+    async with connect(retries=1, on_retry=lambda _: retried.set()) as client:
+        chunks = await chat(client)
+        reading = asyncio.ensure_future(anext(chunks))
+        await (retried.wait() if backs_off else fault_server.until_requests(2))
+        await (client if closed == "client" else chunks).close()
+        with pytest.raises(HorayError) as caught:
+            await asyncio.wait_for(reading, 20)
+    if closed == "stream":
+        assert str(caught.value) == STREAM_LEFT
+    else:
+        assert isinstance(caught.value, APIError)
+        assert caught.value.execution == "unknown"
+    assert len(fault_server.requests) == (1 if backs_off else 2)
+
+
 async def test_read_after_its_client_was_closed(
     fault_server: FaultServer, connect: Connect
 ) -> None:
-    """The stream says where it was to be read: a new client, as for a call, is no way out."""
+    """The stream says where it was to be read: a new client, as for a call, is no way out. Its request was sent, and may be paid for."""
     fault_server.add(sse_response(Stall()))
     async with connect(retries=1) as client:
         chunks = await chat(client)
     for _ in range(2):
-        with pytest.raises(HorayError, match="read it within the client's with block"):
+        with pytest.raises(
+            StreamTruncatedError, match="read it within the client's with block"
+        ) as caught:
             await anext(aiter(chunks))
+        assert (caught.value.execution, len(caught.value.attempts)) == ("unknown", 1)
 
 
 async def test_bytes_after_the_end(fault_server: FaultServer, connect: Connect) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -22,6 +23,7 @@ from horay_async import (
     Horay,
     HorayError,
     RateLimitError,
+    ResponseEvent,
     Stream,
     StreamTruncatedError,
     sync,
@@ -328,6 +330,34 @@ def test_client_that_is_closed_as_its_stream_is_made(
         with pytest.raises(APIConnectionError, match="before its stream was read") as raised:
             next(stream)
     assert raised.value.execution == "unknown"
+
+
+def test_stream_whose_reading_is_kept_from_its_start(
+    fault_server: FaultServer, connect_blocking: ConnectBlocking
+) -> None:
+    """By the closing of the last client, in another thread: its request was sent, and may have been paid for."""
+    busy, free = threading.Event(), threading.Event()
+
+    def hook(event: ResponseEvent) -> None:
+        if event.label == "GET /user/info":
+            busy.set()
+            free.wait(60)
+
+    fault_server.stream(["a", Stall()])
+    with connect_blocking(on_response=hook) as client, ThreadPoolExecutor(2) as pool:
+        stream = chat(client, "?")
+        thread = client._handle.thread
+        assert thread is not None
+        pool.submit(client.user.info)
+        assert busy.wait(60)
+        read = pool.submit(next, stream)
+        while thread._inbox.empty():
+            time.sleep(0.001)
+        thread.end_soon()
+        free.set()
+        with pytest.raises(APIConnectionError, match="before its stream was read") as caught:
+            read.result(60)
+    assert (caught.value.execution, caught.value.transient) == ("unknown", False)
 
 
 def test_stream_that_is_read_once_the_client_is_closed(

@@ -19,9 +19,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from horay_async._bridge import thread
 from horay_async._bridge.thread import FORKED, BlockingCall, LoopHandle
 from horay_async._suggestions import no_copy
-from horay_async.errors import APIConnectionError, ConfigurationError, HorayError
+from horay_async.errors import ConfigurationError, HorayError
 from horay_async.streaming import (
-    CLIENT_CLOSED_UNREAD,
     STREAM_LEFT,
     Select,
     interrupted,
@@ -55,13 +54,15 @@ class Prefetcher(Generic[T]):
         *,
         close: Callable[[], object] | None = None,
         made_in: object = None,
+        unsent: Callable[[ConfigurationError], HorayError] | None = None,
     ) -> None:
         """`close` ends the source, from any thread; it may be called after its end. `made_in` is the process that the source
-        belongs to, where it is a response that has begun; else it belongs to the one that reads first.
+        belongs to, where it is a response that has begun; else it belongs to the one that reads first. `unsent` makes the error that
+        is raised of one that says that nothing was sent, where something may have been.
         """
         self._handle = handle
         self._made_in = made_in
-        self._has_begun = made_in is not None
+        self._unsent = unsent
         self._read = read
         self._close = close
         self._call: BlockingCall[None] | None = None
@@ -154,9 +155,7 @@ class Prefetcher(Generic[T]):
                 ConfigurationError
             ) as error:  # the client is closed: nobody runs it, whoever asks again
                 self._call = None
-                if self._has_begun:  # it was sent, and may have been paid for
-                    raise APIConnectionError(CLIENT_CLOSED_UNREAD, transient=False) from error
-                raise
+                raise self._as_sent(error) from None
         items = self._next()
         if self._failure is not None:  # another thread, or a signal handler, has stopped it
             raise without_traceback_if_own(self._failure)
@@ -198,7 +197,16 @@ class Prefetcher(Generic[T]):
 
     def _ended(self) -> None:
         forked_away = self._call is not None and self._call.forked_away
-        self._lists.put(ConfigurationError(FORKED) if forked_away else thread.cut_off(CLOSED))
+        self._lists.put(ConfigurationError(FORKED) if forked_away else self._cut_off())
+
+    def _cut_off(self) -> HorayError:
+        """The error of a reading that the end of the thread has kept from its own."""
+        return self._as_sent(thread.cut_off(CLOSED))
+
+    def _as_sent(self, error: HorayError) -> HorayError:
+        if self._unsent is not None and isinstance(error, ConfigurationError):
+            return self._unsent(error)
+        return error
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -213,7 +221,7 @@ class Prefetcher(Generic[T]):
                     if self._lists.qsize() >= MAX_PREFETCHED // 2:
                         await room.wait()
         except asyncio.CancelledError:
-            put(thread.cut_off(CLOSED))
+            put(self._cut_off())
             raise
         except BaseException as error:  # noqa: BLE001 - raised where the caller waits
             put(error)

@@ -48,7 +48,6 @@ from horay_async.errors import (
     Execution,
     HorayError,
     StreamError,
-    StreamTruncatedError,
 )
 from horay_async.models._base import Response
 from horay_async.models.meta import ResponseMeta
@@ -90,6 +89,9 @@ class Call:
         """Told of what happens; None where nobody observes the call."""
         self.permit: AttemptPermit | None = None
         """What the newest attempt holds of the limits; None where there are none."""
+        self._in_flight = (
+            False  # whether the newest attempt is being sent, or was, and hasn't failed
+        )
         self._end_logged = False
         self._limiter = limiter
         self._keys = None if request.external else sender.keys
@@ -138,6 +140,8 @@ class Call:
     async def _run(
         self, receive: Callable[[RawResponse], Awaitable[T]], response: RawResponse | None
     ) -> T:
+        failed: APIError | None = None
+        """What the newest attempt has met that was sent."""
         try:
             while True:
                 try:
@@ -146,19 +150,45 @@ class Call:
                     return await receive(response)
                 except APIError as error:
                     self.fail(error)
-                    renewed = isinstance(error, AuthenticationError) and await self._renew_key()
-                    delay = 0.0 if renewed else self._retry_delay(error)
-                    if delay is None or not await self._wait_to_retry(error, delay):
-                        error.execution = execution_of(error.execution, self.attempts)
+                    failed, response = error, None
+                    if await self._retries(error):
+                        continue
+                except ConfigurationError as unsent:
+                    # Of a later attempt, it doesn't say what became of those before it.
+                    if failed is None or response is not None:
                         raise
-                    response = None
+                    _add_unsent(failed, unsent)
+                failed.execution = execution_of(failed.execution, self.attempts)
+                raise failed
         except BaseException as error:
             self.end(error)
             raise
+        finally:
+            failed = None  # it knows this frame
+
+    async def _retries(self, error: APIError) -> bool:
+        """Waits until the request may be sent again; returns whether it may. Raises `ConfigurationError` where the caller's own policy isn't
+        right.
+        """
+        try:
+            renewed = isinstance(error, AuthenticationError) and await self._renew_key()
+        except ConfigurationError as unsent:
+            _add_unsent(error, unsent)
+            return False
+        delay = 0.0 if renewed else self._retry_delay(error)
+        if delay is None:
+            return False
+        try:
+            await self._wait_to_retry(error, delay)
+        except ConfigurationError as unsent:
+            _add_unsent(error, unsent)
+            return False
+        return True
 
     def fail(self, error: APIError) -> None:
         """Puts `error` on record as what ended the newest attempt."""
         attempt = self.attempts[-1]
+        self._in_flight = False
         attempt.seconds = self.since_attempt()
         attempt.error = type(error).__name__
         attempt.execution = error.execution
@@ -187,6 +217,11 @@ class Call:
             self.permit.complete(whole)
 
     @property
+    def may_have_run(self) -> bool:
+        """Whether any attempt was sent, or may have been."""
+        return self._in_flight or execution_of("not_sent", self.attempts) != "not_sent"
+
+    @property
     def client_closed(self) -> bool:
         """Whether the client was closed, or is being closed, and so its connections."""
         return self._sender.pools.closed
@@ -213,21 +248,14 @@ class Call:
             return None
         return delay
 
-    async def _wait_to_retry(self, error: APIError, delay: float) -> bool:
-        """Returns whether the request can be sent again: not where the client was closed meanwhile."""
+    async def _wait_to_retry(self, error: APIError, delay: float) -> None:
+        """Waits so many seconds. Raises `ConfigurationError` where the client is closed meanwhile."""
         self.attempts[-1].backoff = delay
         LOG.debug("%s: trying again in %.3f s", self.request.label, delay)
         if self.observers is not None:
             self.observers.on_retry(tuple(self.attempts), error, delay)
         wait = asyncio.sleep if self._limiter is None else self._limiter.back_off
-        try:
-            await self._sender.pools.wait(partial(wait, delay))
-        except ConfigurationError:
-            if isinstance(error, StreamTruncatedError):
-                raise  # an unread stream tells by itself what became of it
-            error.add_note("the client was closed before the request was sent again")
-            return False
-        return True
+        await self._sender.pools.wait(partial(wait, delay))
 
     # What streams ask for
 
@@ -343,6 +371,7 @@ class Call:
         bounded = self._deadline is not None or not pool.owned
         interrupt = asyncio.timeout_at(self._deadline) if bounded else None
         pending = PendingRequest(self.request, pool.timer, interrupt)
+        self._in_flight = True
         try:
             if interrupt is None:
                 raw = await self._sender.send(pending, headers, pool)
@@ -474,3 +503,9 @@ class Call:
             self.since_attempt() if attempt.seconds is None else attempt.seconds,
             attempt.request_id,
         )
+
+
+def _add_unsent(error: APIError, unsent: ConfigurationError) -> None:
+    """Adds to what an attempt has met why no other one was sent."""
+    error.add_note(f"the request wasn't sent again: {unsent}")
+    error.__cause__ = error.__cause__ or unsent.with_traceback(None)

@@ -92,6 +92,8 @@ class ConnectionProtocol(asyncio.Protocol):
         """What has come for the request that waits while aiohttp has made no response of it: a part of a head, or bytes of
         which some are no HTTP. None where it has, or where it isn't told.
         """
+        self.refused: bytes = b""
+        """What came last of a body where aiohttp's parser refused it, and closed the connection."""
         self._unrequested = False  # once something has come that no request asked for
         self.lost: bool = False
         """Whether the connection has ended: its socket is being closed."""
@@ -156,13 +158,16 @@ class ConnectionProtocol(asyncio.Protocol):
         self.received += len(data)
         reader = self.reader
         if reader is not None:
+            rest = data
             # Where `has_unrequested_bytes` can't look: whether the response is whole before the last byte can be seen.
             if not aiohttp_internals.ENABLED and len(data) > 1:
                 self.inner.data_received(data[:-1])
-                data = data[-1:]
+                rest = data[-1:]
             if reader.is_whole():
                 self._unrequested = True
-            self.inner.data_received(data)
+            self.inner.data_received(rest)
+            if self.transport.is_closing():
+                self.refused = data
             return
         self.inner.data_received(data)
         if awaits_head(self.inner):

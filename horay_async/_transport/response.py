@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from functools import lru_cache
@@ -13,7 +14,7 @@ from multidict import istr
 
 from horay_async._protocol.wire.clean import Cleaner
 from horay_async._protocol.wire.content_coding import Unpacker, unpacker_for
-from horay_async._protocol.wire.errors import ErrorContext, bad_response
+from horay_async._protocol.wire.errors import ErrorContext, add_body, bad_response
 from horay_async._protocol.wire.size_limits import DRAIN_BYTES, DRAIN_SECONDS, MAX_BLOCK_BYTES
 from horay_async._protocol.wire.sse import begins_events
 from horay_async._protocol.wire.unasked_events import UnaskedEvents
@@ -45,6 +46,9 @@ CONTENT_LENGTH = istr("Content-Length")
 CONTENT_TYPE = istr("Content-Type")
 TRANSFER_ENCODING = istr("Transfer-Encoding")
 
+
+BEHIND_HEAD = re.compile(rb"\A.*?\r?\n\r?\n", re.DOTALL)
+"""The head of a response, with the empty line behind it."""
 
 BEGINNING = 64
 """Bytes that tell what a body is, by and large."""
@@ -97,6 +101,7 @@ class RawResponse(TimedReader):
         self._pool = pool
         self._reservation = reservation
         self._cut_off = b""  # what had come when `read` raised
+        self._refused = b""  # the body, where it was read apart from its connection
         # What the connection was lost by, where its loss closed it.
         self._lost: BaseException | None = None
         connection = pending.connection
@@ -106,7 +111,9 @@ class RawResponse(TimedReader):
             if transport is not None and not transport.is_closing():
                 self._connection = ConnectionProtocol.of(transport)
                 self._connection.reader = self
-        elif connection.unparsed is None:  # else it was read apart from its connection, now closed
+        elif connection.unparsed is not None:  # it was read apart from its connection, now closed
+            self._refused = BEHIND_HEAD.sub(b"", connection.unparsed)
+        else:
             self._connection = connection
             # Where the body came with the head, the connection may be used for the next request by now.
             if connection.requests == pending.number:
@@ -272,6 +279,7 @@ class RawResponse(TimedReader):
             piece = take_unread_body(content)
             if not piece and not self.buffered:
                 failure = self._failure(error)
+                self._add_refused(failure)
             self.close()
         except BaseException:
             self.close()
@@ -288,6 +296,15 @@ class RawResponse(TimedReader):
         if piece and self._unread is not None and self._ends_late():
             raise self._failure(TimeoutError())
         return piece
+
+    def _add_refused(self, failure: APIError) -> None:
+        """Adds the body to the error that says that it can't be read, where none of it could be: a gateway may have unpacked its
+        chunks, and left the header on.
+        """
+        refused = self._refused if self._connection is None else self._connection.refused
+        if refused and not self.content.total_bytes and self._unpacker is None:
+            add_body(failure, refused, context=self.context)
+            failure.execution = "executed"
 
     def _broken_by(self) -> Exception | None:
         """What a connection was lost by whose end alone tells the body's: aiohttp takes any for that of the body."""

@@ -167,7 +167,7 @@ class BatchRunner:
         while True:
             work = self._next()
             if work is PENDING or (work is ENDED and self._sending):  # which may be deferred
-                await self._wait_to_go_on()
+                await self._wait_to_go_on(may_send=work is PENDING)
             elif work is ENDED:
                 break
             elif isinstance(work, WorkItem):
@@ -256,18 +256,24 @@ class BatchRunner:
                 self._models.add(item.model)
         return item
 
-    async def _wait_to_go_on(self) -> None:
-        """Waits until results are taken, a request ends, or the source has more. Where nothing is under way, all of that may wait
-        for the results of unconfirmed failures, which then are their results: an iterable may ask for its last
-        result before it gives more, and in order nothing comes before the first one.
+    async def _wait_to_go_on(self, *, may_send: bool) -> None:
+        """Waits until results are taken, a request ends, or the source has more; where more may be sent, not once the client is closed.
+        Where nothing is under way, all of that may wait for the results of unconfirmed failures, which then are their results: an
+        iterable may ask for its last result before it gives more, and in order nothing comes before the first one.
         """
+        pools = self._sender.pools
         standing = self._loop.time() + MAX_UNCONFIRMED_SECONDS if self._stands_still() else None
         resumed = self._resumes_at
         at = min((each for each in (resumed, standing) if each is not None), default=None)
         try:
             async with asyncio.timeout_at(at):
                 self._changed.clear()
-                await self._changed.wait()
+                if may_send and not pools.closed:
+                    await pools.wait(self._changed.wait)
+                else:
+                    await self._changed.wait()
+        except ConfigurationError as error:
+            self._source.fail(error)
         except TimeoutError:
             if at == resumed or not self._stands_still():
                 return

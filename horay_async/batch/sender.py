@@ -45,6 +45,7 @@ from horay_async.models._base import Response
 from horay_async.resources._base import fetch
 
 if TYPE_CHECKING:
+    from horay_async._transport.connection_pool import ConnectionPools
     from horay_async._transport.request_limiter import AnyRateLimiter
     from horay_async._transport.transport import Transport
 
@@ -84,6 +85,8 @@ class RequestSender:
         self._rate_limiter = rate_limiter or self._batch_limiter.rate_limiter(settings)
         """What keeps to the batch's `rpm` and `tpm`."""
         self._transport = unbound(transport)
+        self.pools: ConnectionPools = self._transport.pools
+        """Whether the client is closed, and what waits until it is."""
         """The client's connections; how many there may be is the batch limiter's to say."""
         self.preparer: Preparer = Preparer(self._transport.options)
         """Makes of the caller's items what `admit` and `send` take."""
@@ -209,7 +212,7 @@ class RequestSender:
         except (HorayError, RecursionError, DriftWarning) as raised:
             # What else there is: the function for the API key has raised, which is this request's own matter too.
             of_request = isinstance(raised, APIError | RecursionError | DriftWarning)
-            if self._transport.pools.closed and not of_request:
+            if self.pools.closed and not of_request:
                 raise
             if self.was_cut_off(raised):
                 if line_number(work.item):  # the next run sends it
@@ -243,7 +246,7 @@ class RequestSender:
 
     def was_cut_off(self, error: object) -> TypeGuard[APIError]:
         """Whether a request met `error` because the client was closed while it was under way, or waited to be retried."""
-        if not (self._transport.pools.closed and isinstance(error, APIError)):
+        if not (self.pools.closed and isinstance(error, APIError)):
             return False
         under_way = isinstance(error, APIConnectionError) and not error.transient
         waited = bool(error.attempts) and error.attempts[-1].backoff is not None
@@ -258,7 +261,7 @@ class RequestSender:
         self.progress.in_flight -= 1
         try:
             with contextlib.suppress(SendingStoppedError):
-                await self._transport.pools.wait(wait)
+                await self.pools.wait(wait)
         finally:
             self.waiting -= 1
             self.progress.in_flight += 1

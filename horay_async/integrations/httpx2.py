@@ -37,7 +37,7 @@ from horay_async.errors import HorayError
 from horay_async.models.options import GenerationOptions
 from horay_async.resources._base import new_idempotency_key
 from horay_async.resources._forward import Forwarded, ForwardedBody, ForwardedStream, forward
-from horay_async.streaming import all_of
+from horay_async.streaming import all_of, closed_unread
 from horay_async.sync import Horay
 
 if _missing := missing_extra(__name__, "httpx2", "httpx2"):
@@ -227,7 +227,11 @@ class _BlockingBody(httpx2.SyncByteStream):
         self._body = body
         self._translate = translate
         self._prefetcher: Prefetcher[bytes] = Prefetcher(
-            handle, body._next_items, close=body._close_nowait, made_in=handle.shared
+            handle,
+            body._next_items,
+            close=body._close_nowait,
+            made_in=handle.shared,
+            unsent=closed_unread,
         )
 
     def __iter__(self) -> Iterator[bytes]:

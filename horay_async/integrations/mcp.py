@@ -47,6 +47,9 @@ BLOCKED = (
 MAX_PAGES = 1_000
 """Most pages of a list of tools that are read: more are taken for a list that never ends."""
 
+CHECK_SECONDS = 1.0
+"""How often a call looks whether the session's loop still runs: so long it may wait in vain where that stops."""
+
 CANCEL_SECONDS = 5.0
 """Most seconds of telling the server that a call was cancelled; the caller doesn't wait for it."""
 
@@ -116,7 +119,14 @@ class _Home:
         if asyncio.get_running_loop() is self.loop:
             return await work()
         self.check()
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work(), self.loop))
+        pending = asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work(), self.loop))
+        try:
+            # A loop that is stopped meanwhile tells nobody.
+            while not (await asyncio.wait({pending}, timeout=CHECK_SECONDS))[0]:
+                self.check()
+            return pending.result()
+        finally:
+            pending.cancel()  # without effect where it has ended
 
 
 def _tool(session: Any, home: _Home, described: Any) -> Tool[..., Any]:

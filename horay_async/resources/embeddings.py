@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Collection, Container, Mapping
 from functools import partial
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final, Unpack
 
 from horay_async._argument_errors import naming_caller, refuse_positional
@@ -21,7 +22,13 @@ from horay_async._protocol.wire.embeddings import (
     prepare,
 )
 from horay_async._protocol.wire.request import Operation, Request, encode
-from horay_async.errors import APIError, DriftError, DriftWarning
+from horay_async.errors import (
+    APIConnectionError,
+    APIError,
+    ConfigurationError,
+    DriftError,
+    DriftWarning,
+)
 from horay_async.models.embeddings import EmbeddingParams, EmbeddingResponse
 from horay_async.resources._base import Resource, decode_response, fetch
 
@@ -38,11 +45,13 @@ CREATE: Final = Operation(
 )
 
 
-def decoder_of(request: Request, asked: Mapping[str, Any]) -> EmbeddingDecoder:
-    """What decodes the vectors that were `asked` for; the response to `request` may be as long as they are then."""
+def decoder_of(request: Request, asked: Mapping[str, Any], offset: int = 0) -> EmbeddingDecoder:
+    """What decodes the vectors that were `asked` for; the response to `request` may be as long as they are then. Before them, there are
+    `offset` others of the same call.
+    """
     count = count_inputs(asked.get("input"))
     request.max_body_bytes = max_response_bytes(count)
-    return EmbeddingDecoder(count, asked_dimensions(asked))
+    return EmbeddingDecoder(count, asked_dimensions(asked), offset)
 
 
 class AsyncEmbeddings(Resource):
@@ -81,8 +90,10 @@ class AsyncEmbeddings(Resource):
         for part in inputs:  # before any is sent, and paid for
             encode({"input": part})
         started = running_loop().time()
-        waiting = deque(enumerate(inputs))
+        offsets = accumulate((count_inputs(part) or 0 for part in inputs), initial=0)
+        waiting = deque(zip(range(len(inputs)), offsets, inputs, strict=False))
         responses: dict[int, EmbeddingResponse] = {}
+        calls: list[Call] = []
         drifts: list[DriftError | DriftWarning] = []
         failed = asyncio.Event()
         """Whether one has failed: then no more are sent."""
@@ -109,11 +120,11 @@ class AsyncEmbeddings(Resource):
 
         async def send() -> None:
             while waiting and not failed.is_set():
-                at, part = waiting.popleft()
+                at, offset, part = waiting.popleft()
                 own = {**prepared, "input": part}
                 request = self._request(CREATE, own, part=at)
-                call = self._transport.call(request, started=started)
-                into = decoder_of(request, own)
+                calls.append(call := self._transport.call(request, started=started))
+                into = decoder_of(request, own, offset)
                 try:
                     responses[at] = await call.run(partial(receive, at, call, into))
                 except (DriftError, DriftWarning) as error:
@@ -128,6 +139,8 @@ class AsyncEmbeddings(Resource):
         failure = await _failure_of(tasks, failed, reading)
         tasks.clear()  # which know the failure
         if failure is not None:
+            if any(call.may_have_run for call in calls):
+                failure = _of_several(failure)
             if isinstance(failure, APIError):
                 add_partial(failure, responses, inputs)
         else:
@@ -166,6 +179,22 @@ async def _failure_of(
             task.cancel()
         await asyncio.wait(tasks)
     failures = [
-        task.exception() for each in (done, pending) for task in each if not task.cancelled()
+        failure
+        for each in (done, pending)
+        for task in each
+        if not task.cancelled() and (failure := task.exception()) is not None
     ]
-    return next(filter(None, failures), None)
+    # What the server or the connection says comes before what kept a request from being sent.
+    return min(failures, key=lambda failure: not isinstance(failure, APIError), default=None)
+
+
+def _of_several(failure: BaseException) -> BaseException:
+    """The failure of one request as that of a call of which others were sent."""
+    if isinstance(failure, ConfigurationError):
+        unsent = failure.with_traceback(None)
+        problem = f"not all of the requests could be sent: {unsent}"
+        failure = APIConnectionError(problem, transient=False)
+        failure.__cause__ = unsent
+    elif isinstance(failure, APIError) and failure.execution == "not_sent":
+        failure.execution = "unknown"
+    return failure

@@ -20,7 +20,13 @@ from horay_async._protocol.wire.finish_reasons import cut_of
 from horay_async._suggestions import no_await
 from horay_async._transport.log import LOG
 from horay_async._transport.loops import finalize_on, running_loop
-from horay_async.errors import AnswerError, APITimeoutError, HorayError
+from horay_async.errors import (
+    AnswerError,
+    APIConnectionError,
+    APITimeoutError,
+    ConfigurationError,
+    HorayError,
+)
 from horay_async.models.chat import ChatChoice, ChatCompletion
 from horay_async.models.events import (
     ChatEvent,
@@ -259,6 +265,8 @@ class AsyncToolRun(Readable[ToolRunEvent]):
                 raise self._timed_out() from error
             if asks and isinstance(error, APITimeoutError) and error.clock == "total":
                 raise self._timed_out(error) from error
+            if asks and isinstance(error, ConfigurationError):
+                raise self._unsent(error) from error.__cause__
             raise
         finally:
             self._limit = None
@@ -278,6 +286,12 @@ class AsyncToolRun(Readable[ToolRunEvent]):
         if self._response is not None:  # of an earlier round
             failure.execution = "executed"
         return failure
+
+    def _unsent(self, error: ConfigurationError) -> HorayError:
+        if self._response is None:
+            return error
+        told = f"the run of tools has ended: {error}"
+        return APIConnectionError(told, execution="executed", transient=False)
 
     # The steps
 

@@ -774,6 +774,23 @@ async def test_closing_the_client_ends_the_batch(stub: Stub) -> None:
     assert all(len(result.attempts) == 1 for result in results)
 
 
+async def test_closing_the_client_under_a_source_that_waits(stub: Stub) -> None:
+    """Nothing is under way, and the source has nothing for now, or for ever: the run ends all the same."""
+
+    async def waiting() -> AsyncIterator[Json]:
+        yield line("a")
+        await asyncio.Event().wait()
+
+    client = client_of(stub)
+    run = AsyncBatch(client._transport).run(waiting())
+    assert (await anext(run)).error is None
+    later = asyncio.ensure_future(anext(run))
+    await asyncio.sleep(0)
+    await client.close()
+    with pytest.raises(ConfigurationError, match="the client is closed"):
+        await asyncio.wait_for(later, 20)
+
+
 async def test_bugs_arent_results(
     stub: Stub, batch: AsyncBatch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -1112,8 +1129,10 @@ async def test_key_function_that_raises_once_fails_one_request(stub: Stub) -> No
         results = await results_of(run)
     failed = [result for result in results if result.error is not None]
     assert [result.index for result in failed] == [3]
-    assert isinstance(failed[0].error, ConfigurationError)
-    assert isinstance(failed[0].error.__cause__, OSError)
+    error = failed[0].error
+    assert isinstance(error, AuthenticationError)
+    assert isinstance(error.__cause__, ConfigurationError)
+    assert isinstance(error.__cause__.__cause__, OSError)
     assert (run.progress.done, run.progress.failed, run.progress.in_flight) == (8, 1, 0)
 
 

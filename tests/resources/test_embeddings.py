@@ -14,14 +14,18 @@ import openai
 import pytest
 
 from horay_async import (
+    APIConnectionError,
     APIResponseError,
     APIStatusError,
     APITimeoutError,
+    AsyncHoray,
     BadRequestError,
     BatchRequest,
+    ConfigurationError,
     DriftError,
     RateLimitError,
     ResponseEvent,
+    Timeouts,
 )
 from horay_async._protocol.wire.embeddings import CONCURRENT_REQUESTS
 from horay_async.resources import embeddings as module
@@ -143,7 +147,7 @@ def test_as_openai(fault_server: FaultServer, connect_blocking: ConnectBlocking,
     ("response", "named"),
     [
         (embeddings([1.0]), r"has 1 vectors for 2 inputs: there is none for input\[1\]"),
-        (embeddings([1.0], [2.0], [3.0]), r"input\[2\], of 2 inputs"),
+        (embeddings([1.0], [2.0], [3.0]), "index 2 for 2 inputs"),
         (json_response({"object": "list", "data": [{"embedding": "AAAA"}]}), r"without an index"),
         (
             json_response({"object": "list", "data": [{"index": 0, "embedding": "AAA"}]}),
@@ -272,6 +276,55 @@ async def test_responses_under_way_are_read(
     assert came == [(n, n) for n in range(2048 - len(came), 2048)]
     assert len(came) > 1900 if end else len(came) == 2048
     assert len(fault_server.requests) == 2
+
+
+async def test_request_that_could_not_be_sent(
+    fault_server: FaultServer, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The vectors of those before it are in an error that doesn't say that nothing was sent."""
+    monkeypatch.setattr("horay_async.resources.embeddings.CONCURRENT_REQUESTS", 1)
+    keys = iter([(fault_server.api_key, 0.0)])
+
+    async def key() -> tuple[str, float]:
+        if (known := next(keys, None)) is None:
+            raise OSError
+        return known
+
+    fault_server.always(numbered)
+    texts = [str(number) for number in range(5000)]
+    async with AsyncHoray(key, base_url=fault_server.base_url) as client:
+        with pytest.raises(
+            APIConnectionError, match="not all of the requests could be sent: the function"
+        ) as caught:
+            await client.embeddings.create(model="m", input=texts)
+        assert (caught.value.execution, len(caught.value.partial)) == ("executed", 2048)
+        with pytest.raises(ConfigurationError, match="the function for the API key"):
+            await client.embeddings.create(model="m", input=texts)
+
+
+async def test_closing_under_several_requests(fault_server: FaultServer, connect: Connect) -> None:
+    """What the connection says of those that were sent counts, and not that others weren't."""
+    fault_server.always(lambda request: numbered(request).with_faults(Hang(at=0)))
+    client = connect(max_connections=2)
+    texts = [str(number) for number in range(20_000)]
+    call = asyncio.ensure_future(client.embeddings.create(model="m", input=texts))
+    await fault_server.until_requests(2)
+    await client.close()
+    with pytest.raises(APIConnectionError, match="the client was closed") as caught:
+        await call
+    assert caught.value.execution == "unknown"
+
+
+async def test_one_that_was_not_sent(fault_server: FaultServer, connect: Connect) -> None:
+    """Where others were, their call may have been executed."""
+    fault_server.always(lambda request: numbered(request).with_faults(Hang(at=0)))
+    async with connect(retries=0, max_connections=1) as client:
+        with pytest.raises(APITimeoutError) as caught:
+            await client.embeddings.create(
+                model="m", input=[str(n) for n in range(3000)], timeout=Timeouts(queue=0.01)
+            )
+    assert [attempt.execution for attempt in caught.value.attempts] == ["not_sent"]
+    assert (caught.value.execution, caught.value.partial) == ("unknown", None)
 
 
 async def test_failure_with_what_came(

@@ -660,7 +660,7 @@ async def test_responses_without_a_body(fault_server: FaultServer, connect: Conn
         (respond("<html>Welcome</html>", content_type="text/html"), "text/html"),
         (respond(b'{"id": "x", "choices": []}'), "application/json"),
         (b'{"id": "x", "choi', "isn't valid JSON"),
-        (b'{"id": "\xff\xfe"}', "isn't valid UTF-8"),
+        (b'{"id": "\xff\xfe', "isn't valid JSON"),
         (b'{"created": nan}', "isn't valid JSON"),
         (b'{"choices": ' + b"[" * 50_000 + b"]" * 50_000 + b"}", "nested too deep"),
         (b"hello", "isn't valid JSON"),

@@ -14,6 +14,7 @@ import pytest
 from aiohttp import web
 
 from horay_async import (
+    APIConnectionError,
     APITimeoutError,
     AsyncHoray,
     AuthenticationError,
@@ -25,7 +26,7 @@ from horay_async import (
 )
 from horay_async._keys import MAX_SEEN, ProvidedKeys
 from horay_async._transport import key_source as module
-from horay_async.testing import FaultServer, Gate, Request, ScriptedResponse, respond
+from horay_async.testing import FaultServer, Gate, Request, Reset, ScriptedResponse, raw, respond
 
 pytestmark = pytest.mark.anyio
 
@@ -308,6 +309,30 @@ async def test_function_that_fails(
         assert len({id(error) for error in errors}) == 3
         fails = False
         await complete(client)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_function_that_fails_before_another_attempt(
+    fault_server: FaultServer, stream: bool
+) -> None:
+    """The call is told what became of the attempt that was sent, which may have been executed."""
+    keys = iter([(fault_server.api_key, 0.0)])
+
+    async def key() -> tuple[str, float]:
+        if (known := next(keys, None)) is None:
+            raise OSError
+        return known
+
+    fault_server.add(raw(Reset()))
+    async with AsyncHoray(key, base_url=fault_server.base_url) as client:
+        with pytest.raises(APIConnectionError) as caught:
+            await client.completions.create(model="m", prompt="p", stream=stream)
+    error = caught.value
+    assert error.__notes__ == [
+        "the request wasn't sent again: the function for the API key raised OSError"
+    ]
+    assert (error.execution, len(error.attempts)) == ("unknown", 1)
+    assert len(fault_server.requests) == 1
 
 
 async def test_function_that_takes_its_time(rotating: Rotating) -> None:

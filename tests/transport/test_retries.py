@@ -20,6 +20,7 @@ from horay_async import (
     APIError,
     APIStatusError,
     AsyncHoray,
+    AuthenticationError,
     BatchRequest,
     Completion,
     ConfigurationError,
@@ -606,7 +607,9 @@ async def test_closing_ends_a_backoff(
     await client.close()
     with pytest.raises(RateLimitError) as caught:
         await asyncio.wait_for(call, 20)
-    assert caught.value.__notes__ == ["the client was closed before the request was sent again"]
+    assert caught.value.__notes__ == [
+        "the request wasn't sent again: the client is closed: make a new one"
+    ]
     assert len(caught.value.attempts) == 1
 
 
@@ -628,8 +631,10 @@ async def test_closing_ends_the_wait_for_a_key(fault_server: FaultServer) -> Non
     await asked.wait()
     calls.append(asyncio.ensure_future(complete(client)))
     await client.close()
-    for call in calls:
+    for call in calls[:2]:  # which were refused
         with pytest.raises(
-            (APIConnectionError, ConfigurationError), match=r"the client (is|was) closed"
+            (APIConnectionError, AuthenticationError), match=r"the client (is|was) closed"
         ):
             await asyncio.wait_for(call, 20)
+    with pytest.raises(ConfigurationError, match="the client is closed"):
+        await asyncio.wait_for(calls[2], 20)

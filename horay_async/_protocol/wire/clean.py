@@ -36,21 +36,6 @@ SECRET_NAMES = (
 )
 """How headers and parts of a query are called that hold secrets: `X-Api-Key`, `key` of Gemini's URLs, `sig` and `code` of Azure's."""
 
-WORDS_OF_SECRETS = (
-    "auth",
-    "cookie",
-    "credential",
-    "key",
-    "password",
-    "secret",
-    "signature",
-    "token",
-)
-"""What the name of a header has in it whose value can be a secret."""
-
-HARMLESS = frozenset({"idempotency-key"})
-"""Names of headers with such a word whose values are none."""
-
 SPELLING = re.compile(r"[\\%&]")
 """What a character's spelling begins with that isn't the character itself."""
 
@@ -165,14 +150,6 @@ def secrets_of(fields: Iterable[tuple[str, object]]) -> list[str]:
             ):
                 found.append(secret)
     return found
-
-
-def may_be_secret(name: str) -> bool:
-    """Whether the value of a header or a part of a query is left out where these are shown. More are than `secrets_of` finds, whose
-    values are looked for in every text.
-    """
-    name = name.lower()
-    return name not in HARMLESS and any(word in name for word in WORDS_OF_SECRETS)
 
 
 @lru_cache(maxsize=256)

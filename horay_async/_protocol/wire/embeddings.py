@@ -170,6 +170,8 @@ class EmbeddingDecoder:
     """How many it has; None where that isn't known."""
     dimensions: int | None = None
     """How many numbers were asked for in each vector; None for the model's own."""
+    offset: int = 0
+    """How many inputs the requests before it have, of the same call: errors count over all."""
 
     def decode(self, data: bytes, *, max_objects: int = MAX_OBJECTS) -> EmbeddingResponse:
         """`data` as an instance, in the order of the inputs. Raises as `Decoder.decode` does; the vectors that can be read
@@ -221,11 +223,13 @@ class EmbeddingDecoder:
                 problem = problem or f"has a vector without an index: data[{at}]"
             elif not 0 <= index < wanted:
                 problem = (
-                    problem or f"has a vector for input[{index}], of {wanted} inputs: data[{at}]"
+                    problem or f"has a vector of index {sent.index} for {wanted} inputs: data[{at}]"
                 )
             elif index in vectors:
                 twice.add(index)
-                problem = problem or f"has two vectors for input[{index}]: data[{at}] is the second"
+                problem = (
+                    problem or f"has two vectors for {self._input(index)}: data[{at}] is the second"
+                )
             else:
                 try:
                     vector = _read(bytes(sent.embedding), at)
@@ -238,19 +242,26 @@ class EmbeddingDecoder:
                 )
         if problem is None and len(vectors) < wanted:
             missing = next(index for index in range(wanted) if index not in vectors)
-            problem = f"has {len(vectors)} vectors for {wanted} inputs: there is none for input[{missing}]"
-        if problem is None and (differing := _differing([lengths[at] for at in range(wanted)])):
+            problem = f"has {len(vectors)} vectors for {wanted} inputs: there is none for {self._input(missing)}"
+        if problem is None and (
+            differing := _differing([lengths[at] for at in range(wanted)], self.offset)
+        ):
             problem = f"has {differing}"
         if problem is None and self.dimensions not in (None, *lengths.values()):
             problem = f"has vectors of {lengths[0]} numbers, though dimensions={self.dimensions} was asked for"
         return [vectors[index] for index in sorted(vectors.keys() - twice)], problem
 
+    def _input(self, index: int) -> str:
+        return f"input[{self.offset + index}]"
 
-def _differing(lengths: Sequence[int]) -> str | None:
-    """What is wrong with the vectors of one call where not all have as many numbers: no two could be compared."""
-    for index, length in enumerate(lengths):
+
+def _differing(lengths: Sequence[int], offset: int = 0) -> str | None:
+    """What is wrong with the vectors of one call where not all have as many numbers: no two could be compared. The inputs are numbered
+    from `offset` on.
+    """
+    for index, length in enumerate(lengths, offset):
         if length != lengths[0]:
-            return f"vectors of different lengths: {lengths[0]} numbers for input[0], and {length} for input[{index}]"
+            return f"vectors of different lengths: {lengths[0]} numbers for input[{offset}], and {length} for input[{index}]"
     return None
 
 
@@ -318,6 +329,7 @@ def add_partial(
     if not responses:
         return
     error.partial = merge(responses, inputs)
+    error.execution = "executed"
     asked = sum(count_inputs(part) or 0 for part in inputs)
     error.message += f"; {len(error.partial.data):,} of {asked:,} vectors are in `partial`"
     error.args = (error.message, *error.args[1:])

@@ -25,8 +25,9 @@ from pydantic import (
 )
 
 from horay_async import AsyncHoray, ClientOptions, Horay
+from horay_async._keys import may_be_secret
 from horay_async._protocol.wire.check_parameters import unknown_parameter
-from horay_async._protocol.wire.clean import may_be_secret, secrets_of
+from horay_async._protocol.wire.clean import secrets_of
 from horay_async._suggestions import CLIENT_OPTIONS, LANGCHAIN_SETTINGS
 from horay_async.errors import ConfigurationError
 from horay_async.options import ClientParams

@@ -185,16 +185,16 @@ def vector(index: Any = 0, embedding: Any = (1.0,)) -> dict[str, Any]:
         (body(vector(True)), 1, r"without an index: data\[0\]"),
         (body(vector(0.5)), 1, r"without an index: data\[0\]"),
         (body(vector(0), vector(0)), 2, r"two vectors for input\[0\]: data\[1\]"),
-        (body(vector(0), vector(2)), 2, r"input\[2\], of 2 inputs: data\[1\]"),
-        (body(vector(-1)), 1, r"input\[-1\], of 1 inputs"),
-        (body(vector(10**30)), 1, r"input\[1000000000000000000000000000000\]"),
-        (body(vector(0), vector(1)), 1, r"input\[1\], of 1 inputs"),
+        (body(vector(0), vector(2)), 2, r"index 2 for 2 inputs: data\[1\]"),
+        (body(vector(-1)), 1, "index -1 for 1 inputs"),
+        (body(vector(10**30)), 1, "index 1000000000000000000000000000000 "),
+        (body(vector(0), vector(1)), 1, "index 1 for 1 inputs"),
         (
             body(vector(0), vector(2)),
             3,
             r"has 2 vectors for 3 inputs: there is none for input\[1\]",
         ),
-        (body(vector(1), vector(2)), None, r"input\[2\], of 2 inputs"),
+        (body(vector(1), vector(2)), None, "a vector of index 2 for 2 inputs"),
         (
             body([1.0, 2.0], [1.0, 2.0], [1.0]),
             3,
@@ -215,6 +215,17 @@ def test_refused(data: bytes, inputs: int | None, named: str) -> None:
     """Whatever could be a wrong vector is refused, by its place."""
     with pytest.raises(InvalidBody, match=named):
         EmbeddingDecoder(inputs).decode(data)
+
+
+def test_inputs_of_another_request_before() -> None:
+    """Errors count over the inputs of all requests of a call, as the caller does; `data` is the response's own."""
+    for data, named in (
+        (body(vector(0), vector(2)), r"none for input\[11\]"),
+        (body(vector(0), vector(0), vector(1)), r"two vectors for input\[10\]: data\[1\]"),
+        (body([1.0], [1.0], [1.0, 2.0]), r"1 numbers for input\[10\], and 2 for input\[12\]"),
+    ):
+        with pytest.raises(InvalidBody, match=named):
+            EmbeddingDecoder(3, offset=10).decode(data)
 
 
 def test_what_can_be_read() -> None:
