@@ -93,9 +93,11 @@ class ProvidedKeys:
         key, seconds = _split(provided)
         number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
         if not isinstance(key, str) or not number or not seconds >= 0:
+            told = isinstance(key, str) and number
+            what = f"{seconds!r} seconds" if told else f"a value of type {type(provided).__name__}"
             raise ConfigurationError(
                 "the function for the API key must return a string, or a string and the seconds that it is "
-                f"good for; it returned a value of type {type(provided).__name__}"
+                f"good for, 0 or more; it returned {what}"
             )
         if not key:
             raise ConfigurationError("the function for the API key returned an empty string")

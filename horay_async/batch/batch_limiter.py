@@ -134,27 +134,35 @@ class BatchLimiter:
         | the server | sent where it needn't wait | else |
         |---|---|---|
         | 1. has asked for too long a wait, for its model | no | gives up |
-        | 2. has asked for too long a wait, for other models | no | is sent as a probe |
-        | 3. responds, or it isn't late yet | yes | waits, until it is late |
-        | 4. refuses its model alone, and has done so when it was late | no | gives up |
-        | 5. refuses everything, and has refused its model when it was late | yes | gives up |
-        | 6. refuses everything | yes | is sent as a probe |
+        | 2. refuses its model alone, and has done so when it was late | no | gives up |
+        | 3. has asked for too long a wait, for other models, and has refused its model when it was late | no | gives up |
+        | 4. has asked for too long a wait, for other models | no | is sent as a probe, behind its model's back-off |
+        | 5. responds, or it isn't late yet | yes | waits, until it is late |
+        | 6. refuses everything, and has refused its model when it was late | yes | gives up |
+        | 7. refuses everything | yes | is sent as a probe |
 
-        In 2, 5 and 6 it waits as long as something is under way that the server may still accept: that tells as much as a probe.
+        In 3, 4, 6 and 7 it waits as long as something is under way that the server may still accept: that tells as much as a probe.
         """
         refused = self.refused_models.get(wait_limit.model)
         if refused is not None and refused.not_before > wait_limit.until:
             return Verdict(False, "give_up", now)  # 1
         asked_of_others = self.not_before > wait_limit.until
-        late_from = now if asked_of_others else self._late_from(wait_limit, refused)
-        if late_from is None or now < late_from:
-            return Verdict(True, "wait", late_from)  # 3
-        refused_late = not asked_of_others and refused is not None and refused.latest >= late_from
+        late_from = self._late_from(wait_limit, refused)
+        latest = -math.inf if refused is None else refused.latest
+        is_late = late_from is not None and now >= late_from
+        refused_late = late_from is not None and late_from <= min(now, latest)
         if refused_late and refused is not None and refused.alone:
-            return Verdict(False, "give_up", now)  # 4
+            return Verdict(False, "give_up", now)  # 2
+        if not (is_late or asked_of_others):
+            return Verdict(True, "wait", late_from)  # 5
         if self.overload.undecided:
             return Verdict(not asked_of_others, "wait", None)
-        return Verdict(not asked_of_others, "give_up" if refused_late else "probe", now)  # 2, 5, 6
+        if refused_late:
+            return Verdict(not asked_of_others, "give_up", now)  # 3, 6
+        probed_at = now if is_late or refused is None else refused.latest + refused.backoff
+        return Verdict(
+            not asked_of_others, "probe" if now >= probed_at else "wait", probed_at
+        )  # 4, 7
 
     def refused(
         self, admission: Admission, model: bytes, error: APIError, now: float, *, sent: float

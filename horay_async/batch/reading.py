@@ -26,7 +26,7 @@ from horay_async._protocol.wire.sse import begins_events
 from horay_async._transport.log import LOG
 from horay_async.batch.errors import BatchFileError, InvalidRequestError
 from horay_async.batch.jsonl import BUFFER, fields_of, text_of, without_mark
-from horay_async.batch.result_lines import KEPT, RequestLineError, read_result_line
+from horay_async.batch.result_lines import KEPT, RequestLineError, read_result_line, status_in
 from horay_async.batch.results import BatchResult
 from horay_async.errors import (
     AnswerError,
@@ -165,9 +165,8 @@ def _line(raw: bytes) -> _Line:
     sent = fields.get("response", b"")
     if sent.startswith(b"{"):
         held = fields_of(sent)
-        status = _decoded(held.get("status_code", b"0"))
         line.response = _Sent(
-            status if isinstance(status, int) else 0,
+            status_in(held),
             text_of(held.get("request_id", b"")),
             msgspec.Raw(held.get("body", b"null")),
         )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from typing import Any, cast, get_args
 
 import msgspec
@@ -159,8 +160,13 @@ def _status_of(response: bytes) -> _Status | msgspec.UnsetType | None:
     """What the field `response` says, where msgspec can't decode it; nothing, where it is neither an object nor null."""
     if not response.startswith(b"{"):
         return None if response == b"null" else msgspec.UNSET
-    status = fields_of(response).get("status_code", b"")
-    return _Status(int(status) if status.isdigit() and len(status) == 3 else 0)
+    return _Status(status_in(fields_of(response)))
+
+
+def status_in(response: Mapping[str, bytes]) -> int:
+    """The HTTP status in the fields of a response, also as other tools write the number: `200.0` or `"200"`. 0 where there is none."""
+    found = re.fullmatch(rb'"?(\d{3})(?:\.0+)?"?', response.get("status_code", b""))
+    return int(found[1]) if found else 0
 
 
 def line_of(result: BatchResult[Any]) -> bytes:

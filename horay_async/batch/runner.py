@@ -30,7 +30,7 @@ MAX_UNCONFIRMED_SECONDS = 1.0
 NOT_FINISHED = "the batch ended before this request was finished"
 
 MAX_DEFERRED = 10_000
-MAX_DEFERRED_OF_ONE = 100
+MAX_DEFERRED_OF_ONE = 1000
 """Deferred requests, up to which more are read: one may be for a model that isn't refused. Fewer where all so far were for one model."""
 
 MAX_UNFINISHED = 2
@@ -234,8 +234,7 @@ class BatchRunner:
                 break
             if not isinstance(new, WorkItem):
                 return new
-            may_be_sent = not sender.seconds_paused(new.model)
-            if may_be_sent and not (several and new.model in low_priority):
+            if new.model not in low_priority and not sender.seconds_paused(new.model):
                 return new
             deferred.append(new)
         # 3. A deferred request for any model that isn't paused.
@@ -272,8 +271,8 @@ class BatchRunner:
                     await pools.wait(self._changed.wait)
                 else:
                     await self._changed.wait()
-        except ConfigurationError as error:
-            self._source.fail(error)
+        except ConfigurationError as closed:
+            self._source.fail(closed)
         except TimeoutError:
             if at == resumed or not self._stands_still():
                 return

@@ -176,14 +176,15 @@ class RequestSender:
         return min(map(self.seconds_paused, self.deferred.models), default=None)
 
     def longest_waiting(self, work: WorkItem, permit: RequestPermit) -> WorkItem:
-        """The request to send in the place of `work`, which was just admitted. One for the same model that was deferred while `work` waited
-        is sent first, and `work` is deferred behind the others: else new requests would take what the server allows, again and again.
+        """The request to send in the place of `work`, which was just admitted. Where that is new, one for the same model that was deferred while
+        it waited is sent first, and `work` is deferred: else new requests would take what the server allows, again and again.
         """
         self._batch_limiter.refused_models.probed(work.model, self._clock())
-        first = None if work.deferred_since is not None else self.deferred.pop(work.model)
+        new = work.started is None
+        first = self.deferred.pop(work.model, sent_before=True) if new else None
         if first is None:
             return work
-        self.deferred.append(work)
+        self.deferred.prepend([work])
         first.request.limiter = permit
         self._correct(first.tokens - work.tokens, self._clock())
         return first

@@ -16,8 +16,10 @@ CREATE: Final = Operation(
     method="POST", path="/embeddings", params=EmbeddingParams, response=EmbeddingResponse
 )
 
-def decoder_of(request: Request, asked: Mapping[str, Any]) -> EmbeddingDecoder:
-    """What decodes the vectors that were `asked` for; the response to `request` may be as long as they are then."""
+def decoder_of(request: Request, asked: Mapping[str, Any], offset: int = 0) -> EmbeddingDecoder:
+    """What decodes the vectors that were `asked` for; the response to `request` may be as long as they are then. Before them, there are
+    `offset` others of the same call.
+    """
 
 class AsyncEmbeddings(Resource):
     """Makes vectors of texts."""

@@ -139,6 +139,53 @@ class Limited:
         )
 
 
+@pytest.mark.parametrize("count", [60, 900])
+@pytest.mark.parametrize("concurrency", [4, "auto"])
+@skipping_time
+async def test_requests_that_are_sorted_by_model(
+    monkeypatch: pytest.MonkeyPatch, concurrency: Any, count: int
+) -> None:
+    """While the first model is refused, the source is read on, to find one that the server takes."""
+    loop, server = asyncio.get_running_loop(), Limited(lambda model: model == "b")
+    monkeypatch.setattr(sender, "fetch", server.fetch)
+    models = ["a"] * count + ["b"] * 50
+    asked = [
+        BatchRequest.completion(model=each, prompt=f"{each}{at}") for at, each in enumerate(models)
+    ]
+    async with AsyncHoray("a-key-for-nothing") as client:
+        began, came = loop.time(), dict[int, float]()
+        async for result in client.batch.run(asked, concurrency=concurrency, give_up_after=100):
+            assert (result.error is None) == (models[result.index] == "b")
+            came[result.index] = loop.time() - began
+    assert max(came[at] for at in range(count, count + 50)) < 10
+    assert min(came[at] for at in range(count)) >= 90
+    sent_for_a = [prompt for prompt in server.sent if prompt.startswith("a")]
+    assert sent_for_a[1:].index("a0") < 20, "who was refused goes before those that were only read"
+
+
+@skipping_time
+async def test_refused_models_of_which_one_asks_for_a_long_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its requests fail at once. The other model is asked less and less often, and given up in its time."""
+    loop, server = asyncio.get_running_loop(), Refusing(None)
+
+    async def fetch(transport: Any, request: Any, *others: Any, **known: Any) -> Any:
+        model = json.loads(request.body)["model"]
+        if model == "a":
+            raise RateLimitError("too much", status_code=429, retry_after=5000.0)
+        await server.fetch(transport, request, *others, **known)
+
+    monkeypatch.setattr(sender, "fetch", fetch)
+    asked = [BatchRequest.completion(model="ab"[at % 2], prompt=str(at)) for at in range(400)]
+    async with AsyncHoray("a-key-for-nothing") as client:
+        began = loop.time()
+        results = [result async for result in client.batch.run(asked, give_up_after=60)]
+        assert all(isinstance(result.error, RateLimitError) for result in results)
+        assert 60 <= loop.time() - began < 60 + 2 * SharedPause.MAX
+    assert len(server.sent) < 40
+
+
 @pytest.mark.parametrize("concurrency", [1, 2, "auto"])
 @skipping_time
 async def test_model_that_alone_is_refused(

@@ -293,6 +293,8 @@ def test_any_response_that_is_cut(
     ("line", "kind", "told"),
     [
         (result("a", completion("x"), status=201), None, ""),
+        (result("a", completion("x"), status=cast("Any", 200.0)), None, ""),
+        (result("a", completion("x"), status=cast("Any", "200")), None, ""),
         (result("a", {"error": {"message": "no", "code": 5}}, status=503), ServiceOverloadedError, "no"),
         (result("a", {"error": {"message": "no", "code": 503}}), ServiceOverloadedError, "no"),
         (result("a", "<p>busy"), APIResponseError, "isn't what the API describes"),

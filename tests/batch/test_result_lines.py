@@ -242,6 +242,16 @@ def test_outcomes_of_other_writers(line: dict[str, Any], is_failure: bool) -> No
     assert outcome(json.dumps({"custom_id": "a", **line}).encode()).failed is is_failure
 
 
+@pytest.mark.parametrize(
+    ("status", "is_failure"),
+    [(200.0, False), ("200", False), (500.0, True), (200.5, True), (None, True)],
+)
+def test_status_of_other_writers(status: Any, is_failure: bool) -> None:
+    """A tool that has rewritten the line may know no integers."""
+    line = json.dumps({"custom_id": "a", "response": {"status_code": status, "body": {}}})
+    assert read_result_line(line.encode()).failed is is_failure
+
+
 def test_id_that_isnt_unicode_is_no_crash() -> None:
     """Files have none; one that is made up elsewhere still says what is wrong with it."""
     result = BatchResult[Any](index=0, custom_id="\ud800", request=None, error=HorayError("no"))

@@ -229,3 +229,34 @@ async def test_loop_that_has_ended(connect: Connect, closed: bool) -> None:
             await run.final()
     finally:
         home.close()
+
+
+async def test_loop_that_ends_in_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody tells who waits on another loop; it looks by itself."""
+    monkeypatch.setattr("horay_async.integrations.mcp.CHECK_SECONDS", 0.01)
+    home = asyncio.new_event_loop()
+
+    class Stopping:
+        async def list_tools(self) -> Any:
+            one = SimpleNamespace(name="add", description="Adds.", inputSchema={"type": "object"})
+            return SimpleNamespace(tools=[one], nextCursor=None)
+
+        async def call_tool(self, name: str, arguments: dict[str, Any] | None = None, /) -> Any:
+            home.stop()
+            await asyncio.Event().wait()
+
+    [add] = await asyncio.to_thread(home.run_until_complete, tools_of(Stopping()))
+    running = asyncio.create_task(asyncio.to_thread(home.run_forever))
+    try:
+        while not home.is_running():  # noqa: ASYNC110 - nothing tells of it
+            await asyncio.sleep(0)
+        function: Any = add.function
+        with pytest.raises(HorayError, match="the event loop of the MCP session has ended"):
+            await asyncio.wait_for(function(), 20)
+    finally:
+        await running
+        left = asyncio.all_tasks(home)
+        for task in left:
+            task.cancel()
+        await asyncio.to_thread(home.run_until_complete, asyncio.wait(left))
+        home.close()

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import attrs
 import pytest
 
-from horay_async.errors import AnswerError, APITimeoutError, ConfigurationError, HorayError
+from horay_async.errors import (
+    AnswerError,
+    APIConnectionError,
+    APITimeoutError,
+    ConfigurationError,
+    HorayError,
+)
 from horay_async.models.events import (
     AnswerParsed,
     PartialObject,
@@ -177,6 +184,32 @@ def test_closing_elsewhere(
         for thread in threads:
             thread.join(10)
             assert not thread.is_alive()
+
+
+@pytest.mark.parametrize("other", [False, True])
+def test_closing_the_client_under_a_tool(
+    fault_server: FaultServer, connect_blocking: ConnectBlocking, other: bool
+) -> None:
+    """A round was executed by then, and paid for: the error says so, whether other clients are in use or not."""
+    client = connect_blocking()
+    threads: list[threading.Thread] = []
+
+    @tool
+    def closing() -> None:
+        threads.append(threading.Thread(target=client.close))
+        threads[0].start()
+        while not client._handle.closed:
+            time.sleep(0.001)
+
+    with connect_blocking() as second:
+        if other:
+            second.models.list()
+        fault_server.add(calling(("closing", {})))
+        run = client.chat.completions.run_tools(model="m", messages=QUESTION, tools=[closing])
+        with pytest.raises(APIConnectionError, match="the run of tools has ended") as caught:
+            run.final()
+        threads[0].join(20)
+    assert (caught.value.execution, caught.value.transient) == ("executed", False)
 
 
 def test_never_read(fault_server: FaultServer, connect_blocking: ConnectBlocking) -> None:

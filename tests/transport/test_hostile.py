@@ -228,6 +228,29 @@ async def test_body_behind_a_head_that_cannot_be_read(
     assert len(fault_server.requests) == 1
 
 
+@pytest.mark.internals(True)
+@pytest.mark.parametrize("apart", [False, True])
+@pytest.mark.parametrize("call", [complete, stream])
+async def test_body_without_the_chunks_that_its_head_names(
+    fault_server: FaultServer, connect: Connect, call: Any, apart: bool
+) -> None:
+    """As of a gateway that unpacks chunks and leaves the header on: what has come is in the error, and isn't asked for again."""
+    media = b"text/event-stream" if call is stream else b"application/json"
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\nTransfer-Encoding: chunked\r\n\r\n" % media
+    gate = Gate()
+    steps = [head, gate, PIECE] if apart else [head + PIECE]
+    fault_server.add(raw(*steps, Stall()))
+    async with connect(retries=2) as client:
+        asking = asyncio.ensure_future(refused(call(client)))
+        await fault_server.until_requests(1)
+        gate.open()
+        failure = await asking
+    assert "can't be decoded" in failure.message
+    assert failure.body == PIECE.decode().strip() or failure.body == PIECE.decode()
+    assert failure.execution == "executed"
+    assert len(fault_server.requests) == 1
+
+
 TAILS = [b"\0" * 8, b"\r\n", b"<!-- x -->", b"upstream error"]
 """What some servers and gateways put behind a compressed body."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import pickle
 import threading
 import traceback
@@ -274,7 +275,9 @@ class VaultError(Exception):
         (("key-0123456789", -1), "must return a string"),
         (("key-0123456789", float("nan")), "must return a string"),
         (("key-0123456789", True), "must return a string"),
-        (("key-0123456789",), "must return a string"),
+        (("key-0123456789",), "it returned a value of type tuple"),
+        (("key-0123456789", -5.0), "0 or more; it returned -5.0 seconds"),
+        (("key-0123456789", math.nan), "it returned nan seconds"),
         ("", "empty"),
         ("key-0123456789\n", "can't stand in a header"),
     ],

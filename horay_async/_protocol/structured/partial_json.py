@@ -16,6 +16,11 @@ from horay_async._protocol.structured.find_json import BOM, DRAFT_END, DRAFT_OPE
 
 DECODE = msgspec.json.Decoder().decode
 
+JSON_BESIDE = re.compile(
+    r'[`~]+[ \t]*[\w+#.-]*[ \t]*(\{\s*(?:["}].*)?$|\[\s*(?:["\[{\]\-\d].*)?$)', re.DOTALL
+)
+"""JSON behind the language of a code block, on its first line."""
+
 PLAIN = re.compile(r'[^"\\]*')
 """The run of a string up to its end or an escape."""
 TOKEN = re.compile(r"[^\s,\]}]*")
@@ -92,8 +97,10 @@ class PartialJSON:
             line, self._raw = "".join(self._raw), []
             if self._is_draft is None:
                 self._is_draft = DRAFT_OPENING.match(line) is not None
-            if not self._is_draft and FENCE_OPENING.search(line):
+            if not self._is_draft and (fence := FENCE_OPENING.search(line)):
                 self._read, self._otherwise = PartialJSON._before, PartialJSON._over
+                if json := JSON_BESIDE.match(line, fence.start()):
+                    self.feed(json[1])
         return end
 
     def _over(self, text: str, at: int) -> int:

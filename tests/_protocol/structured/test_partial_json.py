@@ -75,6 +75,14 @@ def test_around_the_json() -> None:
     assert steps('Sure: ```json\n{"a": 1}\n``` {"b": 2}') == [{}, {"a": 1}]
     for before in ("Here is the [JSON]:\n", "Sure {name}!\n", 'Draft: {"a": 2}. Final:\n', "\n"):
         assert steps(before + '```json\n\n{"a": 1}\n```') == [{}, {"a": 1}]
+    beside = steps('```json {"a":\n {"b": 1},\n "c": 2}\n```')
+    assert (beside[-1], all("b" not in value for value in beside)) == (
+        {"a": {"b": 1}, "c": 2},
+        True,
+    )
+    assert steps("~~~ [\n1]\n~~~")[-1] == [1]
+    for title in ("{.line}", "{1,3}", "[title]"):
+        assert steps(f'```json {title}\n{{"a": 1}}\n```') == [{}, {"a": 1}]
     assert steps(' \n{"a": 1}') == [{}, {"a": 1}]
     assert steps('Sure: {"a": 1}') == steps('``` \nno {"a": 1}') == steps("```json\n3\n```") == []
     reading = PartialJSON()
