@@ -414,6 +414,10 @@ class Streamed:
         """Notes that it is closed."""
         self.closed = True
 
+    def _unsent(self, error: ConfigurationError) -> HorayError:
+        """Nothing was sent."""
+        return error
+
     _drop = _close_nowait
 
 

@@ -371,7 +371,7 @@ def test_error_that_is_cut() -> None:
     events.end("the connection broke", keep_truncated=False)
     failure = events.take_failure()
     assert isinstance(failure, InternalServerError)
-    assert str(failure).endswith("over")
+    assert failure.message.endswith(": over")
 
 
 def test_bytes_that_are_no_text() -> None:
