@@ -116,7 +116,7 @@ def _split(provided: object) -> tuple[object, Any]:
     return (pair[0], pair[1]) if len(pair) == 2 else (pair, math.inf)
 
 
-SECRET_NAMES = (
+PARTS_OF_SECRET_NAMES = (
     "auth",
     "cookie",
     "credential",
@@ -137,4 +137,4 @@ def may_be_secret(name: str) -> bool:
     values are masked in every text.
     """
     name = name.lower()
-    return name not in HARMLESS and any(word in name for word in SECRET_NAMES)
+    return name not in HARMLESS and any(word in name for word in PARTS_OF_SECRET_NAMES)

@@ -89,9 +89,8 @@ class Call:
         """Told of what happens; None where nobody observes the call."""
         self.permit: AttemptPermit | None = None
         """What the newest attempt holds of the limits; None where there are none."""
-        self._in_flight = (
-            False  # whether the newest attempt is being sent, or was, and hasn't failed
-        )
+        # Whether the newest attempt is being sent, or was, and hasn't failed.
+        self._in_flight = False
         self._end_logged = False
         self._limiter = limiter
         self._keys = None if request.external else sender.keys
@@ -176,14 +175,7 @@ class Call:
             _add_unsent(error, unsent)
             return False
         delay = 0.0 if renewed else self._retry_delay(error)
-        if delay is None:
-            return False
-        try:
-            await self._wait_to_retry(error, delay)
-        except ConfigurationError as unsent:
-            _add_unsent(error, unsent)
-            return False
-        return True
+        return delay is not None and await self._wait_to_retry(error, delay)
 
     def fail(self, error: APIError) -> None:
         """Puts `error` on record as what ended the newest attempt."""
@@ -248,14 +240,19 @@ class Call:
             return None
         return delay
 
-    async def _wait_to_retry(self, error: APIError, delay: float) -> None:
-        """Waits so many seconds. Raises `ConfigurationError` where the client is closed meanwhile."""
+    async def _wait_to_retry(self, error: APIError, delay: float) -> bool:
+        """Returns whether the request can be sent again: not where the client was closed meanwhile."""
         self.attempts[-1].backoff = delay
         LOG.debug("%s: trying again in %.3f s", self.request.label, delay)
         if self.observers is not None:
             self.observers.on_retry(tuple(self.attempts), error, delay)
         wait = asyncio.sleep if self._limiter is None else self._limiter.back_off
-        await self._sender.pools.wait(partial(wait, delay))
+        try:
+            await self._sender.pools.wait(partial(wait, delay))
+        except ConfigurationError as unsent:
+            _add_unsent(error, unsent)
+            return False
+        return True
 
     # What streams ask for
 

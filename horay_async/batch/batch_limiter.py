@@ -160,9 +160,9 @@ class BatchLimiter:
         if refused_late:
             return Verdict(not asked_of_others, "give_up", now)  # 3, 6
         probed_at = now if is_late or refused is None else refused.latest + refused.backoff
-        return Verdict(
-            not asked_of_others, "probe" if now >= probed_at else "wait", probed_at
-        )  # 4, 7
+        if now < probed_at:
+            return Verdict(not asked_of_others, "wait", probed_at)
+        return Verdict(not asked_of_others, "probe", now)  # 4, 7
 
     def refused(
         self, admission: Admission, model: bytes, error: APIError, now: float, *, sent: float

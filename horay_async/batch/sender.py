@@ -85,9 +85,9 @@ class RequestSender:
         self._rate_limiter = rate_limiter or self._batch_limiter.rate_limiter(settings)
         """What keeps to the batch's `rpm` and `tpm`."""
         self._transport = unbound(transport)
+        """The client's connections; how many there may be is the batch limiter's to say."""
         self.pools: ConnectionPools = self._transport.pools
         """Whether the client is closed, and what waits until it is."""
-        """The client's connections; how many there may be is the batch limiter's to say."""
         self.preparer: Preparer = Preparer(self._transport.options)
         """Makes of the caller's items what `admit` and `send` take."""
         self.settings: Settings = settings

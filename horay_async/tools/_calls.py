@@ -108,7 +108,7 @@ class ToolCaller:
             # Passed on as it is, it would look as if whoever reads the run had been cancelled.
             raise HorayError("the task of a tool was cancelled")
         # Copies: what a reader does with them changes nothing that the model is told.
-        return [_shown(task.result()) for task in self.tasks if task in done]
+        return [_copy_of(task.result()) for task in self.tasks if task in done]
 
     def messages(self, *, stopped: bool) -> list[ToolMessage]:
         """The messages with the results of this round so far. Where the run was `stopped`, a tool that was called and
@@ -210,11 +210,11 @@ class ToolCaller:
         return self._telemetry.tool(call, None if tool is None else tool.description)
 
 
-def _shown(result: ToolResult) -> ToolResult:
+def _copy_of(result: ToolResult) -> ToolResult:
     """A result as the reader of a run gets it: all but the tool's own value and error is a copy."""
-    shown = copy(result)
-    shown.tool_call, shown.parts = deepcopy((result.tool_call, result.parts))
-    return shown
+    made = copy(result)
+    made.tool_call, made.parts = deepcopy((result.tool_call, result.parts))
+    return made
 
 
 def _retrieve_exception(task: asyncio.Task[ToolResult]) -> None:

@@ -362,26 +362,25 @@ class AsyncToolRun(Readable[ToolRunEvent]):
         """Takes in the model's message, and starts its calls of tools that can be run here. Raises `AnswerError`
         where it was cut.
         """
-        from horay_async.tools._calls import ToolCaller, tool_name, with_own_ids  # noqa: PLC0415 - loads cattrs, for calls alone
-
-        cut = cut_of(choice.finish_reason)
-        if choice.message.tool_calls and not cut:
-            choice.message.tool_calls = with_own_ids(
-                choice.message.tool_calls, lambda place: f"call_{self._round}_{place}"
-            )
         # A copy: what the reader of the run does with the response changes neither what is sent nor what is run.
         message = deepcopy(choice.message)
         self._messages.append(message)
         calls = message.tool_calls
         if not calls:
             return
-        if cut:
+        if cut := cut_of(choice.finish_reason):
             raise AnswerError(
                 f"the model was asking for tools, none of which was run, when {cut.problem}",
                 reason=cut.reason,
                 text=calls[-1].function.arguments,
                 completion=self._response,
             )
+        from horay_async.tools._calls import ToolCaller, tool_name, with_own_ids  # noqa: PLC0415 - loads cattrs, for calls alone
+
+        message.tool_calls = calls = with_own_ids(
+            calls, lambda place: f"call_{self._round}_{place}"
+        )
+        choice.message.tool_calls = deepcopy(calls)
         settings = self._settings
         ours = [call for call in calls if tool_name(call) not in settings.left_to_caller]
         self._last_round = len(ours) < len(calls)

@@ -13,6 +13,7 @@ from typing import Any, cast
 import msgspec
 
 from horay_async._protocol.structured.find_json import BOM, DRAFT_END, DRAFT_OPENING, FENCE_OPENING
+from horay_async._protocol.wire.decode import is_json
 
 DECODE = msgspec.json.Decoder().decode
 
@@ -99,7 +100,9 @@ class PartialJSON:
                 self._is_draft = DRAFT_OPENING.match(line) is not None
             if not self._is_draft and (fence := FENCE_OPENING.search(line)):
                 self._read, self._otherwise = PartialJSON._before, PartialJSON._over
-                if json := JSON_BESIDE.match(line, fence.start()):
+                # What is whole there may be a title: then what counts is behind it.
+                json = JSON_BESIDE.match(line, fence.start())
+                if json and not is_json(json[1].encode()):
                     self.feed(json[1])
         return end
 

@@ -81,7 +81,7 @@ def test_around_the_json() -> None:
         True,
     )
     assert steps("~~~ [\n1]\n~~~")[-1] == [1]
-    for title in ("{.line}", "{1,3}", "[title]"):
+    for title in ("{.line}", "{1,3}", "[title]", '{"b": 2}', "[1]"):
         assert steps(f'```json {title}\n{{"a": 1}}\n```') == [{}, {"a": 1}]
     assert steps(' \n{"a": 1}') == [{}, {"a": 1}]
     assert steps('Sure: {"a": 1}') == steps('``` \nno {"a": 1}') == steps("```json\n3\n```") == []

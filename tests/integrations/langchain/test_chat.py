@@ -388,6 +388,17 @@ def test_structured_mismatch(fault_server: FaultServer, connect: Connect) -> Non
     assert isinstance(both["parsing_error"], AnswerError)
 
 
+async def streamed_both_ways(model: ChatHoray) -> tuple[Any, Any]:
+    """The chunks of `stream`, merged, and those of `astream`."""
+    whole: Any = None
+    for chunk in model.stream("hi"):
+        whole = chunk if whole is None else whole + chunk
+    again: Any = None
+    async for chunk in model.astream("hi"):
+        again = chunk if again is None else again + chunk
+    return whole, again
+
+
 def _cut_script(message: dict[str, Any], reason: str) -> Callable[[Any], Any]:
     """Responds with a message that ended for `reason`, whole or streamed."""
 
@@ -950,12 +961,7 @@ async def test_repeated_call(
     message = {"role": "assistant", "content": None, "tool_calls": calls}
     fault_server.add(streamed, streamed, _cut_script(message, "tool_calls"))
     model = connect(output_version=version)
-    whole: Any = None
-    for chunk in model.stream("hi"):
-        whole = chunk if whole is None else whole + chunk
-    again: Any = None
-    async for chunk in model.astream("hi"):
-        again = chunk if again is None else again + chunk
+    whole, again = await streamed_both_ways(model)
     for response in (whole, again, model.invoke("hi")):
         assert [one["args"] for one in response.tool_calls] == [{"at": 1}, {"at": 2}]
         first, second = (str(one["id"]) for one in response.tool_calls)
@@ -982,12 +988,7 @@ async def test_streamed_calls_without_ids_of_their_own(
     fault_server.add(script)
     fault_server.reply("fine")
     model = connect()
-    whole: Any = None
-    for chunk in model.stream("hi"):
-        whole = chunk if whole is None else whole + chunk
-    again: Any = None
-    async for chunk in model.astream("hi"):
-        again = chunk if again is None else again + chunk
+    whole, again = await streamed_both_ways(model)
     for response in (whole, again):
         found = [one["id"] for one in response.tool_calls]
         assert (len(set(found)), all(found)) == (2, True)
@@ -1072,12 +1073,7 @@ async def test_content_blocks(fault_server: FaultServer, connect: Connect, versi
     body = {"id": "1", "choices": [{**choice, "message": {**message, "tool_calls": calls}}]}
     fault_server.always(lambda asked: streamed if "stream" in asked.json() else json_response(body))
     model = connect(output_version=version)
-    merged: Any = None
-    for chunk in model.stream("hi"):
-        merged = chunk if merged is None else merged + chunk
-    again: Any = None
-    async for chunk in model.astream("hi"):
-        again = chunk if again is None else again + chunk
+    merged, again = await streamed_both_ways(model)
     responses: list[Any] = [merged, again, model.invoke("hi"), await model.ainvoke("hi")]
     for response in responses:
         assert [one["args"] for one in response.tool_calls] == [{"count": 1}, {"count": 2}]
