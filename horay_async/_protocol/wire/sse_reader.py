@@ -218,11 +218,11 @@ class SSEReader(ABC, Generic[T]):
             self._begin_events(b"")
         return self._read_in_order(rest)
 
+    @abstractmethod
     def _add_cut(self) -> APIError | None:
         """Takes in what can be read of the event in which the bytes have ended: the stream has failed, and this is for its error. Returns
         the error that the event reports.
         """
-        return None
 
     @property
     @abstractmethod
