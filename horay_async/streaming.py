@@ -499,7 +499,9 @@ class AsyncStream(Readable[ChunkT]):
         """Sets `error.partial` to the response of a server that doesn't stream, unless it is set already."""
         if body and error.partial is None:
             meta = self._response.meta
-            error.partial = await decoded(body, lambda: unstreamed(body, self._whole, meta))
+            error.partial = await decoded(
+                body, lambda: unstreamed(body, self._whole, meta), broken=True
+            )
             if error.partial is not None:
                 error.execution = "executed"
             if not hasattr(error.partial, "_raw"):
@@ -532,7 +534,7 @@ async def require_event_stream(
         body, _ = await response.read(MAX_BODY_BYTES)
     except APIError as error:
         broken, body = error, response.take_cut_off()
-    failure = await decoded(body, lambda: _no_stream(response, body, whole))
+    failure = await decoded(body, lambda: _no_stream(response, body, whole), broken=True)
     is_whole = hasattr(failure.partial, "_raw")
     if broken is not None and isinstance(failure, APIResponseError) and not is_whole:
         add_body(broken, body, context=response.context)

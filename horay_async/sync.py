@@ -108,6 +108,9 @@ class _ChunkReading(_Reading):
 class _NextReading(BlockingReader[ItemT_co], _Reading):
     """One that is an iterator itself, and is closed when it is dropped."""
 
+    _max_prefetched: int | None = None
+    """Most lists of items that are read ahead; None is the usual number."""
+
     def __init__(self, wrapped: Any, handle: LoopHandle, made_in: object = None) -> None:
         prefetcher = Prefetcher(
             handle,
@@ -115,6 +118,7 @@ class _NextReading(BlockingReader[ItemT_co], _Reading):
             close=wrapped._close_nowait,
             made_in=made_in,
             unsent=wrapped._unsent,
+            max_prefetched=self._max_prefetched,
         )
         super().__init__(prefetcher, all_of)
         BlockingWrapper.__init__(self, wrapped, handle)
@@ -224,6 +228,9 @@ class BatchRun(_NextReading[BatchResult[ResponseT_co]], Generic[ResponseT_co], o
     _wrapped: AsyncBatchRun[ResponseT_co]
     _read_to_end = BATCH_READ_TO_END
     _left_early = BATCH_CLOSED
+    # A list has all results that there are: how many there may be is the batch's own bound, which more lists would multiply. Others would be
+    # sent, and paid for, that a loop which is left never reads.
+    _max_prefetched = 1
 
     def __del__(self) -> None:
         if hasattr(self, "_wrapped") and self._prefetcher.unread:
@@ -231,7 +238,7 @@ class BatchRun(_NextReading[BatchResult[ResponseT_co]], Generic[ResponseT_co], o
         super().__del__()
 
     def close(self) -> None:
-        """Cancels what is under way. Closing twice is fine."""
+        """Cancels what is under way; results that weren't read are dropped: `progress.stop_sending()` keeps them. Closing twice is fine."""
         self._close_nowait()
         self._handle.wait_for(self._wrapped.close)
 

@@ -93,6 +93,9 @@ class _ChunkReading(_Reading):
 
 class _NextReading(BlockingReader[ItemT_co], _Reading):
     """One that is an iterator itself, and is closed when it is dropped."""
+
+    _max_prefetched: int | None
+    """Most lists of items that are read ahead; None is the usual number."""
     def __init__(self, wrapped: Any, handle: LoopHandle, made_in: object = None) -> None: ...
     def __iter__(self) -> Iterator[ItemT_co]: ...
     def __del__(self) -> None: ...
@@ -174,7 +177,7 @@ class BatchRun(_NextReading[BatchResult[ResponseT_co]], Generic[ResponseT_co], o
     _wrapped: AsyncBatchRun[ResponseT_co]
     def __del__(self) -> None: ...
     def close(self) -> None:
-        """Cancels what is under way. Closing twice is fine."""
+        """Cancels what is under way; results that weren't read are dropped: `progress.stop_sending()` keeps them. Closing twice is fine."""
     @property
     def progress(self) -> BatchProgress:
         """How far the batch has come."""
@@ -1186,8 +1189,8 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
         round begins, and none begins after a response without a usage (this parameter asks the server for it).
 
         `approve` is called with each `ToolCall` whose arguments fit, in the order of the calls and one at a time, before its
-        tool runs: a function, which runs in a thread, or a coroutine function. It returns None or True to let the call run, False
-        to refuse it, a string to tell the model instead, or a mapping of arguments to run it with; what it raises ends the
+        tool runs: a coroutine function, or a function, which runs in a thread of its own, with `Horay` in the thread that reads the run. It
+        returns None or True to let the call run, False to refuse it, a string to tell the model instead, or a mapping of arguments to run it with; what it raises ends the
         run. The call that it gets is a copy: if it changes the name or the arguments, the changed call runs, and the
         model's message stays as it came.
 

@@ -349,11 +349,12 @@ def test_prefetcher_raises_after_the_items(handle: LoopHandle) -> None:
             next(loop)
 
 
-def test_prefetcher_reads_ahead_but_not_without_end(handle: LoopHandle) -> None:
+@pytest.mark.parametrize("most", [None, 1, 2])
+def test_prefetcher_reads_ahead_but_not_without_end(handle: LoopHandle, most: int | None) -> None:
     """A caller who is slow stops the source after some bursts; going on starts it again."""
     total = MAX_PREFETCHED * 5
     source = Source([[number] for number in range(total)] + [[]])
-    prefetcher = Prefetcher(handle, source.pull)
+    prefetcher = Prefetcher(handle, source.pull, max_prefetched=most)
     loop = BlockingIterator(prefetcher, all_of, prefetcher.stop)
     assert next(loop) == 0
 
@@ -365,7 +366,7 @@ def test_prefetcher_reads_ahead_but_not_without_end(handle: LoopHandle) -> None:
                 await asyncio.sleep(0)
         return pulled
 
-    assert handle.run(settled) <= MAX_PREFETCHED + 1
+    assert handle.run(settled) <= (most or MAX_PREFETCHED) + 1
     assert list(loop) == list(range(1, total))
 
 

@@ -7,18 +7,18 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
 from itertools import chain
 from queue import Empty, SimpleQueue
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from horay_async._bridge import thread
 from horay_async._bridge.thread import FORKED, BlockingCall, LoopHandle
 from horay_async._suggestions import no_copy
+from horay_async._transport.loops import RUN_BY_CALLER
 from horay_async.errors import ConfigurationError, HorayError
 from horay_async.streaming import (
     STREAM_LEFT,
@@ -55,18 +55,22 @@ class Prefetcher(Generic[T]):
         close: Callable[[], object] | None = None,
         made_in: object = None,
         unsent: Callable[[ConfigurationError], HorayError] | None = None,
+        max_prefetched: int | None = None,
     ) -> None:
         """`close` ends the source, from any thread; it may be called after its end. `made_in` is the process that the source
         belongs to, where it is a response that has begun; else it belongs to the one that reads first. `unsent` makes the error that
-        is raised of one that says that nothing was sent, where something may have been.
+        is raised of one that says that nothing was sent, where something may have been. `max_prefetched` is the most lists that are read
+        ahead, `MAX_PREFETCHED` unless given.
         """
+        self._max_prefetched = max_prefetched or MAX_PREFETCHED
         self._handle = handle
         self._made_in = made_in
         self._unsent = unsent
         self._read = read
         self._close = close
         self._call: BlockingCall[None] | None = None
-        self._lists: SimpleQueue[list[T] | BaseException] = SimpleQueue()
+        # What has come, the failure behind it, and what the source has this thread run: see `RUN_BY_CALLER`.
+        self._lists: SimpleQueue[list[T] | BaseException | Callable[[], None]] = SimpleQueue()
         self._resume: Callable[[], object] | None = None
         self.over: bool = False
         """Whether the source came to its end, and all items were handed out."""
@@ -159,7 +163,7 @@ class Prefetcher(Generic[T]):
         items = self._next()
         if self._failure is not None:  # another thread, or a signal handler, has stopped it
             raise without_traceback_if_own(self._failure)
-        if (resume := self._resume) is not None and self._lists.qsize() < MAX_PREFETCHED // 2:
+        if (resume := self._resume) is not None and self._has_room():
             self._resume = None
             resume()
         if isinstance(items, BaseException):
@@ -172,10 +176,19 @@ class Prefetcher(Generic[T]):
         self.ready = iter(items)
         return not self.over
 
+    def _has_room(self) -> bool:
+        """Whether few enough lists are left for the reading to go on, once it has stopped for too many."""
+        return self._lists.qsize() <= (self._max_prefetched - 1) // 2
+
     def _next(self) -> list[T] | BaseException:
         while True:
-            with contextlib.suppress(Empty):
-                return self._lists.get(timeout=thread.MAX_WAIT)
+            try:
+                come = self._lists.get(timeout=thread.MAX_WAIT)
+            except Empty:
+                continue
+            if isinstance(come, list | BaseException):
+                return cast("list[T] | BaseException", come)
+            come()
 
     def stop(self, error: HorayError | None = None) -> None:
         """Cancels the reading, unless the source has come to its end; reading on raises `error`, in the thread that waits too."""
@@ -211,14 +224,15 @@ class Prefetcher(Generic[T]):
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         put = self._lists.put
+        RUN_BY_CALLER.set(put)
         try:
             while items := await self._read():
                 put(items)
-                if self._lists.qsize() >= MAX_PREFETCHED:
+                if self._lists.qsize() >= self._max_prefetched:
                     room = asyncio.Event()
                     self._resume = partial(loop.call_soon_threadsafe, room.set)
                     # The caller may have emptied the queue before it could see this.
-                    if self._lists.qsize() >= MAX_PREFETCHED // 2:
+                    if not self._has_room():
                         await room.wait()
         except asyncio.CancelledError:
             put(self._cut_off())

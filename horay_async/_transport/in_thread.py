@@ -12,15 +12,20 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-from horay_async._protocol.wire.size_limits import LARGE_BODY
+from horay_async._protocol.wire.size_limits import LARGE_BODY, LARGE_BROKEN_BODY
 
 T = TypeVar("T")
 
 
 def in_thread(
-    function: Callable[[], Any], *, name: str
+    function: Callable[[], Any],
+    *,
+    name: str,
+    start: Callable[[Callable[[], None]], None] | None = None,
 ) -> asyncio.Future[tuple[Any, BaseException | None]]:
-    """What `function` returns, or None, and what it raised, or None; `name` is the thread's."""
+    """What `function` returns, or None, and what it raised, or None; `name` is the thread's, or `start` has it run by one that there is.
+    There `KeyboardInterrupt` is raised, and ends nothing here.
+    """
     loop = asyncio.get_running_loop()
     future: asyncio.Future[tuple[Any, BaseException | None]] = loop.create_future()
     # Once it has the error, whose traceback knows `run`, that is to know it no more.
@@ -36,21 +41,26 @@ def in_thread(
         result, failure = None, None
         try:
             result = context.run(function)
-        except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
+        except BaseException as error:
+            if start is not None and isinstance(error, KeyboardInterrupt):
+                raise
             failure = error
         with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
             loop.call_soon_threadsafe(deliver, result, failure)
         del result, failure  # whose traceback knows this frame
 
-    threading.Thread(target=run, name=name, daemon=True).start()
+    if start is None:
+        threading.Thread(target=run, name=name, daemon=True).start()
+    else:
+        start(run)
     return future
 
 
-async def decoded(body: bytes, decode: Callable[[], T]) -> T:
+async def decoded(body: bytes, decode: Callable[[], T], *, broken: bool = False) -> T:
     """What `decode` makes of `body`, here and now; of a large one in a thread, since it would hold up the loop for long. That halves the
-    longest stall: the lock of the interpreter is let go while objects are made.
+    longest stall: the lock of the interpreter is let go while objects are made. One that is `broken` takes longer.
     """
-    if len(body) < LARGE_BODY:
+    if len(body) < (LARGE_BROKEN_BODY if broken else LARGE_BODY):
         return decode()
     result, error = await in_thread(decode, name="horay-decode")
     try:

@@ -223,7 +223,8 @@ async def _outcome_of(
         return failure
     from horay_async.resources._streams import unasked_stream  # noqa: PLC0415 - seldom needed
 
-    return await decoded(body.data, partial(unasked_stream, call, response, body.data, failure))
+    decode = partial(unasked_stream, call, response, body.data, failure)
+    return await decoded(body.data, decode, broken=True)
 
 
 async def _read(response: RawResponse, limit: int) -> _ReceivedBody:
@@ -249,7 +250,8 @@ async def _contents(
         return Contents(problem=f"is over {request.max_body_bytes:,} bytes")
     if not is_json_body(media, body.data):
         return Contents(problem=f"isn't JSON, but {media}")
-    return await decoded(body.data, partial(contents_of, into, body.data, request.max_objects))
+    decode = partial(contents_of, into, body.data, request.max_objects)
+    return await decoded(body.data, decode, broken=body.cut_by is not None)
 
 
 def _failure(

@@ -145,8 +145,8 @@ class AsyncChatCompletions(Resource):
         round begins, and none begins after a response without a usage (this parameter asks the server for it).
 
         `approve` is called with each `ToolCall` whose arguments fit, in the order of the calls and one at a time, before its
-        tool runs: a function, which runs in a thread, or a coroutine function. It returns None or True to let the call run, False
-        to refuse it, a string to tell the model instead, or a mapping of arguments to run it with; what it raises ends the
+        tool runs: a coroutine function, or a function, which runs in a thread of its own, with `Horay` in the thread that reads the run. It
+        returns None or True to let the call run, False to refuse it, a string to tell the model instead, or a mapping of arguments to run it with; what it raises ends the
         run. The call that it gets is a copy: if it changes the name or the arguments, the changed call runs, and the
         model's message stays as it came.
 
@@ -197,6 +197,7 @@ class AsyncChatCompletions(Resource):
         telemetry = self._transport.telemetry
         settings = RunSettings(
             ask=ask,
+            pools=self._transport.pools,
             tools=tools,
             left_to_caller=frozenset(_name(tool) for tool in given if not isinstance(tool, Tool)),
             approve=approve,

@@ -1,6 +1,6 @@
 """Calls user code so that it can neither block nor end what runs it.
 
-A plain function gets a daemon thread of its own: tools that hang keep neither others nor the event loop's
+A plain function gets a daemon thread of its own, or the caller's: tools that hang keep neither others nor the event loop's
 executor nor the end of the program waiting. A coroutine gets a task of its own, so that code which cancels itself can
 be told apart from code that is cancelled.
 """
@@ -14,24 +14,29 @@ from contextlib import suppress
 from typing import Any
 
 from horay_async._transport.in_thread import in_thread
+from horay_async._transport.loops import RUN_BY_CALLER
 from horay_async._user_code import UserCodeEnded, contain, is_main_thread
 
 CLEANUP = 1.0
 """Seconds that a cancelled coroutine has to clean up before it isn't waited for any longer."""
 
 
-async def call_user_code(function: Callable[[], Any], *, to_its_end: bool = False) -> Any:
+async def call_user_code(
+    function: Callable[[], Any], *, to_its_end: bool = False, by_caller: bool = False
+) -> Any:
     """What `function` returns, plain or asynchronous; one with arguments comes as a `partial`.
 
     Raises what it raises, but `UserCodeEnded` for what isn't an `Exception`; `KeyboardInterrupt` passes from
     a coroutine in the main thread, where it is the user's. Cancelling this cancels a coroutine; a thread
     can't be stopped, and is left to itself. With `to_its_end`, a coroutine that is cancelled, and brings a result or an error
     of its own all the same, is waited for however long that takes, and this returns or raises that; so it does where a function
-    has ended by the time of the cancellation.
+    has ended by the time of the cancellation. With `by_caller`, a plain function is run by the thread that waits for a blocking client's
+    run, where there is one: there it can be interrupted, as by Ctrl-C while it reads what somebody types.
     """
     if inspect.iscoroutinefunction(function):
         return await _in_task(function(), to_its_end=to_its_end)
-    value = await _in_thread(function, to_its_end=to_its_end)
+    start = RUN_BY_CALLER.get() if by_caller else None
+    value = await _in_thread(function, to_its_end=to_its_end, start=start)
     return await _in_task(value, to_its_end=to_its_end) if inspect.isawaitable(value) else value
 
 
@@ -74,18 +79,24 @@ async def _guarded(awaitable: Awaitable[Any]) -> Any:
         raise UserCodeEnded(f"it raised {type(error).__name__}") from error
 
 
-async def _in_thread(function: Callable[[], Any], *, to_its_end: bool) -> Any:
+async def _in_thread(
+    function: Callable[[], Any],
+    *,
+    to_its_end: bool,
+    start: Callable[[Callable[[], None]], None] | None,
+) -> Any:
     outcomes: list[tuple[Any, Exception | None]] = []
     """What the function has returned or raised, from when it has: the loop hears of it later."""
 
     def run() -> None:
+        RUN_BY_CALLER.set(None)  # that thread may be this one, and waits for nothing meanwhile
         try:
             outcomes.append((contain(function), None))
         except Exception as error:  # noqa: BLE001 - raised below
             outcomes.append((None, error))
 
     try:
-        await in_thread(run, name="horay-tool")
+        await in_thread(run, name="horay-tool", start=start)
     except asyncio.CancelledError:
         # A coroutine that it has returned isn't begun any more.
         if not to_its_end or not outcomes or inspect.isawaitable(outcomes[0][0]):

@@ -171,7 +171,7 @@ class ToolCaller:
         # A copy: the message that it is a part of says what the model has asked for.
         asked = deepcopy(call)
         async with self._asking:
-            said = await call_user_code(partial(approve, asked))
+            said = await call_user_code(partial(approve, asked), by_caller=True)
         if said is False:
             return REFUSED
         if isinstance(said, str):

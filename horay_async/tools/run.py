@@ -47,6 +47,7 @@ from horay_async.streaming import (
 
 if TYPE_CHECKING:
     from horay_async._observers import RunObserver, TelemetryObserver
+    from horay_async._transport.connection_pool import ConnectionPools
     from horay_async.tools._calls import ToolCaller
     from horay_async.tools.define import Approve, Tool
 
@@ -73,6 +74,8 @@ class RunSettings:
     """The settings of all rounds of a run."""
 
     ask: Ask
+    pools: ConnectionPools
+    """The client's: while tools are at work, nothing else tells that it is closed."""
     tools: Mapping[str, Tool[..., Any]]
     """Those that can be run, by name."""
     left_to_caller: frozenset[str]
@@ -116,6 +119,7 @@ class AsyncToolRun(Readable[ToolRunEvent]):
     #   the time is up                                  APITimeoutError: `_timed_out`
     #   a step raises: the request, or `approve`        that
     #   the task that reads is cancelled, or alike      HorayError that names what ended it: `interrupted`
+    #   the client is closed                            APIConnectionError; ConfigurationError before the first response
     #   close(), or a loop was left or collected        HorayError(RUN_STOPPED)
     #
     # All of these end it the same way: `_halt` ends what is under way, from any thread; `_clean_up` waits until the tools
@@ -265,7 +269,7 @@ class AsyncToolRun(Readable[ToolRunEvent]):
                 raise self._timed_out() from error
             if asks and isinstance(error, APITimeoutError) and error.clock == "total":
                 raise self._timed_out(error) from error
-            if asks and isinstance(error, ConfigurationError):
+            if isinstance(error, ConfigurationError) and (asks or self._settings.pools.closed):
                 raise self._unsent(error) from error.__cause__
             raise
         finally:
@@ -328,7 +332,7 @@ class AsyncToolRun(Readable[ToolRunEvent]):
 
     async def _await_tools(self) -> Events:
         caller = cast("ToolCaller", self._caller)
-        results: Events = [*await caller.next_results()]
+        results: Events = [*await self._settings.pools.wait(caller.next_results)]
         if not caller.waiting:
             self._messages += caller.pop_messages()
             self._next = None if self._last_round else AsyncToolRun._begin_round
@@ -377,9 +381,9 @@ class AsyncToolRun(Readable[ToolRunEvent]):
             )
         from horay_async.tools._calls import ToolCaller, tool_name, with_own_ids  # noqa: PLC0415 - loads cattrs, for calls alone
 
-        message.tool_calls = calls = with_own_ids(
-            calls, lambda place: f"call_{self._round}_{place}"
-        )
+        # By the messages before it, which may be of runs before this one.
+        number = len(self._messages) - 1
+        message.tool_calls = calls = with_own_ids(calls, lambda place: f"call_{number}_{place}")
         choice.message.tool_calls = deepcopy(calls)
         settings = self._settings
         ours = [call for call in calls if tool_name(call) not in settings.left_to_caller]

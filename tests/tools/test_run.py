@@ -16,6 +16,7 @@ import pytest
 from horay_async._protocol.wire.finish_reasons import CUT_REASONS
 from horay_async.errors import (
     AnswerError,
+    APIConnectionError,
     APITimeoutError,
     AuthenticationError,
     HorayError,
@@ -900,17 +901,42 @@ async def test_idempotency_key(
 
 
 async def test_calls_without_ids(fault_server: FaultServer, connect: Connect) -> None:
-    """Calls that a server didn't number are numbered, so that results find them."""
-    fault_server.add(
-        respond(unnumbered(), content_type="text/event-stream", framing="close"), saying("Sunny.")
-    )
+    """Calls that a server didn't number are numbered, so that results find them, through all runs of a conversation."""
+    unnumbered_calls = respond(unnumbered(), content_type="text/event-stream", framing="close")
+    fault_server.add(unnumbered_calls, saying("Sunny."), unnumbered_calls, saying("Sunny."))
     async with connect() as client:
-        await client.chat.completions.run_tools(
-            model="m", messages=QUESTION, tools=[weather]
-        ).final()
+        run = client.chat.completions.run_tools(model="m", messages=QUESTION, tools=[weather])
+        await run.final()
+        more = [*run.messages, *QUESTION]
+        await client.chat.completions.run_tools(model="m", messages=more, tools=[weather]).final()
     messages = fault_server.requests[1].json()["messages"]
     assert [call["id"] for call in messages[1]["tool_calls"]] == ["call_1_0", "call_1_1"]
     assert [message["tool_call_id"] for message in messages[2:]] == ["call_1_0", "call_1_1"]
+    all_calls = [
+        call["id"]
+        for message in fault_server.requests[3].json()["messages"]
+        for call in message.get("tool_calls") or ()
+    ]
+    assert len(set(all_calls)) == len(all_calls) == 4
+
+
+async def test_client_closed_while_a_tool_is_at_work(
+    fault_server: FaultServer, connect: Connect
+) -> None:
+    """The tool is cancelled, and the run raises at once what has come of it: nothing else would tell it."""
+    begun, cancelled = asyncio.Event(), asyncio.Event()
+    fault_server.add(calling(("hang", {})))
+    client = connect()
+    run = client.chat.completions.run_tools(
+        model="m", messages=QUESTION, tools=[hanging(cancelled, begun)]
+    )
+    ended = asyncio.create_task(run.final())
+    await begun.wait()
+    await client.close()
+    with pytest.raises(APIConnectionError, match="the client is closed") as caught:
+        await ended
+    assert caught.value.execution == "executed"
+    assert cancelled.is_set()
 
 
 def unnumbered() -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import json
+import signal
 import subprocess
 import sys
 import threading
@@ -20,6 +21,7 @@ import pytest
 from horay_async._json import is_object
 from horay_async._protocol.wire.unknown import unknown_of
 from horay_async._user_code import UserCodeEnded
+from horay_async.client import AsyncHoray
 from horay_async.errors import AnswerError, HorayError
 from horay_async.models.chat import ToolCall
 from horay_async.models.dicts import ToolDict
@@ -757,6 +759,65 @@ def test_approve_on_the_blocking_client(
             model="m", messages=QUESTION, tools=[weather], approve=lambda _: "No."
         ).final()
     assert asked(fault_server.requests[1])[-1] == ("tool", "No.")
+
+
+def test_approve_runs_on_the_callers_thread(
+    fault_server: FaultServer, connect_blocking: ConnectBlocking
+) -> None:
+    """It is the one that waits, where it may read what somebody types; runs that it starts itself ask on others."""
+    threads: list[threading.Thread] = []
+    calls, fine = calling(("weather", {"city": "Rome"})), saying("Fine.")
+    fault_server.add(calls, calls, fine, calls, fine, fine)
+
+    def note(_: ToolCall) -> str:
+        threads.append(threading.current_thread())
+        return "No."
+
+    async def run_asynchronously() -> None:
+        async with AsyncHoray(fault_server.api_key, base_url=fault_server.base_url) as other:
+            await other.chat.completions.run_tools(
+                model="m", messages=QUESTION, tools=[weather], approve=note
+            ).final()
+
+    with connect_blocking() as client:
+        run = partial(
+            client.chat.completions.run_tools, model="m", messages=QUESTION, tools=[weather]
+        )
+
+        def run_others(call: ToolCall) -> str:
+            run(approve=note).final()
+            asyncio.run(run_asynchronously())
+            return note(call)
+
+        assert run(approve=run_others).final().choices[0].message.content == "Fine."
+    here = threading.current_thread()
+    assert [thread is here for thread in threads] == [True, False, True]
+
+
+def test_interrupted_in_approve(
+    fault_server: FaultServer, connect_blocking: ConnectBlocking
+) -> None:
+    """Ctrl-C while somebody is asked ends the run, and nothing runs on; the client goes on."""
+
+    def interrupt(_: ToolCall) -> bool:
+        signal.raise_signal(signal.SIGINT)
+        return True
+
+    before = threading.active_count()
+    fault_server.add(calling(("weather", {"city": "Rome"})))
+    with connect_blocking() as client:
+        run = client.chat.completions.run_tools(
+            model="m", messages=QUESTION, tools=[weather], approve=interrupt
+        )
+        with pytest.raises(KeyboardInterrupt):
+            run.final()
+        with pytest.raises(HorayError, match="KeyboardInterrupt"):
+            run.final()
+        assert not [thread for thread in threading.enumerate() if thread.name == "horay-tool"]
+        fault_server.add(saying("Fine."))
+        with client.chat.completions.stream(model="m", messages=QUESTION) as stream:
+            assert stream.final().choices[0].message.content == "Fine."
+    assert threading.active_count() <= before
 
 
 # --- bounds

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from horay_async import APIError, APIResponseError, AsyncHoray
+from horay_async import APIConnectionError, APIError, APIResponseError, AsyncHoray
 from horay_async._protocol.wire.decode import Decoder
-from horay_async._protocol.wire.size_limits import LARGE_BODY
+from horay_async._protocol.wire.size_limits import LARGE_BODY, LARGE_BROKEN_BODY
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("internals")]
 
@@ -41,9 +41,18 @@ def completion(text: str) -> bytes:
     return b'{"id": "1", "choices": [{"text": "%b", "finish_reason": "stop"}]}' % text.encode()
 
 
-@pytest.mark.parametrize(("size", "beside"), [(10, False), (LARGE_BODY, True)])
-async def test_thread(monkeypatch: pytest.MonkeyPatch, size: int, beside: bool) -> None:
-    """While a large body is decoded, the loop runs on: the decoding here waits for that."""
+@pytest.mark.parametrize(
+    ("size", "cut", "beside"),
+    [
+        (10, False, False),
+        (LARGE_BROKEN_BODY, False, False),
+        (LARGE_BODY, False, True),
+        (10, True, False),
+        (LARGE_BROKEN_BODY, True, True),
+    ],
+)
+async def test_thread(monkeypatch: pytest.MonkeyPatch, size: int, cut: bool, beside: bool) -> None:
+    """While a large body is decoded, the loop runs on: the decoding here waits for that. One that was cut takes longer."""
     loop, here = asyncio.get_running_loop(), threading.current_thread()
     kind: Any = Decoder
     real = kind.decode
@@ -58,9 +67,14 @@ async def test_thread(monkeypatch: pytest.MonkeyPatch, size: int, beside: bool) 
         return real(self, data, **options)
 
     monkeypatch.setattr(Decoder, "decode", decode)
-    response = await ask(completion("x" * size))
+    if cut:
+        with pytest.raises(APIConnectionError) as caught:
+            await ask(completion("x" * size), missing=True)
+        response = caught.value.partial
+    else:
+        response = await ask(completion("x" * size))
     assert response.choices[0].text == "x" * size
-    assert seen == [beside]
+    assert set(seen) == {beside}
 
 
 async def test_error() -> None:

@@ -172,15 +172,14 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
     def _add_cut(self) -> APIError | None:
         text = self._cut_data.decode("utf-8-sig", "ignore")
         whole = closed(text)
-        in_string = not text.startswith(whole.rstrip("]}"))
         try:
-            came = parsed(self._split.join(repaired(whole.encode())))
+            came = parsed(self._split.join(repaired(whole.text.encode())))
             if error_in(fields_of(came)) is not None:
                 return stream_error(msgspec.json.encode(came), context=self._context)
             sent = _chunk_in(came)
             self._cut_has_text = has_text(sent.get("choices"))
             only_one, knows_call = self.merged.has_one_choice, self.merged.knows_call
-            if not drop_unsure(sent, knows_call, in_string=in_string, only_one=only_one):
+            if not drop_unsure(sent, knows_call, in_string=whole.in_string, only_one=only_one):
                 return None
             data = msgspec.json.encode(sent)
             chunk = self._decoder.decode(data, max_objects=self._max_objects)

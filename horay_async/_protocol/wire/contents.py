@@ -7,12 +7,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import msgspec
 
 from horay_async._json import fields_of, is_object, objects_in, only_of
 from horay_async._protocol.wire.characters import whole_characters
+from horay_async._protocol.wire.cut_chunk import drop_cut
 from horay_async._protocol.wire.cut_json import closed
 from horay_async._protocol.wire.decode import (
     BodyDecoder,
@@ -97,19 +99,24 @@ def _holds_anything(response: Response) -> bool:
 
 
 def with_end(data: bytes) -> bytes:
-    """The JSON whose end is missing or broken, as far as it came. Raises `InvalidBody` where it is something else."""
-    return nearly_json(closed(data.decode("utf-8-sig", "ignore")).encode())
+    """The JSON whose end is missing or broken, as far as it came and isn't false by that. Raises `InvalidBody` where it is something else."""
+    whole = closed(data.decode("utf-8-sig", "ignore"))
+    drop = partial(drop_cut, depth=whole.depth, in_string=whole.in_string)
+    return nearly_json(whole.text.encode(), drop)
 
 
-def nearly_json(data: bytes) -> bytes:
+def nearly_json(data: bytes, change: Callable[[Any], None] | None = None) -> bytes:
     """`data` as JSON where it is nearly that: bytes that aren't UTF-8 become U+FFFD, `NaN` and `Infinity` null, control
-    characters may stand in strings, and anything behind the first value. Raises `InvalidBody` where it is something else.
+    characters may stand in strings, and anything behind the first value. `change` is done to that value first. Raises `InvalidBody`
+    where it is something else.
     """
     import json  # noqa: PLC0415 - seldom needed
 
     try:
         text = data.decode("utf-8-sig", "replace").lstrip()
         value, _ = json.JSONDecoder(strict=False).raw_decode(text)
+        if change is not None:
+            change(value)
         return msgspec.json.encode(value)
     except (ValueError, OverflowError, RecursionError) as error:
         raise InvalidBody("isn't nearly JSON") from error

@@ -1,4 +1,4 @@
-"""What is sure of a chunk in which a stream was cut. Pure."""
+"""What is sure of a chunk in which a stream was cut, or of a response that was cut. Pure."""
 
 from __future__ import annotations
 
@@ -73,6 +73,22 @@ def drop_unsure(
             if not (sure and isinstance(function.get("arguments"), str)):
                 calls.pop()
     return bool(choices)
+
+
+def drop_cut(response: Any, *, depth: int, in_string: bool) -> None:
+    """Removes from a response, JSON that was cut within `depth` objects and lists and closed, what would be false of it: the usage where
+    the cut is in it, as counts are missing; and the string that was cut (`in_string`), where it is a label in or beside choices.
+    """
+    path = _path_of_last(response)
+    for holder, name in path[: max(depth - 1, 0)]:
+        if name == "usage":
+            del holder[name]
+            return
+    if not path:
+        return
+    holder, name = path[-1]
+    if in_string and name in LABELS and any("choices" in fields_of(around) for around, _ in path):
+        del holder[name]
 
 
 def has_text(value: Any) -> bool:

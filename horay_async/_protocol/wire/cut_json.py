@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 TOKEN = re.compile(
     r'\s*+(?:([{}\[\],:])|("[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z))|([^\s{}\[\],:"]++))', re.DOTALL
@@ -18,7 +19,17 @@ CUT_ESCAPE = re.compile(r"(?:\\u[dD][89abAB][0-9a-fA-F]{2})?(?:\\(?:u[0-9a-fA-F]
 CLOSING = {"{": "}", "[": "]"}
 
 
-def closed(text: str) -> str:
+class Closed(NamedTuple):
+    """JSON that was cut off, and closed."""
+
+    text: str
+    depth: int = 0
+    """How many objects and lists the cut is in."""
+    in_string: bool = False
+    """Whether the last value is a string that was cut."""
+
+
+def closed(text: str) -> Closed:
     """JSON that was cut off, closed behind the last value in it that is whole, or is a string. Behind what is no JSON nothing is
     looked at. What isn't the beginning of an object or an array stays none.
     """
@@ -47,13 +58,14 @@ def closed(text: str) -> str:
             is_key = False
             continue
         elif string is not None and not _is_whole(string):
-            return f'{text[:at].removesuffix(_cut_escape(string))}"{_brackets(open_brackets)}'
+            begun = text[:at].removesuffix(_cut_escape(string))
+            return Closed(f'{begun}"{_brackets(open_brackets)}', len(open_brackets), in_string=True)
         elif word is not None and at == len(text):
             break  # more of it may be missing
         end = at
         if not open_brackets:
             break
-    return text[:end] + _brackets(open_brackets)
+    return Closed(text[:end] + _brackets(open_brackets), len(open_brackets))
 
 
 def _brackets(opened: list[str]) -> str:

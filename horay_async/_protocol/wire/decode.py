@@ -39,8 +39,9 @@ from horay_async._protocol.wire.envelope import (
     says_it_failed,
 )
 from horay_async._protocol.wire.exact_arguments import (
-    OBJECT_ARGUMENTS,
-    functions_in,
+    MARK,
+    OBJECTS,
+    texts_in,
     with_marked_numbers,
     without_marks,
 )
@@ -239,7 +240,7 @@ class Decoder(Generic[R]):
             described = decoded if is_bare or is_object(decoded) else inner
             found.extend(self._differences(described))
             found.normalized = normalize(inner, self._into)
-            if found.normalized and OBJECT_ARGUMENTS.search(data):
+            if found.normalized and OBJECTS.search(data):
                 self._keep_digits(inner, data)
         as_sent = inner is decoded and not found.normalized
         response = self._structure(inner, data if as_sent else None)
@@ -293,7 +294,7 @@ class Decoder(Generic[R]):
             raise InvalidBody(f"{NOTHING_KNOWN}, but {where}", response)
 
     def _keep_digits(self, inner: dict[str, Any], data: bytes) -> None:
-        """Writes the arguments of tool calls, which aren't text in `data`, with all digits of their numbers."""
+        """Writes the arguments of tool calls, and contents, which aren't text in `data`, with all digits of their numbers."""
         decoded = with_marked_numbers(data)
         if decoded is None:
             return
@@ -301,11 +302,11 @@ class Decoder(Generic[R]):
         if is_array(exact):
             exact = {self._wire.list_field: exact}
         normalize(exact, self._into)
-        functions, texts = ([*functions_in(sent, self._wire.content_in)] for sent in (inner, exact))
-        if len(functions) == len(texts):  # a marked 0 isn't as empty as a 0
-            for function, kept in zip(functions, texts, strict=True):
-                if isinstance(arguments := kept.get("arguments"), str):
-                    function["arguments"] = without_marks(arguments)
+        read, marked = ([*texts_in(sent, self._wire.content_in)] for sent in (inner, exact))
+        if len(read) == len(marked):  # a marked 0 isn't as empty as a 0
+            for (holder, name), (kept, _) in zip(read, marked, strict=True):
+                if isinstance(text := kept.get(name), str) and MARK in text:
+                    holder[name] = without_marks(text)
 
     def _differences(self, decoded: Any) -> list[Difference]:
         """How JSON differs from what the API describes."""

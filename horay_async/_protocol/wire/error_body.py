@@ -135,7 +135,7 @@ def _told_in_events(body: bytes) -> bytes:
 def _decode_cut(text: str, clean: Cleaner) -> Any:
     """The JSON object or array that a text begins with, as far as it came; None where it begins with none."""
     try:
-        decoded = msgspec.json.decode(closed(text[:MAX_ERROR_BYTES]))
+        decoded = msgspec.json.decode(closed(text[:MAX_ERROR_BYTES]).text)
         clean.json(decoded)  # raises where it is nested too deep
     except (msgspec.DecodeError, RecursionError):
         return None

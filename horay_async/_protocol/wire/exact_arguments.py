@@ -1,4 +1,4 @@
-"""The digits of numbers in the arguments of tool calls, where a server sends an object in the place of its text. Pure.
+"""The digits of numbers in the arguments of tool calls and in content, where a server sends an object in the place of its text. Pure.
 
 The text is what callers read, and what tools get: a float has some 16 digits, and none at all of `1e400`. So the body is read once
 more, with its numbers as marked texts, which leave their marks and quotes when the arguments are written.
@@ -13,8 +13,8 @@ from typing import Any
 
 from horay_async._json import fields_of
 
-OBJECT_ARGUMENTS = re.compile(rb'"(?:arguments|parameters|args)"\s*:\s*[{\[]')
-"""What a body has in it where they are no text; other bodies may have it, too."""
+OBJECTS = re.compile(rb'"(?:(?:arguments|parameters|args)"\s*:\s*[{\[]|content"\s*:\s*{)')
+"""What a body has in it where these are no text; other bodies may have it, too."""
 
 EXACT_DIGITS = 15
 """Of a whole number that everything reads as it is."""
@@ -43,8 +43,12 @@ def without_marks(text: str) -> str:
     return NUMBER.sub(r"\1", text)
 
 
-def functions_in(sent: Any, place: str) -> Iterator[dict[str, Any]]:
-    """The functions of the tool calls in a normalized response, whose choices have their messages at `place`."""
+def texts_in(sent: Any, place: str) -> Iterator[tuple[dict[str, Any], str]]:
+    """What has such a text in a normalized response, whose choices have their messages at `place`, and the text's name: each message,
+    and the functions of its tool calls.
+    """
     for choice in sent.get("choices") or ():
-        for call in fields_of(fields_of(choice).get(place)).get("tool_calls") or ():
-            yield fields_of(fields_of(call).get("function"))
+        message = fields_of(fields_of(choice).get(place))
+        yield message, "content"
+        for call in message.get("tool_calls") or ():
+            yield fields_of(fields_of(call).get("function")), "arguments"

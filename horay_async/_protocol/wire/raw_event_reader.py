@@ -72,7 +72,7 @@ class RawEventReader(SSEReader[ServerSentEvent]):
         if isinstance(data, NamedEvent) and data.name in (ERROR, *PINGS):
             return None
         try:
-            came = parsed(repaired(closed(data.decode("utf-8-sig", "ignore")).encode()))
+            came = parsed(repaired(closed(data.decode("utf-8-sig", "ignore")).text.encode()))
         except InvalidBody:
             self._began |= not DONE.startswith(data.strip())
             return None

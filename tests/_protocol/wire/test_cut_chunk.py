@@ -22,12 +22,12 @@ def knows_none(_choice: int, _index: int) -> bool:
 def sure(cut: str, *, known: bool = False) -> Any:
     """What is left of the first choice."""
     whole = closed(cut)
-    chunk, in_string = json.loads(whole), not cut.startswith(whole.rstrip("]}"))
+    chunk = json.loads(whole.text)
 
     def knows(choice: int, index: int) -> bool:
         return known and (choice, index) == (0, 0)
 
-    assert drop_unsure(chunk, knows, in_string=in_string, only_one=True)
+    assert drop_unsure(chunk, knows, in_string=whole.in_string, only_one=True)
     return chunk["choices"][0]
 
 
@@ -80,7 +80,7 @@ def test_calls_that_are_cut(calls: str, known: bool, left: int) -> None:
 def test_choice_behind_a_whole_one(other: str) -> None:
     """The whole one stays where it isn't told which one the other is."""
     chunk = json.loads(
-        closed(f'{{"choices": [{{"index": 0, "delta": {{"content": "a"}}}}, {other}')
+        closed(f'{{"choices": [{{"index": 0, "delta": {{"content": "a"}}}}, {other}').text
     )
     assert drop_unsure(chunk, knows_none, in_string=False, only_one=False)
     assert chunk["choices"] == [{"index": 0, "delta": {"content": "a"}}]

@@ -44,8 +44,8 @@ def test_cut_anywhere(whole: Any, indent: int | None, escaped: bool) -> None:
     """It is JSON again, the beginning of what was cut, and all of it at its end."""
     text = json.dumps(whole, indent=indent, ensure_ascii=escaped)
     for at in range(1, len(text)):
-        assert is_beginning(json.loads(closed(text[:at])), whole), text[:at]
-    assert json.loads(closed(text)) == whole
+        assert is_beginning(json.loads(closed(text[:at]).text), whole), text[:at]
+    assert json.loads(closed(text).text) == whole
 
 
 @pytest.mark.parametrize(
@@ -64,19 +64,28 @@ def test_cut_anywhere(whole: Any, indent: int | None, escaped: bool) -> None:
 )
 def test_what_is_left(text: str, found: str) -> None:
     """Nothing is made up, and nothing is read behind what is no JSON."""
-    assert closed(text) == found
+    assert closed(text).text == found
 
 
 @pytest.mark.parametrize("escaped", [True, False])
 def test_response_cut_anywhere(escaped: bool) -> None:
-    """Its text is there as far as it has come."""
+    """Its text is there as far as it has come; counts and labels are there when they are whole."""
     message = {"role": "assistant", "content": TEXT}
-    choice = {"index": 0, "message": message, "finish_reason": "stop"}
-    body = json.dumps({"id": "c", "choices": [choice]}, ensure_ascii=escaped).encode()
+    choice = {"index": 0, "message": message, "finish_reason": "length"}
+    counts = {"prompt_tokens": 12, "completion_tokens": 345, "total_tokens": 357}
+    details = {"completion_tokens_details": {"reasoning_tokens": 45}}
+    sent = {"id": "c", "choices": [choice], "usage": counts | details, "model": "a/b"}
+    whole: Any = contents_of(decoder(ChatCompletion), json.dumps(sent).encode()).response
+    body = json.dumps(sent, ensure_ascii=escaped).encode()
     texts: list[str] = []
     for at in range(len(body)):
         found: Any = contents_of(decoder(ChatCompletion), body[:at]).response
         texts.append("" if found is None else found.choices[0].message.content)
+        if found is not None:
+            assert found.usage in (None, whole.usage)
+            assert found.choices[0].finish_reason in (None, "length")
+            assert found.model in ("", "a/b")
+            assert (found.usage is None) == (at < body.index(b', "model"'))
     assert all(TEXT.startswith(text) for text in texts)
     assert texts == sorted(texts, key=len)
     assert texts[0] == ""

@@ -349,6 +349,14 @@ def test_digits_of_arguments_that_are_no_text(place: str, form: str) -> None:
     assert all(call.function.arguments != NUMBERS for call in found[1:])
 
 
+def test_digits_of_content_that_is_no_text() -> None:
+    """As of arguments: a gateway has parsed JSON mode's text. A text beside it stays as it is."""
+    messages = f'{{"content": {NUMBERS}}}', '{"content": "1.10 {}"}'
+    choices = ", ".join(f'{{"message": {message}}}' for message in messages)
+    made = decoder(ChatCompletion).decode(f'{{"choices": [{choices}]}}'.encode())
+    assert [choice.message.content for choice in made.choices] == [NUMBERS, "1.10 {}"]
+
+
 @pytest.mark.parametrize("text", ["\ufdd0", "\\ufdd0", "\\uFDD0"])
 def test_marks_in_texts(text: str) -> None:
     """A text with the mark of numbers keeps it."""
