@@ -22,10 +22,10 @@ FAR_MORE = 10
 
 @attrs.define
 class RefusedModel:
-    """A model that all requests were refused for since one was let through. Times are of the loop's clock."""
+    """A model that was refused, and of which no request was let through that was sent later. Times are of the loop's clock."""
 
     since: float
-    """When the first of these requests was refused."""
+    """When it was first refused, or last let a request through that was sent before the latest refusal."""
     error: APIError
     """What the latest refused request met."""
     latest: float
@@ -108,16 +108,26 @@ class RefusedModels:
         return found
 
     def let_through(self, model: bytes, now: float, *, sent: float) -> None:
-        """Notes that a request for a model was let through that was `sent` then."""
-        self._models.pop(model, None)
-        if model not in self._taken:
-            if len(self._taken) >= MOST:
-                del self._taken[next(iter(self._taken))]
-            self._taken[model] = None
+        """Notes that a request for a model was let through that was `sent` then. Where that is before the latest refusal, the model may be
+        refused still.
+        """
+        found = self._models.get(model)
+        if found is not None and sent < found.latest:
+            found.since = now
+        else:
+            self._models.pop(model, None)
+            self._take(model)
         for other in self._models.values():
             other.others_let_through += sent >= other.since
             if other.others_since is None and sent >= other.latest:
                 other.others_since = now
+
+    def _take(self, model: bytes) -> None:
+        """Notes a model as taken, the newest one."""
+        if model not in self._taken:
+            if len(self._taken) >= MOST:
+                del self._taken[next(iter(self._taken))]
+            self._taken[model] = None
 
     def mark_refused_alone(self) -> None:
         """Notes that all of them are refused alone: another model's request was let through while the server asked to wait."""

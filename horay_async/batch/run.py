@@ -102,7 +102,7 @@ class AsyncBatchRun(AsyncReadable, Generic[ResponseT_co]):
             raise no_end(error) from error
 
     async def close(self) -> None:
-        """Cancels what is under way. Closing twice is fine."""
+        """Cancels what is under way; results that weren't read are dropped: `progress.stop_sending()` keeps them. Closing twice is fine."""
         self._close_nowait()
         if self._runner is not None:
             await self._runner.close()

@@ -27,8 +27,6 @@ BATCH_CLOSED = "the batch was left: its loop was ended early, or close() was cal
 MAX_UNCONFIRMED_SECONDS = 1.0
 """Seconds for which failures are unconfirmed while nothing else goes on."""
 
-NOT_FINISHED = "the batch ended before this request was finished"
-
 MAX_DEFERRED = 10_000
 MAX_DEFERRED_OF_ONE = 1000
 """Deferred requests, up to which more are read: one may be for a model that isn't refused. Fewer where all so far were for one model."""
@@ -376,8 +374,7 @@ class BatchRunner:
         self._over = True
         # In order, each result stays beside its request: what is missing between them is told by an error.
         for index in self._buffer.missing():
-            error = HorayError(NOT_FINISHED)
-            self._buffer.put(self._unfinished[index].result(self._loop.time(), error=error))
+            self._buffer.put(self._unfinished[index].unfinished(self._loop.time()))
         # Whoever keeps the error that ended the run, whose traceback leads here, isn't to keep the requests.
         self._unfinished.clear()
         self._sender.deferred.clear()

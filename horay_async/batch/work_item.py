@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from copy import copy
 from typing import Any
 
 import attrs
@@ -14,9 +15,11 @@ from horay_async._protocol.wire.request import Request
 from horay_async._retry_policy import RetryPolicy, retry_delay
 from horay_async.batch.outcomes import is_overloaded
 from horay_async.batch.results import BatchResult
-from horay_async.errors import APIError, HorayError
+from horay_async.errors import APIConnectionError, APIError, HorayError
 from horay_async.models._base import Response
 from horay_async.models.meta import Attempt
+
+NOT_FINISHED = "the batch ended before this request was finished"
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
@@ -66,7 +69,9 @@ class WorkItem:
         self.pause = 0.0
         if self.started is None:
             self.started = now
-        elif self.attempts:
+            return
+        self.last_error = None  # what it meets now isn't known
+        if self.attempts:
             last = self.attempts[-1]
             last.backoff = now - self.started - last.started - (last.seconds or 0.0)
 
@@ -85,6 +90,18 @@ class WorkItem:
         billed = self.request.billed_per_run
         known = {"retries": 0, "billed_per_run": billed, "random": lambda: 0.5}
         return retry_delay(self.policy, error, **known) is not None
+
+    def unfinished(self, now: float) -> BatchResult[Any]:
+        """Its result where the batch ends before it is finished: what it met when it was sent last; where it is under way, an error that says
+        that it may be run.
+        """
+        error: HorayError = HorayError(NOT_FINISHED)
+        if self.last_error is not None:
+            error = copy(self.last_error)
+            error.__notes__ = [NOT_FINISHED]
+        elif self.started is not None:
+            error = APIConnectionError(NOT_FINISHED, execution="unknown")
+        return self.result(now, error=error)
 
     def result(
         self, now: float, *, response: Response | None = None, error: HorayError | None = None

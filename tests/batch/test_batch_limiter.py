@@ -20,7 +20,7 @@ from horay_async._transport.open_files import MAX_CONNECTIONS
 from horay_async._transport.request_limiter import LimitedRequest
 from horay_async.batch.batch_limiter import BatchLimiter, WaitLimit, batch_limiter_of, unbound
 from horay_async.batch.options import Settings
-from horay_async.batch.refused_models import RefusedModel
+from horay_async.batch.refused_models import RefusedModel, RefusedModels
 from horay_async.options import ClientOptions
 
 WAIT_LIMIT = WaitLimit(model=b"", began=0, since=math.inf, seconds=600)
@@ -302,3 +302,17 @@ def test_verdict(
     assert batch_limiter._verdict(wait_limit, 20) == verdict
     batch_limiter.overload.undecided = 1
     assert batch_limiter._verdict(wait_limit, 20) == (undecided or verdict)
+
+
+def test_let_through_that_was_sent_before_the_refusal() -> None:
+    """It doesn't say that the model is taken again, only that it wasn't refused everything: others needn't wait all the same."""
+    models = RefusedModels()
+    for second in range(1, 6):
+        models.let_through(b"b", second, sent=second)
+        models.refused(b"a", NO, second + 0.1, asked=3, sent=second)
+        models.let_through(b"a", second + 0.2, sent=second)
+    found = models.get(b"a")
+    assert found is not None
+    assert (found.alone, found.since, found.latest) == (True, 5.2, 5.1)
+    models.let_through(b"a", 9, sent=8.9)
+    assert models.get(b"a") is None

@@ -1190,9 +1190,10 @@ async def test_results_in_order_stay_beside_their_requests(stub: Stub, batch: As
         await read()
     assert [result.index for result in results] == list(range(6))
     errors = [result.error for result in results]
-    kinds: list[Any] = [None, HorayError, None, BadRequestError, None, None]
+    kinds: list[Any] = [None, APIConnectionError, None, BadRequestError, None, None]
     assert [error and type(error) for error in errors] == kinds
     assert str(errors[1]) == "the batch ended before this request was finished"
+    assert errors[1].execution == "unknown"  # it was under way
 
 
 async def test_estimates_give_way_to_what_was_used(stub: Stub, batch: AsyncBatch) -> None:

@@ -14,7 +14,12 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from horay_async import AsyncHoray, HorayError, InsufficientBalanceError, RetryPolicy
+from horay_async import (
+    AsyncHoray,
+    InsufficientBalanceError,
+    RateLimitError,
+    RetryPolicy,
+)
 from horay_async._protocol.limits.retry_after_scope import RetryAfterScope
 from horay_async.batch import AsyncBatch, BatchProgress
 
@@ -325,8 +330,9 @@ async def test_in_order(stub: Stub, batch: AsyncBatch) -> None:
     run.progress.stop_sending()
     stub.open.set()
     first, second = await reading
-    assert (first.index, type(first.error)) == (0, HorayError)
-    assert "ended before this request was finished" in str(first.error)
+    assert (first.index, type(first.error)) == (0, RateLimitError)
+    assert first.error.__notes__ == ["the batch ended before this request was finished"]
+    assert [str(attempt.error) for attempt in first.error.attempts] == ["RateLimitError"]
     assert (second.index, second.error) == (1, None)
 
 
