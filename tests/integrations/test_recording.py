@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote
 
 import pytest
@@ -121,6 +122,39 @@ def test_echoed_key_is_masked(tmp_path: Path, status: int) -> None:
     assert text.count("[API key]") == 5
     for spelling in (key, spelled, spelled.replace("\\", "\\\\"), quote(key, safe="")):
         assert spelling not in text
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate"])
+@pytest.mark.parametrize("padding", [0, 3_000_000])
+def test_echoed_key_is_masked_in_a_compressed_body(
+    tmp_path: Path, coding: Literal["gzip", "deflate"], padding: int
+) -> None:
+    """It is recorded unpacked; another body stays as it came."""
+    vcr: Any = import_module("vcr")
+
+    from horay_async import AuthenticationError, Horay  # noqa: PLC0415 - as the cassette is in use
+
+    cassette = tmp_path / "echo.yaml"
+    told: list[str] = []
+    with FaultServer(check_key=False) as server:
+        body = json.dumps({"error": {"message": f"wrong key: {KEY}"}, "x": "x" * padding})
+        server.add(respond(body, status=401, coding=coding), completion("fine", coding=coding))
+        for turn in ("record", "replay"):
+            with (
+                vcr.use_cassette(str(cassette), **cassette_options()),
+                Horay(
+                    KEY if turn == "record" else "other-key-0123", base_url=server.base_url
+                ) as client,
+            ):
+                with pytest.raises(AuthenticationError, match="wrong key") as caught:
+                    client.completions.create(model="m", prompt="p")
+                told.append(str(caught.value))
+                assert client.completions.create(model="m", prompt="q").choices[0].text == "fine"
+        assert len(server.requests) == 2
+    assert told[0] == told[1]
+    text = cassette.read_text(encoding="utf-8")
+    assert text.count("wrong key: [API key]") == 1
+    assert text.lower().count("content-encoding") == 1
 
 
 def test_requests_at_the_same_time_get_their_own_responses(tmp_path: Path) -> None:
