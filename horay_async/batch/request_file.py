@@ -6,6 +6,7 @@ import codecs
 import io
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal, Protocol, cast
 
 from horay_async._transport.log import LOG
@@ -53,9 +54,9 @@ class InputFile(Protocol):
 class RequestFile:
     """The requests of a file, as they were when it was indexed.
 
-    What is read later is compared with that block by block, before any line of the block is sent. Size and time of
-    change wouldn't do: a file that is written anew can have both as before, and one that is appended to, as a log is,
-    has neither, though all that was indexed is still there.
+    What is read later is compared with that block by block, before any line of the block is sent, and a block once more where size or time
+    of change differ before another of its lines is sent. They alone wouldn't do: a file that is written anew can have both as before, and
+    one that is appended to, as a log is, has neither, though all that was indexed is still there.
     """
 
     def __init__(self, path: InputFile, ids: IdTable) -> None:
@@ -126,8 +127,10 @@ class RequestFile:
         What was appended to it since is left to the next start, whose index will have it. Raises `BatchFileError`
         where it has changed otherwise.
         """
-        for number, line in self._read():
+        blocks = _Comparer(self._path, self._blocks)
+        for number, line in self._read(blocks):
             if self._ids.is_unfinished(line.custom_id):
+                blocks.check()
                 line.number = number
                 yield line
 
@@ -137,7 +140,7 @@ class RequestFile:
         """The error for so many lines, of which some are named, with the error or the id that was there before."""
         ids = {line.custom_id for line in named.values() if isinstance(line, RequestLine)}
         first: dict[str, int] = {}
-        for number, line in self._read() if ids else ():
+        for number, line in self._read(_Comparer(self._path, self._blocks)) if ids else ():
             if line.custom_id in ids:
                 first.setdefault(line.custom_id, number)
         told = [
@@ -157,9 +160,9 @@ class RequestFile:
             told.append(f"a request is {EXAMPLE}")
         return BatchFileError("\n".join(told), path=str(self._path), line=min(named))
 
-    def _read(self) -> Iterator[tuple[int, RequestLine]]:
+    def _read(self, blocks: _Comparer) -> Iterator[tuple[int, RequestLine]]:
         """The requests with the numbers of their lines, once the file was indexed."""
-        for number, _, line in self._lines(_Comparer(self._path, self._blocks)):
+        for number, _, line in self._lines(blocks):
             if isinstance(line, RequestLine):
                 yield number, line
 
@@ -270,16 +273,48 @@ class _Comparer(_Blocks):
     def __init__(self, path: InputFile, blocks: list[Block]) -> None:
         super().__init__(path, blocks)
         self._expected = iter(blocks)
+        self._block = NOTHING
+        """The newest one that was read, whose lines are being taken, and"""
+        self._begins_at = 0
+        """where it begins in the file."""
+        self._state: tuple[int, ...] | None = None
+        """By what it is seen that the file may have been changed since a block was last compared; None of what is no file."""
+        self._state = self._state_now()
 
     def readinto(self, buffer: WriteableBuffer, /) -> int:
-        expected = next(self._expected, NOTHING)
-        if self._fill(memoryview(buffer)[: expected[0]]) != expected:
+        self._begins_at += self._block[0]
+        self._block = expected = next(self._expected, NOTHING)
+        self._compare(memoryview(buffer)[: expected[0]])
+        return expected[0]
+
+    def check(self) -> None:
+        """Reads the newest block once more, where the file is another one than it was, or has another size or time of change."""
+        if (state := self._state_now()) == self._state:
+            return
+        self._state = state
+        self._file.close()
+        self._file = cast(io.RawIOBase, self._path.open("rb", 0))
+        self._file.seek(self._begins_at)
+        self._compare(memoryview(bytearray(self._block[0])))
+
+    def _state_now(self) -> tuple[int, ...] | None:
+        """The state; the known one where the file isn't there, as while an editor puts another one in its place."""
+        if not isinstance(self._path, Path):
+            return None
+        try:
+            found = self._path.stat()
+        except OSError:
+            return self._state
+        return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+    def _compare(self, view: memoryview) -> None:
+        """Reads a block into `view`."""
+        if self._fill(view) != self._block:
             raise BatchFileError(
                 f"{self._path} was changed while its requests were sent. No more of it was sent, and the results so far "
                 "are kept: start again, which reads it as it is now and sends each request whose custom_id has no result",
                 path=str(self._path),
             )
-        return expected[0]
 
 
 NOTHING: Block = (0, hash(b""))

@@ -398,18 +398,54 @@ def test_file_that_changes_meanwhile(
     assert sent == b"".join(re.findall(rb'"body": (\{.*?\})', raw))[: len(sent)]
 
 
-def test_change_between_two_reads_of_a_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stops it at the block that has changed, even if the file is read already in part."""
-    monkeypatch.setattr(request_file, "BUFFER", 64)
+@pytest.mark.parametrize("block", [64, 2**20])
+@pytest.mark.parametrize("replaced", [False, True])
+def test_change_between_two_reads_of_a_file(
+    path: Path, block: int, replaced: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stops it at the block that has changed, even if that is read already."""
+    monkeypatch.setattr(request_file, "BUFFER", block)
     raw = b"".join(json.dumps(item).encode() + b"\n" for item in lines(9))
     write(path, raw)
     requests = RequestFile(path, IdTable())
     requests.index()
     reading = requests.unfinished()
     assert next(reading).custom_id == "id-0"
-    write(path, raw.replace(b"id-", b"no-"))
+    if replaced:
+        new = path.with_name("new")
+        write(new, raw.replace(b"id-8", b"no-8") + b"\n")
+        new.replace(path)
+    else:
+        write(path, raw.replace(b"id-8", b"no-88"))
+    taken: list[RequestLine] = []
     with pytest.raises(BatchFileError, match="was changed"):
-        list(reading)
+        taken.extend(reading)
+    assert len(taken) <= (0 if block > 64 else 7)
+
+
+@pytest.mark.parametrize("block", [64, 2**20])
+@pytest.mark.parametrize("how", ["touched", "appended", "gone", "replaced by the same"])
+def test_file_whose_lines_stay(
+    path: Path, block: int, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It isn't changed by another time, by lines behind its own, or by another name."""
+    monkeypatch.setattr(request_file, "BUFFER", block)
+    raw = b"".join(json.dumps(item).encode() + b"\n" for item in lines(9))
+    write(path, raw)
+    requests = RequestFile(path, IdTable())
+    requests.index()
+    reading = requests.unfinished()
+    taken = [next(reading), next(reading)]
+    if how == "touched":
+        os.utime(path, ns=(1, 1))
+    elif how == "appended":
+        write(path, raw + raw)
+    else:
+        path.rename(path.with_name("old"))
+        if how == "replaced by the same":
+            write(path, raw)
+    taken.extend(reading)
+    assert [item.custom_id for item in taken] == [f"id-{number}" for number in range(9)]
 
 
 @pytest.mark.parametrize("block", [16, 2**20])
