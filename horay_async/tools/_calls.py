@@ -33,23 +33,31 @@ if TYPE_CHECKING:
     from horay_async._observers import TelemetryObserver
 
 
+MOST_COMPARED = 8
+"""Calls of one id that another one of that id is held against: more would take too long of many, and no model is known to send any."""
+
+
 def with_own_ids(calls: Sequence[ToolCall], new_id: Callable[[int], str]) -> list[ToolCall]:
     """The calls of one message, each with an id of its own: some servers send none, or one for several. One that is repeated
     with its id is the same call. `new_id` makes an id for the call at a place.
     """
-    known: dict[str, ToolCall] = {}
+    kept: list[ToolCall] = []
+    of_id: dict[
+        str, list[ToolCall]
+    ] = {}  # by the id that was given; of calls without one each is new
     taken = {call.id for call in calls}
     for place, call in enumerate(calls):
-        same = known.get(call.id)
-        if same is not None and _is_repeated(same, call):
+        same = of_id.setdefault(call.id, []) if call.id else []
+        if any(_is_repeated(other, call) for other in same[:MOST_COMPARED]):
             continue
-        if same is not None or not call.id:
+        if same or not call.id:
             call.id = new_id(place)
             while call.id in taken:
                 call.id += "_"
             taken.add(call.id)
-        known[call.id] = call
-    return list(known.values())
+        same.append(call)
+        kept.append(call)
+    return kept
 
 
 def _is_repeated(call: ToolCall, other: ToolCall) -> bool:

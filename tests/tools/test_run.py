@@ -445,7 +445,7 @@ async def test_repeated_call(again: str, fault_server: FaultServer, connect: Con
 
 
 def test_many_calls_of_one_id_take_linear_time() -> None:
-    """Each is held against the first one, however long that is."""
+    """Each is held against the first ones, however long these are."""
     assert_linear(
         """
         import json
@@ -805,6 +805,7 @@ async def test_made_up_ids_are_new(fault_server: FaultServer, connect: Connect) 
                 ("", '{"city": "Oslo"}'),
                 ("call_1_1", '{"city": "Bonn"}'),
                 ("call_1_1", '{"city": "Rome"}'),
+                ("call_1_1", '{"city": "Bonn"}'),
             ]
         )
     ]
