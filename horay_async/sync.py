@@ -203,6 +203,7 @@ class ToolRun(_Reading, of=AsyncToolRun):
         self._prefetcher: Prefetcher[Any] = Prefetcher(
             handle, wrapped._next_items, close=wrapped._close_nowait, unsent=wrapped._unsent
         )
+        wrapped._start_approve = self._prefetcher.run_by_reader
 
     def __iter__(self) -> Iterator[ToolRunEvent]:
         return self._iterate(all_of)

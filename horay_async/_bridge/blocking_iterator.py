@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 from horay_async._bridge import thread
 from horay_async._bridge.thread import FORKED, BlockingCall, LoopHandle
 from horay_async._suggestions import no_copy
-from horay_async._transport.loops import RUN_BY_CALLER
 from horay_async.errors import ConfigurationError, HorayError
 from horay_async.streaming import (
     STREAM_LEFT,
@@ -69,7 +68,7 @@ class Prefetcher(Generic[T]):
         self._read = read
         self._close = close
         self._call: BlockingCall[None] | None = None
-        # What has come, the failure behind it, and what the source has this thread run: see `RUN_BY_CALLER`.
+        # What has come, the failure behind it, and what the thread that reads is to run: see `run_by_reader`.
         self._lists: SimpleQueue[list[T] | BaseException | Callable[[], None]] = SimpleQueue()
         self._resume: Callable[[], object] | None = None
         self.over: bool = False
@@ -190,6 +189,13 @@ class Prefetcher(Generic[T]):
                 return cast("list[T] | BaseException", come)
             come()
 
+    @property
+    def run_by_reader(self) -> Callable[[Callable[[], None]], None]:
+        """Has a function run by the thread that reads, as soon as that waits for the source. There it can be interrupted, as by Ctrl-C
+        while it reads what somebody types; it may raise nothing else. The source may keep this: it doesn't lead back here.
+        """
+        return self._lists.put
+
     def stop(self, error: HorayError | None = None) -> None:
         """Cancels the reading, unless the source has come to its end; reading on raises `error`, in the thread that waits too."""
         if not self.over and self._failure is None:
@@ -224,7 +230,6 @@ class Prefetcher(Generic[T]):
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         put = self._lists.put
-        RUN_BY_CALLER.set(put)
         try:
             while items := await self._read():
                 put(items)

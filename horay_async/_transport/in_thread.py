@@ -23,8 +23,8 @@ def in_thread(
     name: str,
     start: Callable[[Callable[[], None]], None] | None = None,
 ) -> asyncio.Future[tuple[Any, BaseException | None]]:
-    """What `function` returns, or None, and what it raised, or None; `name` is the thread's, or `start` has it run by one that there is.
-    There `KeyboardInterrupt` is raised, and ends nothing here.
+    """What `function` returns, or None, and what it raised, or None; `name` is the thread's, or `start` has it run by one that there is,
+    sooner or later: not where nobody waits for it any more by then. There `KeyboardInterrupt` is raised, and ends nothing here.
     """
     loop = asyncio.get_running_loop()
     future: asyncio.Future[tuple[Any, BaseException | None]] = loop.create_future()
@@ -38,6 +38,8 @@ def in_thread(
             waits.set_result((result, error))
 
     def run() -> None:
+        if waiting[0].cancelled():
+            return
         result, failure = None, None
         try:
             result = context.run(function)

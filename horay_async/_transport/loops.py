@@ -21,13 +21,6 @@ BLOCKED_THREAD: ContextVar[int | None] = ContextVar("BLOCKED_THREAD", default=No
 meanwhile.
 """
 
-RUN_BY_CALLER: ContextVar[Callable[[Callable[[], None]], None] | None] = ContextVar(
-    "RUN_BY_CALLER", default=None
-)
-"""Has a function run by the thread that waits, where a blocking client has started what runs here and that thread reads it item by
-item: as soon as it waits for the next one.
-"""
-
 NO_LOOP = (
     "no event loop of asyncio runs here: the asynchronous client needs one; elsewhere, as under trio, use Horay on another "
     "thread"

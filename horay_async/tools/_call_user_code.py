@@ -14,15 +14,17 @@ from contextlib import suppress
 from typing import Any
 
 from horay_async._transport.in_thread import in_thread
-from horay_async._transport.loops import RUN_BY_CALLER
 from horay_async._user_code import UserCodeEnded, contain, is_main_thread
+
+Start = Callable[[Callable[[], None]], None]
+"""Has a function run by a thread."""
 
 CLEANUP = 1.0
 """Seconds that a cancelled coroutine has to clean up before it isn't waited for any longer."""
 
 
 async def call_user_code(
-    function: Callable[[], Any], *, to_its_end: bool = False, by_caller: bool = False
+    function: Callable[[], Any], *, to_its_end: bool = False, start: Start | None = None
 ) -> Any:
     """What `function` returns, plain or asynchronous; one with arguments comes as a `partial`.
 
@@ -30,12 +32,11 @@ async def call_user_code(
     a coroutine in the main thread, where it is the user's. Cancelling this cancels a coroutine; a thread
     can't be stopped, and is left to itself. With `to_its_end`, a coroutine that is cancelled, and brings a result or an error
     of its own all the same, is waited for however long that takes, and this returns or raises that; so it does where a function
-    has ended by the time of the cancellation. With `by_caller`, a plain function is run by the thread that waits for a blocking client's
-    run, where there is one: there it can be interrupted, as by Ctrl-C while it reads what somebody types.
+    has ended by the time of the cancellation. A plain function gets a thread of its own, or `start` has it run by one
+    that there is.
     """
     if inspect.iscoroutinefunction(function):
         return await _in_task(function(), to_its_end=to_its_end)
-    start = RUN_BY_CALLER.get() if by_caller else None
     value = await _in_thread(function, to_its_end=to_its_end, start=start)
     return await _in_task(value, to_its_end=to_its_end) if inspect.isawaitable(value) else value
 
@@ -83,13 +84,12 @@ async def _in_thread(
     function: Callable[[], Any],
     *,
     to_its_end: bool,
-    start: Callable[[Callable[[], None]], None] | None,
+    start: Start | None,
 ) -> Any:
     outcomes: list[tuple[Any, Exception | None]] = []
     """What the function has returned or raised, from when it has: the loop hears of it later."""
 
     def run() -> None:
-        RUN_BY_CALLER.set(None)  # that thread may be this one, and waits for nothing meanwhile
         try:
             outcomes.append((contain(function), None))
         except Exception as error:  # noqa: BLE001 - raised below

@@ -26,7 +26,7 @@ from horay_async.models._dump import encode_foreign
 from horay_async.models.chat import FunctionCall, ToolCall
 from horay_async.models.events import ToolResult
 from horay_async.models.messages import ImagePart, TextPart, ToolMessage
-from horay_async.tools._call_user_code import call_user_code, message_of, wait_for_cleanup
+from horay_async.tools._call_user_code import Start, call_user_code, message_of, wait_for_cleanup
 from horay_async.tools.define import Approve, Tool
 
 if TYPE_CHECKING:
@@ -84,10 +84,14 @@ class ToolCaller:
         tools: Mapping[str, Tool[..., Any]],
         approve: Approve | None,
         telemetry: TelemetryObserver | None,
+        *,
+        start_approve: Start | None,
     ) -> None:
         self._tools = tools
         """By name."""
         self._approve = approve
+        self._start_approve = start_approve
+        """Has a plain `approve` run by a thread that there is; None for one of its own."""
         self._asking = asyncio.Lock()
         """Held while `approve` is asked: one call at a time, in their order, since locks are fair."""
         self._telemetry = telemetry
@@ -112,6 +116,9 @@ class ToolCaller:
         task that something else has cancelled.
         """
         done, self.waiting = await asyncio.wait(self.waiting, return_when=FIRST_COMPLETED)
+        for task in done:
+            if not task.cancelled() and task.exception() is not None:
+                task.result()  # raises it; the others may be cancelled because of it
         if any(task.cancelled() for task in done):
             # Passed on as it is, it would look as if whoever reads the run had been cancelled.
             raise HorayError("the task of a tool was cancelled")
@@ -179,7 +186,7 @@ class ToolCaller:
         # A copy: the message that it is a part of says what the model has asked for.
         asked = deepcopy(call)
         async with self._asking:
-            said = await call_user_code(partial(approve, asked), by_caller=True)
+            said = await self._ask(partial(approve, asked))
         if said is False:
             return REFUSED
         if isinstance(said, str):
@@ -192,6 +199,15 @@ class ToolCaller:
                 f"instead, or a mapping of arguments; not {said!r}"
             )
         return _checked(asked.function)
+
+    async def _ask(self, approve: Callable[[], Any]) -> Any:
+        """What `approve` says. Where it raises, the run ends: it isn't asked about the other calls."""
+        try:
+            return await call_user_code(approve, start=self._start_approve)
+        except Exception:
+            for task in self.tasks.keys() - {asyncio.current_task()}:
+                task.cancel()
+            raise
 
     def _not_run(self, call: ToolCall, error: Exception, began: float) -> ToolResult:
         """The result of a call whose tool doesn't exist, or whose arguments don't fit."""

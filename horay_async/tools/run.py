@@ -48,6 +48,7 @@ from horay_async.streaming import (
 if TYPE_CHECKING:
     from horay_async._observers import RunObserver, TelemetryObserver
     from horay_async._transport.connection_pool import ConnectionPools
+    from horay_async.tools._call_user_code import Start
     from horay_async.tools._calls import ToolCaller
     from horay_async.tools.define import Approve, Tool
 
@@ -132,6 +133,8 @@ class AsyncToolRun(Readable[ToolRunEvent]):
     _left_early = RUN_STOPPED
     _read_to_end = RUN_IS_OVER
     _unread = False
+    _start_approve: Start | None = None
+    """Has a plain `approve` run by the thread that reads this, where a blocking client does; None for a thread of its own."""
     """Whether nobody has begun to read it; not where the constructor has raised."""
 
     def __init__(
@@ -396,7 +399,12 @@ class AsyncToolRun(Readable[ToolRunEvent]):
             )
         if ours:
             if self._caller is None:
-                self._caller = ToolCaller(settings.tools, settings.approve, settings.telemetry)
+                self._caller = ToolCaller(
+                    settings.tools,
+                    settings.approve,
+                    settings.telemetry,
+                    start_approve=self._start_approve,
+                )
             self._caller.start(ours)
             self._next = AsyncToolRun._await_tools
 

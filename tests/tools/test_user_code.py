@@ -9,7 +9,8 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -21,13 +22,14 @@ import pytest
 from horay_async._json import is_object
 from horay_async._protocol.wire.unknown import unknown_of
 from horay_async._user_code import UserCodeEnded
+from horay_async.batch import BatchRequest
 from horay_async.client import AsyncHoray
-from horay_async.errors import AnswerError, HorayError
+from horay_async.errors import AnswerError, APIConnectionError, HorayError
 from horay_async.models.chat import ToolCall
 from horay_async.models.dicts import ToolDict
-from horay_async.models.events import ToolResult
+from horay_async.models.events import RoundFinished, ToolResult
 from horay_async.models.messages import ImagePart, ImageURL, TextPart, UserMessage
-from horay_async.testing import FaultServer, respond, sse
+from horay_async.testing import FaultServer, Request, ScriptedResponse, chat, respond, sse
 from horay_async.tools._call_user_code import call_user_code
 from horay_async.tools.define import Tool, tool
 
@@ -792,6 +794,89 @@ def test_approve_runs_on_the_callers_thread(
         assert run(approve=run_others).final().choices[0].message.content == "Fine."
     here = threading.current_thread()
     assert [thread is here for thread in threads] == [True, False, True]
+
+
+@pytest.mark.parametrize("blocking", [False, True])
+async def test_approve_that_raises_is_not_asked_again(
+    fault_server: FaultServer, connect: Connect, connect_blocking: ConnectBlocking, blocking: bool
+) -> None:
+    """The run ends with that: nobody is asked about calls that won't be made."""
+    asked_for: list[ToolCall] = []
+
+    def approve(call: ToolCall) -> bool:
+        asked_for.append(call)
+        raise LookupError("not here")
+
+    fault_server.add(calling(*[("weather", {"city": city}) for city in ("Rome", "Oslo", "Bonn")]))
+    given: Any = {"model": "m", "messages": QUESTION, "tools": [weather], "approve": approve}
+    if blocking:
+
+        def run() -> None:
+            with connect_blocking() as client:
+                client.chat.completions.run_tools(**given).final()
+
+        with pytest.raises(LookupError, match="not here"):
+            await asyncio.to_thread(run)
+    else:
+        async with connect() as client:
+            with pytest.raises(LookupError, match="not here"):
+                await client.chat.completions.run_tools(**given).final()
+    assert len(asked_for) == 1
+
+
+def test_question_of_a_run_that_is_over(
+    fault_server: FaultServer, connect_blocking: ConnectBlocking
+) -> None:
+    """It isn't put any more: nothing would come of what somebody says."""
+    fault_server.add(calling(("weather", {"city": "Rome"})))
+    asked_for: list[ToolCall] = []
+    client = connect_blocking()
+    run = client.chat.completions.run_tools(
+        model="m", messages=QUESTION, tools=[weather], approve=asked_for.append
+    )
+    events = iter(run)
+    while not isinstance(next(events), RoundFinished):
+        pass
+    while not run._prefetcher._lists.qsize():  # until it waits to be put
+        time.sleep(0.001)
+    client.close()
+    with pytest.raises(APIConnectionError, match="closed"):
+        next(events)
+    assert asked_for == []
+
+
+def test_runs_beside_a_blocking_one_have_their_own_threads(
+    fault_server: FaultServer, connect_blocking: ConnectBlocking
+) -> None:
+    """What a source of requests asks isn't put to the thread that reads their results."""
+    calls, fine = calling(("weather", {"city": "Rome"})), saying("Fine.")
+
+    def respond_to(request: Request) -> ScriptedResponse:
+        asked = request.json()
+        if not asked.get("tools"):
+            return chat("Fine.")
+        return fine if asked["messages"][-1]["role"] == "tool" else calls
+
+    fault_server.always(respond_to)
+    threads: list[threading.Thread] = []
+
+    def note(_: ToolCall) -> None:
+        threads.append(threading.current_thread())
+
+    async def requests() -> AsyncIterator[BatchRequest[Any]]:
+        async with AsyncHoray(fault_server.api_key, base_url=fault_server.base_url) as other:
+            for _ in range(5):
+                run = other.chat.completions.run_tools(
+                    model="m", messages=QUESTION, tools=[weather], approve=note
+                )
+                await run.final()
+                yield BatchRequest.chat(model="m", messages=QUESTION)
+
+    with connect_blocking() as client:
+        results = list(client.batch.run(requests(), concurrency=2))
+    assert [result.error for result in results] == [None] * 5
+    assert len(threads) == 5
+    assert threading.current_thread() not in threads
 
 
 def test_interrupted_in_approve(
