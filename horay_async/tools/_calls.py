@@ -6,7 +6,7 @@ import asyncio
 import math
 import time
 from asyncio import FIRST_COMPLETED
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from copy import copy, deepcopy
 from decimal import Decimal
@@ -37,20 +37,26 @@ MOST_COMPARED = 8
 """Calls of one id that another one of that id is held against: more would take too long of many, and no model is known to send any."""
 
 
-def with_own_ids(calls: Sequence[ToolCall], new_id: Callable[[int], str]) -> list[ToolCall]:
+def with_own_ids(
+    calls: Sequence[ToolCall], new_id: Callable[[int], str], *, before: Iterable[Any] = ()
+) -> list[ToolCall]:
     """The calls of one message, each with an id of its own: some servers send none, or one for several. One that is repeated
-    with its id is the same call. `new_id` makes an id for the call at a place.
+    with its id is the same call. `new_id` makes an id for the call at a place, which gets another one where a call in the messages `before`
+    has it.
     """
     kept: list[ToolCall] = []
     of_id: dict[
         str, list[ToolCall]
     ] = {}  # by the id that was given; of calls without one each is new
-    taken = {call.id for call in calls}
+    taken, new = {call.id for call in calls}, False
     for place, call in enumerate(calls):
         same = of_id.setdefault(call.id, []) if call.id else []
         if any(_is_repeated(other, call) for other in same[:MOST_COMPARED]):
             continue
         if same or not call.id:
+            if not new:
+                taken |= _ids_in(before)
+            new = True
             call.id = new_id(place)
             while call.id in taken:
                 call.id += "_"
@@ -58,6 +64,20 @@ def with_own_ids(calls: Sequence[ToolCall], new_id: Callable[[int], str]) -> lis
         same.append(call)
         kept.append(call)
     return kept
+
+
+def _ids_in(messages: Iterable[Any]) -> set[str]:
+    """The ids of the calls in messages, of classes or in the API's JSON form."""
+    found: set[str] = set()
+    for message in messages:
+        calls = _field(message, "tool_calls")
+        ids = (_field(call, "id") for call in calls) if is_array(calls) else ()
+        found.update(id_ for id_ in ids if isinstance(id_, str))
+    return found
+
+
+def _field(holder: Any, name: str) -> Any:
+    return holder.get(name) if isinstance(holder, Mapping) else getattr(holder, name, None)
 
 
 def _is_repeated(call: ToolCall, other: ToolCall) -> bool:

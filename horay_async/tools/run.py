@@ -386,7 +386,9 @@ class AsyncToolRun(Readable[ToolRunEvent]):
 
         # By the messages before it, which may be of runs before this one.
         number = len(self._messages) - 1
-        message.tool_calls = calls = with_own_ids(calls, lambda place: f"call_{number}_{place}")
+        message.tool_calls = calls = with_own_ids(
+            calls, lambda place: f"call_{number}_{place}", before=self._messages[:-1]
+        )
         choice.message.tool_calls = deepcopy(calls)
         settings = self._settings
         ours = [call for call in calls if tool_name(call) not in settings.left_to_caller]

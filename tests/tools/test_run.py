@@ -36,6 +36,7 @@ from horay_async.models.events import (
 )
 from horay_async.models.messages import SystemMessage, TextPart, ToolMessage, UserMessage
 from horay_async.options import Limits
+from horay_async.parsing import messages_to_dicts
 from horay_async.testing import FaultServer, Gate, Stall, error, raw, respond, sse
 from horay_async.tools.define import Tool, tool
 from horay_async.tools.run import AsyncToolRun
@@ -904,21 +905,27 @@ async def test_idempotency_key(
 async def test_calls_without_ids(fault_server: FaultServer, connect: Connect) -> None:
     """Calls that a server didn't number are numbered, so that results find them, through all runs of a conversation."""
     unnumbered_calls = respond(unnumbered(), content_type="text/event-stream", framing="close")
-    fault_server.add(unnumbered_calls, saying("Sunny."), unnumbered_calls, saying("Sunny."))
+    fault_server.add(*3 * [unnumbered_calls, saying("Sunny.")])
     async with connect() as client:
         run = client.chat.completions.run_tools(model="m", messages=QUESTION, tools=[weather])
         await run.final()
         more = [*run.messages, *QUESTION]
-        await client.chat.completions.run_tools(model="m", messages=more, tools=[weather]).final()
+        run = client.chat.completions.run_tools(model="m", messages=more, tools=[weather])
+        await run.final()
+        shortened: Any = messages_to_dicts(run.messages[-5:])
+        await client.chat.completions.run_tools(
+            model="m", messages=[*shortened, *QUESTION], tools=[weather]
+        ).final()
     messages = fault_server.requests[1].json()["messages"]
     assert [call["id"] for call in messages[1]["tool_calls"]] == ["call_1_0", "call_1_1"]
     assert [message["tool_call_id"] for message in messages[2:]] == ["call_1_0", "call_1_1"]
-    all_calls = [
-        call["id"]
-        for message in fault_server.requests[3].json()["messages"]
-        for call in message.get("tool_calls") or ()
-    ]
-    assert len(set(all_calls)) == len(all_calls) == 4
+    for place, ids in (
+        (3, ["call_1_0", "call_1_1", "call_6_0", "call_6_1"]),
+        (5, ["call_6_0", "call_6_1", "call_6_0_", "call_6_1_"]),
+    ):
+        messages = fault_server.requests[place].json()["messages"]
+        calls = [call["id"] for message in messages for call in message.get("tool_calls") or ()]
+        assert calls == ids
 
 
 async def test_client_closed_while_a_tool_is_at_work(
