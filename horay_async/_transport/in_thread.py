@@ -24,7 +24,7 @@ def in_thread(
     start: Callable[[Callable[[], None]], None] | None = None,
 ) -> asyncio.Future[tuple[Any, BaseException | None]]:
     """What `function` returns, or None, and what it raised, or None; `name` is the thread's, or `start` has it run by one that there is,
-    sooner or later: not where nobody waits for it any more by then. There `KeyboardInterrupt` is raised, and ends nothing here.
+    sooner or later: not where nobody waits for it any more by then. What is no `Exception` is raised there: it is that thread's, as Ctrl-C.
     """
     loop = asyncio.get_running_loop()
     future: asyncio.Future[tuple[Any, BaseException | None]] = loop.create_future()
@@ -44,7 +44,7 @@ def in_thread(
         try:
             result = context.run(function)
         except BaseException as error:
-            if start is not None and isinstance(error, KeyboardInterrupt):
+            if start is not None and not isinstance(error, Exception):
                 raise
             failure = error
         with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile

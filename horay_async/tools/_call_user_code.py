@@ -33,7 +33,7 @@ async def call_user_code(
     can't be stopped, and is left to itself. With `to_its_end`, a coroutine that is cancelled, and brings a result or an error
     of its own all the same, is waited for however long that takes, and this returns or raises that; so it does where a function
     has ended by the time of the cancellation. A plain function gets a thread of its own, or `start` has it run by one
-    that there is.
+    that there is, where what isn't an `Exception` is raised.
     """
     if inspect.iscoroutinefunction(function):
         return await _in_task(function(), to_its_end=to_its_end)
@@ -91,7 +91,7 @@ async def _in_thread(
 
     def run() -> None:
         try:
-            outcomes.append((contain(function), None))
+            outcomes.append((contain(function) if start is None else function(), None))
         except Exception as error:  # noqa: BLE001 - raised below
             outcomes.append((None, error))
 

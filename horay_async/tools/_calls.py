@@ -77,7 +77,9 @@ def _ids_in(messages: Iterable[Any]) -> set[str]:
 
 
 def _field(holder: Any, name: str) -> Any:
-    return holder.get(name) if isinstance(holder, Mapping) else getattr(holder, name, None)
+    if isinstance(holder, Mapping):
+        return cast("Mapping[str, Any]", holder).get(name)
+    return getattr(holder, name, None)
 
 
 def _is_repeated(call: ToolCall, other: ToolCall) -> bool:
