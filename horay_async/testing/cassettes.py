@@ -36,7 +36,7 @@ def cassette_options() -> CassetteOptions:
         headers = cast("Mapping[str, list[str]]", response["headers"])
         body = cast("Mapping[str, Any]", response["body"])
         string = _masked(cleaner, body["string"])
-        unpacked = _unpacked(headers, string)
+        unpacked = _unpacked(headers, body["string"])
         if (masked := _masked(cleaner, unpacked)) != unpacked:
             # It is recorded as the text that it is, since a compressed one would hide the key from whoever looks for it.
             string = masked
