@@ -45,18 +45,17 @@ def with_own_ids(
     has it.
     """
     kept: list[ToolCall] = []
-    of_id: dict[
-        str, list[ToolCall]
-    ] = {}  # by the id that was given; of calls without one each is new
-    taken, new = {call.id for call in calls}, False
+    # By the id that was given; each call without one is new.
+    of_id: dict[str, list[ToolCall]] = {}
+    taken, complete = {call.id for call in calls}, False
     for place, call in enumerate(calls):
         same = of_id.setdefault(call.id, []) if call.id else []
         if any(_is_repeated(other, call) for other in same[:MOST_COMPARED]):
             continue
         if same or not call.id:
-            if not new:
+            if not complete:
                 taken |= _ids_in(before)
-            new = True
+                complete = True
             call.id = new_id(place)
             while call.id in taken:
                 call.id += "_"
