@@ -48,7 +48,6 @@ from horay_async.streaming import (
 if TYPE_CHECKING:
     from horay_async._observers import RunObserver, TelemetryObserver
     from horay_async._transport.connection_pool import ConnectionPools
-    from horay_async.tools._call_user_code import Start
     from horay_async.tools._calls import ToolCaller
     from horay_async.tools.define import Approve, Tool
 
@@ -133,7 +132,7 @@ class AsyncToolRun(Readable[ToolRunEvent]):
     _left_early = RUN_STOPPED
     _read_to_end = RUN_IS_OVER
     _unread = False
-    _start_approve: Start | None = None
+    _start_approve: Callable[[Callable[[], None]], None] | None = None
     """Has a plain `approve` run by the thread that reads this, where a blocking client does; None for a thread of its own."""
     """Whether nobody has begun to read it; not where the constructor has raised."""
 
