@@ -15,13 +15,15 @@ from typing import Any, TypeVar, cast
 from horay_async._protocol.wire.size_limits import LARGE_BODY, LARGE_BROKEN_BODY
 
 T = TypeVar("T")
+Start = Callable[[Callable[[], None]], None]
+"""Has a function run by a thread."""
 
 
 def in_thread(
     function: Callable[[], Any],
     *,
     name: str,
-    start: Callable[[Callable[[], None]], None] | None = None,
+    start: Start | None = None,
 ) -> asyncio.Future[tuple[Any, BaseException | None]]:
     """What `function` returns, or None, and what it raised, or None; `name` is the thread's, or `start` has it run by one that there is,
     sooner or later: not where nobody waits for it any more by then. What is no `Exception` is raised there: it is that thread's, as Ctrl-C.

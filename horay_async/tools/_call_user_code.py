@@ -13,11 +13,8 @@ from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from typing import Any
 
-from horay_async._transport.in_thread import in_thread
+from horay_async._transport.in_thread import Start, in_thread
 from horay_async._user_code import UserCodeEnded, contain, is_main_thread
-
-Start = Callable[[Callable[[], None]], None]
-"""Has a function run by a thread."""
 
 CLEANUP = 1.0
 """Seconds that a cancelled coroutine has to clean up before it isn't waited for any longer."""

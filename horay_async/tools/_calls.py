@@ -20,13 +20,14 @@ from horay_async._protocol.structured.parse import parse_arguments
 from horay_async._protocol.wire.clean import well_formed, with_texts
 from horay_async._protocol.wire.tool_calls import are_same_json
 from horay_async._protocol.wire.unknown import unknown_of
+from horay_async._transport.in_thread import Start
 from horay_async._user_code import contain
 from horay_async.errors import AnswerError, HorayError
 from horay_async.models._dump import encode_foreign
 from horay_async.models.chat import FunctionCall, ToolCall
 from horay_async.models.events import ToolResult
 from horay_async.models.messages import ImagePart, TextPart, ToolMessage
-from horay_async.tools._call_user_code import Start, call_user_code, message_of, wait_for_cleanup
+from horay_async.tools._call_user_code import call_user_code, message_of, wait_for_cleanup
 from horay_async.tools.define import Approve, Tool
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -398,6 +398,15 @@ def test_file_that_changes_meanwhile(
     assert sent == b"".join(re.findall(rb'"body": (\{.*?\})', raw))[: len(sent)]
 
 
+def begun(path: Path) -> tuple[bytes, Iterator[RequestLine]]:
+    """A file of nine requests, and what is read of it once it was indexed."""
+    raw = b"".join(json.dumps(item).encode() + b"\n" for item in lines(9))
+    write(path, raw)
+    requests = RequestFile(path, IdTable())
+    requests.index()
+    return raw, requests.unfinished()
+
+
 @pytest.mark.parametrize("block", [64, 2**20])
 @pytest.mark.parametrize("replaced", [False, True])
 def test_change_between_two_reads_of_a_file(
@@ -405,11 +414,7 @@ def test_change_between_two_reads_of_a_file(
 ) -> None:
     """Stops it at the block that has changed, even if that is read already."""
     monkeypatch.setattr(request_file, "BUFFER", block)
-    raw = b"".join(json.dumps(item).encode() + b"\n" for item in lines(9))
-    write(path, raw)
-    requests = RequestFile(path, IdTable())
-    requests.index()
-    reading = requests.unfinished()
+    raw, reading = begun(path)
     assert next(reading).custom_id == "id-0"
     if replaced:
         new = path.with_name("new")
@@ -430,11 +435,7 @@ def test_file_whose_lines_stay(
 ) -> None:
     """It isn't changed by another time, by lines behind its own, or by another name."""
     monkeypatch.setattr(request_file, "BUFFER", block)
-    raw = b"".join(json.dumps(item).encode() + b"\n" for item in lines(9))
-    write(path, raw)
-    requests = RequestFile(path, IdTable())
-    requests.index()
-    reading = requests.unfinished()
+    raw, reading = begun(path)
     taken = [next(reading), next(reading)]
     if how == "touched":
         os.utime(path, ns=(1, 1))
