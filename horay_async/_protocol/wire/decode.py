@@ -462,11 +462,11 @@ def parsed(data: bytes, decode: Callable[[bytes], Any] = msgspec.json.decode) ->
     """`data` as Python's own types, or what `decode` makes of it. Raises `InvalidBody`."""
     try:
         return parse_json(data, decode)
-    except UnicodeDecodeError as error:
-        raise InvalidBody("isn't valid UTF-8") from error
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:  # the latter before msgspec 0.23
         problem = str(error)
-        if "truncated" in problem:  # msgspec's word, whatever cut it
+        if "utf-8" in problem.lower():  # msgspec's words, here and below
+            raise InvalidBody("isn't valid UTF-8") from error
+        if "truncated" in problem:  # whatever cut it
             problem = "it ends too early" if data.strip() else "it is empty"
         raise InvalidBody(f"isn't valid JSON: {problem}") from error
     except RecursionError as error:

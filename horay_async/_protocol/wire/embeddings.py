@@ -271,7 +271,7 @@ def _read(raw: bytes, at: int) -> array[float]:
     if not raw:
         raise InvalidBody(f"has no vector in {place}")
     try:
-        sent = cast("bytes | list[float]", _vector_of(raw))
+        sent: bytes | list[float] = _vector_of(raw)
     except MALFORMED as error:
         raise InvalidBody(f"has no vector in {place}: {error}") from error
     if not sent:
