@@ -1,6 +1,7 @@
 """Running a function beside the event loop, in a thread of its own.
 
-The loop's executor isn't used: the program may have filled it with functions that wait for this very one.
+The loop's executor isn't used: the program may have filled it with functions that wait for this very one, and it takes nothing more
+once the main thread has ended, though others go on.
 """
 
 from __future__ import annotations
@@ -24,9 +25,12 @@ def in_thread(
     *,
     name: str,
     start: Start | None = None,
+    or_here: bool = False,
 ) -> asyncio.Future[tuple[Any, BaseException | None]]:
     """What `function` returns, or None, and what it raised, or None; `name` is the thread's, or `start` has it run by one that there is,
     sooner or later: not where nobody waits for it any more by then. What is no `Exception` is raised there: it is that thread's, as Ctrl-C.
+
+    Raises `RuntimeError` where the process can start no thread, or with `or_here` runs the function at once, on the loop.
     """
     loop = asyncio.get_running_loop()
     future: asyncio.Future[tuple[Any, BaseException | None]] = loop.create_future()
@@ -53,11 +57,27 @@ def in_thread(
             loop.call_soon_threadsafe(deliver, result, failure)
         del result, failure  # whose traceback knows this frame
 
-    if start is None:
-        threading.Thread(target=run, name=name, daemon=True).start()
-    else:
+    if start is not None:
         start(run)
+        return future
+    try:
+        threading.Thread(target=run, name=name, daemon=True).start()
+    except RuntimeError:
+        if not or_here:
+            raise
+        run()
     return future
+
+
+async def run_in_thread(function: Callable[[], T], *, name: str) -> T:
+    """What `function` returns or raises, run in a thread, or on the loop where the process can start none."""
+    result, error = await in_thread(function, name=name, or_here=True)
+    try:
+        if error is not None:
+            raise error
+    finally:
+        del error  # it knows this frame
+    return cast("T", result)
 
 
 async def decoded(body: bytes, decode: Callable[[], T], *, broken: bool = False) -> T:
@@ -66,10 +86,4 @@ async def decoded(body: bytes, decode: Callable[[], T], *, broken: bool = False)
     """
     if len(body) < (LARGE_BROKEN_BODY if broken else LARGE_BODY):
         return decode()
-    result, error = await in_thread(decode, name="horay-decode")
-    try:
-        if error is not None:
-            raise error
-    finally:
-        del error  # it knows this frame
-    return cast("T", result)
+    return await run_in_thread(decode, name="horay-decode")

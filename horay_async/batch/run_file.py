@@ -8,8 +8,9 @@ import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from horay_async._transport.in_thread import in_thread
 from horay_async._transport.log import LOG
 from horay_async.batch.batch_limiter import batch_limiter_of
 from horay_async.batch.errors import BatchFileError
@@ -45,7 +46,7 @@ async def run_file(
     ids = IdTable()
     # Raises for one that can't be reached, before files are made.
     batch_limiter_of(transport).concurrency(settings)
-    await asyncio.to_thread(_check_names, requests, results)
+    await _in_thread(partial(_check_names, requests, results))
 
     def read_both_files() -> tuple[int, FinishedCounts]:
         total = source.index()
@@ -135,8 +136,14 @@ async def _in_thread(function: Callable[[], T], stop: Callable[[], None] | None 
     """Runs a blocking function, and waits for its end even when it is cancelled: what it works on is
     closed afterwards. `stop` is called then, and may have it end early.
     """
-    under_way = asyncio.get_running_loop().run_in_executor(None, function)
-    return await _to_its_end(under_way, stop)
+    running = in_thread(function, name="horay-batch-file", or_here=True)
+    result, error = await _to_its_end(running, stop)
+    try:
+        if error is not None:
+            raise error
+    finally:
+        del error  # it knows this frame
+    return cast("T", result)
 
 
 async def _to_its_end(under_way: asyncio.Future[T], stop: Callable[[], None] | None = None) -> T:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import stat
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 from horay_async._descriptors import DescriptorReader
-from horay_async._transport.in_thread import in_thread
+from horay_async._transport.in_thread import in_thread, run_in_thread
 from horay_async.batch.errors import BatchFileError
 from horay_async.batch.request_file import InputFile
 
@@ -120,7 +119,7 @@ async def input_file(source: Path | int) -> AsyncGenerator[InputFile]:
     Raises `BatchFileError` for what is neither, and `OSError` for what can't be opened.
     """
     if isinstance(source, Path):
-        mode = (await asyncio.to_thread(source.stat)).st_mode
+        mode = (await run_in_thread(source.stat, name="horay-batch-file")).st_mode
         if stat.S_ISREG(mode):
             yield source
             return

@@ -68,11 +68,12 @@ class AsyncImages(Resource):
         """
         url = _url_of(image)
         target = Path(path)
-        import asyncio  # noqa: PLC0415 - when it is called it is loaded, and `import horay_async` does without
+        # When it is called it is loaded, and `import horay_async` does without.
+        from horay_async._transport.in_thread import run_in_thread  # noqa: PLC0415
 
         try:
             if url[:5].lower() == "data:":
-                await asyncio.to_thread(lambda: _write(_decoded(url), target))
+                await run_in_thread(lambda: _write(_decoded(url), target), name=THREAD)
                 return target
             request = download(url, self._transport.options, options)
         except ConfigurationError as error:
@@ -90,9 +91,12 @@ class AsyncImages(Resource):
             return body
 
         content = await call.run(receive)
-        await asyncio.to_thread(_write, content, target)
+        await run_in_thread(lambda: _write(content, target), name=THREAD)
         return target
 
+
+THREAD = "horay-image"
+"""The name of the thread that writes a picture."""
 
 PICTURE = re.compile(
     rb"\x89PNG|\xff\xd8\xff|GIF8[79]a|BM|II\*\0|MM\0\*|RIFF.{4}WEBP|.{4}ftyp(?:avi|hei|mif)"

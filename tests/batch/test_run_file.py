@@ -15,6 +15,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from io import FileIO
 from pathlib import Path
@@ -1163,6 +1164,48 @@ async def main(key, base_url, requests, results):
 
 asyncio.run(main(*sys.argv[1:]))
 """
+
+
+IN_A_THREAD = (
+    """
+import threading
+"""
+    + RUN.replace("asyncio.run(main(*sys.argv[1:]))", "")
+    + """
+def job():
+    threading.main_thread().join()
+    asyncio.run(main(*sys.argv[1:]))
+
+threading.Thread(target=job).start()
+"""
+)
+
+
+async def test_run_that_goes_on_when_the_main_thread_has_ended(stub: Stub, files: Files) -> None:
+    """Python waits for other threads, though not with its executors."""
+    files.ask(*lines(20))
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-W", "error", "-c", IN_A_THREAD, KEY, stub.base_url),
+        *(str(files.requests), str(files.results)),
+    )
+    assert await process.wait() == 0
+    assert files.texts == ALL
+
+
+async def test_run_beside_a_full_executor(stub: Stub, batch: AsyncBatch, files: Files) -> None:
+    """The program's functions in it may wait for this very run."""
+    loop, over = asyncio.get_running_loop(), threading.Event()
+    with ThreadPoolExecutor(1) as executor:
+        loop.set_default_executor(executor)
+        waits = loop.run_in_executor(None, over.wait, 60)
+        files.ask(*lines(20))
+        try:
+            await batch.run_file(files.requests, files.results)
+        finally:
+            over.set()
+        assert await waits
+    assert files.texts == ALL
 
 
 async def test_killed_runs(stub: Stub, files: Files) -> None:

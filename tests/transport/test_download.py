@@ -6,8 +6,10 @@ import asyncio
 import errno
 import os
 import stat
+import threading
 from base64 import b64encode, encodebytes, urlsafe_b64encode
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -45,6 +47,23 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("internals")]
 
 PATH = "/files/picture.png"
+
+
+async def test_full_executor(fault_server: FaultServer, connect: Connect, tmp_path: Path) -> None:
+    """The program's functions in the loop's executor may wait for this very picture."""
+    loop, over = asyncio.get_running_loop(), threading.Event()
+    fault_server.always(picture(b"\x89PNG"), path=PATH)
+    url = f"{fault_server.base_url.removesuffix('/v1')}{PATH}"
+    with ThreadPoolExecutor(1) as executor:
+        loop.set_default_executor(executor)
+        waits = loop.run_in_executor(None, over.wait, 60)
+        async with connect() as client:
+            try:
+                saved = await client.images.save(url, tmp_path / "one.png")
+            finally:
+                over.set()
+        assert await waits
+    assert saved.read_bytes() == b"\x89PNG"
 
 
 @pytest.mark.posix

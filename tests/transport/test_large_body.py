@@ -77,6 +77,25 @@ async def test_thread(monkeypatch: pytest.MonkeyPatch, size: int, cut: bool, bes
     assert set(seen) == {beside}
 
 
+@pytest.mark.parametrize("cut", [False, True])
+async def test_process_that_can_start_no_thread(monkeypatch: pytest.MonkeyPatch, cut: bool) -> None:
+    """A container may limit them. The body is decoded on the loop: the response is paid for."""
+
+    def start(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    if cut:
+        with pytest.raises(APIConnectionError) as caught:
+            await ask(completion("x" * LARGE_BODY), missing=True)
+        response = caught.value.partial
+    else:
+        response = await ask(completion("x" * LARGE_BODY))
+    assert response.choices[0].text == "x" * LARGE_BODY
+    with pytest.raises(APIResponseError, match="isn't valid JSON"):
+        await ask(b"{" + b" " * LARGE_BODY)
+
+
 async def test_error() -> None:
     """What is wrong with a large body is raised as of a small one."""
     with pytest.raises(APIResponseError, match="isn't valid JSON") as caught:
