@@ -29,6 +29,6 @@ class Timeouts(FrozenRecord):
     commonly allow."""
     idle: float | None = attrs.field(default=120.0, validator=check_seconds)
     """Between two pieces of content, and from the head to the first one; comments and empty events that keep a connection
-    alive don't count as content."""
+    alive don't count as content. Each piece of a large event counts."""
     total: float | None = attrs.field(default=None, validator=check_seconds)
     """A deadline over all attempts and backoffs. Where the event loop was busy as it passed, what had come by then is read."""

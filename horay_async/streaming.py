@@ -452,6 +452,9 @@ class AsyncStream(Readable[ChunkT]):
                         if chunks := self._cut("the response ended without its last event", None):
                             return chunks
                         break
+                    # A large event takes its time to come.
+                    if reader.is_progress(piece):
+                        response.waiting_since = clock()
                     # Bytes without a chunk can go on without end: let the timeouts and other tasks run.
                     await asyncio.sleep(0)
             except APIError as error:

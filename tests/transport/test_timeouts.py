@@ -26,6 +26,7 @@ from horay_async import (
     Timeouts,
 )
 from horay_async._protocol.wire.size_limits import MAX_BLOCK_BYTES
+from horay_async._protocol.wire.sse import LARGE
 from horay_async._transport.connection import UnreadData
 from horay_async.testing import (
     Delay,
@@ -258,6 +259,26 @@ async def test_idle_in_a_stream_that_nobody_asked_for(
     async with connect(retries=0, timeout=Timeouts(idle=SOON, first_byte=SOON)) as client:
         clock, failure = await trips(client.completions.create(model="m", prompt="p"))
     assert (clock, failure.execution) == ("idle", "executed")
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+async def test_idle_in_a_large_event(
+    fault_server: FaultServer, connect: Connect, streamed: bool
+) -> None:
+    """One that takes longer to come than `idle`, such as a picture's, comes steadily all the same."""
+    begins = b'data: {"choices": [{"finish_reason": "stop", "text": "' + b"x" * LARGE
+    steadily = [step for _ in range(40) for step in (b"x", Pause(0.05))]
+    steps = [begins, *steadily, b'"}]}\n\ndata: [DONE]\n\n']
+    fault_server.add(respond(steps, content_type="text/event-stream", framing="chunked"))
+    async with connect(retries=0, timeout=Timeouts(idle=1)) as client:
+        if streamed:
+            stream = await client.completions.create(model="m", prompt="p", stream=True)
+            text = "".join([piece async for piece in stream.text()])
+        else:
+            with pytest.raises(APIResponseError) as caught:
+                await client.completions.create(model="m", prompt="p")
+            text = caught.value.partial.choices[0].text
+    assert text == "x" * (LARGE + 40)
 
 
 @pytest.mark.parametrize("first_byte", [60, None])

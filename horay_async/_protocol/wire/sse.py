@@ -21,6 +21,9 @@ NEXT_EVENT = re.compile(rb"}[ \t]*\n(?=(?:(?:event|id|retry)?:[^\n]*\n)*data: ?(
 NEAR = 128
 """Bytes before a block that show together with it where such an event ends: the end of its line, names and ids."""
 
+LARGE = 2**14
+"""Bytes from which on an event that isn't whole yet is no comment, ping or chunk without content."""
+
 NEARLY_DATA = re.compile(rb"\A[^{\[\"]*?data[ \t]*:[ \t]*(?=[{\[]|\Z)", re.IGNORECASE)
 """What stands before JSON on a line that isn't one of data by a trifle: capital letters, blanks, or what should be a line before it."""
 
@@ -152,6 +155,10 @@ class SSEDecoder:
             if len(latest) >= most:
                 break
         return latest
+
+    def is_progress(self, data: bytes) -> bool:
+        """Whether `data`, fed last, goes on with an event that is larger than any sign of life: a picture's takes its time to come."""
+        return self._held_bytes >= LARGE and not data.isspace() and not data.startswith(b":")
 
     @property
     def held(self) -> bytes:

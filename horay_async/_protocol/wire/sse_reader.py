@@ -156,6 +156,10 @@ class SSEReader(ABC, Generic[T]):
         text = _without_comments(self._opening if is_other else self._sse.held)
         return text if is_other or _is_other(text) else b""
 
+    def is_progress(self, data: bytes) -> bool:
+        """Whether `data`, fed last, goes on with a large event, or with a body in the place of events, and isn't just a sign of life."""
+        return self._sse.is_progress(data)
+
     @property
     def complete(self) -> bool:
         """Whether all that is known of the response to come has come, though its last event hasn't."""

@@ -50,7 +50,7 @@ class UnaskedEvents:
             return True
         if LAST_EVENT.search(self._sse.held) or any(map(_is_last, events)):
             self.done = True
-        return not all(map(_is_sign_of_life, events))
+        return self._sse.is_progress(block) or not all(map(_is_sign_of_life, events))
 
 
 def _is_last(data: bytes) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from horay_async._protocol.wire import unasked_events
+from horay_async._protocol.wire.sse import LARGE
 from horay_async._protocol.wire.unasked_events import UnaskedEvents
 
 SIGNS = b'\n\n: hi\n\nevent: ping\ndata: {"a": 1}\n\nid: 3\n\ndata:\n\ndata: {}\n\ndata: { "choices": [ ] }\n\n'
@@ -19,6 +20,13 @@ def test_signs_of_life(size: int) -> None:
     assert not events.feed(b'data: {"choices": [{"text"')
     assert events.feed(b': "a"}]}\n\n')
     assert not events.done
+
+
+def test_large_event() -> None:
+    """One that isn't whole yet, and larger than a sign of life: each piece of it is progress, a comment or a blank isn't."""
+    events = UnaskedEvents()
+    pieces = [b'data: {"choices": [{"text": "', b"x" * LARGE, b":", b"\n", b"x", b'"}]}']
+    assert [*map(events.feed, pieces)] == [False, True, False, False, True, True]
 
 
 @pytest.mark.parametrize("end", [b"data: [DONE]\n\n", b"data:[DONE]", b"data: [DONE] \r\n\r\n"])
