@@ -101,7 +101,7 @@ class ToolCallStarted(ChoiceEvent):
 
 @attrs.define(eq=False, repr=False)
 class ToolCallArgumentsDelta(ChoiceEvent):
-    """New text of a tool call's arguments."""
+    """New text of a tool call's arguments. An empty object comes only when the call is whole: some servers begin with one, whatever follows."""
 
     tool_index: int
     """The call's number within the choice."""

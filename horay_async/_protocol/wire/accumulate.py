@@ -44,6 +44,7 @@ from horay_async.models.events import (
     ReasoningDelta,
     RefusalDelta,
     TextDelta,
+    ToolCallArgumentsDelta,
     ToolCallDone,
     UsageReported,
 )
@@ -284,13 +285,17 @@ class ChoiceAccumulator(Accumulator[ChoiceChunkT, ResponseT]):
         self, choice: MergedChoice, index: int, events: list[Any], *, ended: bool
     ) -> None:
         """Appends that calls are whole, each once and in their order. Unless the choice has `ended`, more can follow what isn't
-        whole JSON: some servers send a finish reason with each chunk.
+        whole JSON, or may be a placeholder: some servers send a finish reason with each chunk.
         """
         for call in choice.tools.in_order() if choice.tools else ():
-            if not (ended or call.arguments.whole):
+            arguments = call.arguments
+            if not (ended or (arguments.whole and not arguments.may_be_placeholder)):
                 return
             if not call.told:
                 call.told = True
+                if arguments.pieces and arguments.may_be_placeholder:
+                    text = "".join(arguments.pieces)
+                    events.append(ToolCallArgumentsDelta(index, call.number, text))
                 events.append(ToolCallDone(index, call.number, call.result()))
 
     def _only_choice(self, chunk: ChoiceChunkT) -> Any:

@@ -123,6 +123,11 @@ class Arguments:
         """Whether they are an empty object so far: some servers begin with that, whatever follows."""
         return self._start == PLACEHOLDER
 
+    @property
+    def may_be_placeholder(self) -> bool:
+        """Whether they are the beginning of one so far, or nothing."""
+        return PLACEHOLDER.startswith(self._start)
+
     def are(self, text: str) -> bool:
         """Whether the pieces are whole, and the JSON that `text` is, however it is written. Takes no longer than
         `MAX_TIMES_LONGER` times `text` is long.
@@ -343,9 +348,11 @@ class ToolCalls:
         if delta.arguments:
             if call.arguments.are_placeholder and delta.arguments.strip():
                 call.arguments = Arguments()
+            untold = call.arguments.may_be_placeholder
             call.arguments.add(delta.arguments)
-            if events is not None:
-                events.append(ToolCallArgumentsDelta(choice, call.number, delta.arguments))
+            if events is not None and not call.arguments.may_be_placeholder:
+                text = "".join(call.arguments.pieces) if untold else delta.arguments
+                events.append(ToolCallArgumentsDelta(choice, call.number, text))
         self.object_count += 1 + started + merge_unknown(call.unknown, sent)
         self.object_count += merge_unknown(call.unknown_in_function, sent.function)
         return started or identified or named or bool(delta.arguments)

@@ -306,9 +306,44 @@ def test_end_of_a_stream_ends_its_choices() -> None:
     events: list[ChatEvent] = []
     merged.end(events)
     done = ToolCallDone(0, 0, ToolCall(id="a", function=FunctionCall(name="f", arguments="{}")))
-    assert events == [done, ChoiceFinished(0, None), ChoiceFinished(2, None)]
+    told = ToolCallArgumentsDelta(0, 0, "{}")
+    assert events == [told, done, ChoiceFinished(0, None), ChoiceFinished(2, None)]
     merged.end(events)
-    assert len(events) == 3
+    assert len(events) == 4
+
+
+@pytest.mark.parametrize("reason", [None, "stop"])
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        ["{}", '{"a":1}'],
+        ["{", "}", '{"a"', ":1}"],
+        [" { ", "} ", "", '{"a":1}'],
+        ["{", '"a":1}'],
+        ['{"a"', ":1}"],
+        ["{}"],
+        [" {", " }"],
+        ["null"],
+        ["{", "["],
+        [""],
+    ],
+)
+def test_deltas_are_the_arguments(pieces: list[str], reason: str | None) -> None:
+    """What events tell of them, joined: without the `{}` with which some servers begin, also where each chunk has a finish reason."""
+    merged, events = ChatAccumulator(), list[ChatEvent]()
+    for at, piece in enumerate(pieces):
+        call = {"index": 0, "function": {"arguments": piece}}
+        if not at:
+            call = {"index": 0, "id": "a", "function": {"name": "f", "arguments": piece}}
+        choices = [delta(0, reason, tool_calls=[call])]
+        merged.add(structure_leniently({"choices": choices}, ChatCompletionChunk), events)
+    merged.end(events)
+    told = [event.arguments for event in events if isinstance(event, ToolCallArgumentsDelta)]
+    done = [event.tool_call for event in events if isinstance(event, ToolCallDone)]
+    calls = merged.result().choices[0].message.tool_calls
+    assert calls is not None
+    assert "".join(told) == calls[0].function.arguments
+    assert [call.function.arguments for call in done] == ["".join(told)]
 
 
 def test_call_behind_the_finish_reason_is_told_at_the_end() -> None:
