@@ -7,10 +7,12 @@ import math
 import time
 from asyncio import FIRST_COMPLETED
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager, nullcontext
 from copy import copy, deepcopy
 from decimal import Decimal
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
@@ -303,7 +305,7 @@ async def _execute(call: ToolCall, tool: Tool[..., Any], arguments: Any) -> Tool
 
 def _failed(call: ToolCall, error: Exception, began: float, *, ran: bool = True) -> ToolResult:
     content = message_of(error)
-    if isinstance(error, AnswerError):
+    if isinstance(error, AnswerError) and not ran:
         found = "; ".join(f"{path}: {message}" for path, message in error.errors)
         content = f"the arguments don't fit: {found}"
     seconds = time.perf_counter() - began
@@ -353,9 +355,12 @@ def _check(plain: Any) -> None:
         raise TypeError("a result of bytes has no JSON form: return text, or an ImagePart")
     if isinstance(plain, float | Decimal) and not math.isfinite(plain):
         raise TypeError(f"the number {plain} has no JSON form")
-    if isinstance(plain, dict | list):
-        items = cast("dict[Any, Any] | list[Any]", plain)
-        for item in items.values() if isinstance(items, dict) else items:
+    if isinstance(plain, dict):
+        items = cast("dict[Any, Any]", plain)
+        for item in chain(items, items.values()):
+            _check(item)
+    elif isinstance(plain, list | tuple | AbstractSet):
+        for item in cast("Iterable[Any]", plain):
             _check(item)
 
 

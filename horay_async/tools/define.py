@@ -110,12 +110,17 @@ class Tool(ToolBase, Generic[P, R]):
 
     @MadeOnce
     def signature(self) -> Signature:
-        """What the function takes, read off its type hints and its docstring."""
-        from horay_async.tools._signature import Signature, signature_of  # noqa: PLC0415 - needed by tools alone
+        """What the function takes, read off its type hints and its docstring. Raises `TypeError` where no schema can be made of them."""
+        from horay_async._protocol.structured.schema import schema  # noqa: PLC0415 - needed by tools alone
+        from horay_async.tools._signature import Signature, signature_of  # noqa: PLC0415 - the same
 
         if self._schema is not None:
             return Signature(arguments=dict[str, Any], text="")
-        return signature_of(self.function, self.name, _owner_of("__doc__", self.function))
+        made = signature_of(self.function, self.name, _owner_of("__doc__", self.function))
+        form = schema(made.arguments).json
+        if form.get("type") != "object":
+            raise TypeError(f"the parameters of the tool {self.name} are an object, not {form}")
+        return made
 
     @property
     def description(self) -> str:
@@ -133,10 +138,6 @@ class Tool(ToolBase, Generic[P, R]):
             function["parameters"] = self._schema
         else:
             form = schema(self.signature.arguments)
-            if form.json.get("type") != "object":
-                raise TypeError(
-                    f"the parameters of the tool {self.name} are an object, not {form.json}"
-                )
             function["parameters"] = {
                 name: value for name, value in form.json.items() if name != "description"
             }

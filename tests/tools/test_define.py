@@ -319,10 +319,12 @@ def bytewise(x: bytes) -> None:
     ],
 )
 def test_refusals(of: Callable[..., Any], message: str) -> None:
-    """What can't be described is refused when it is first looked at."""
+    """What can't be described is refused when it is first looked at, also by who asks for the signature alone."""
     made = tool(of)
     with pytest.raises(TypeError, match=message):
         dict(made)
+    with pytest.raises(TypeError, match=message):
+        made.signature  # noqa: B018 - it is made when it is asked for
 
 
 @pytest.mark.parametrize(

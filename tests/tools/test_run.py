@@ -321,6 +321,26 @@ async def test_what_the_model_is_told(
     assert asked(fault_server.requests[1])[-1] == ("tool", result.content)
 
 
+@pytest.mark.parametrize("reason", ["mismatch", "length"])
+async def test_tool_that_raises_an_answer_error(
+    fault_server: FaultServer, connect: Connect, reason: Any
+) -> None:
+    """As one that asks a model itself may: its arguments have fitted, all the same."""
+
+    @tool
+    def ask() -> str:
+        """Asks."""
+        errors = [("$.price", "is missing")] if reason == "mismatch" else []
+        raise AnswerError("the answer is odd", reason=reason, errors=errors)
+
+    fault_server.add(calling(("ask", "{}")), saying("I see."))
+    async with connect() as client:
+        run = client.chat.completions.run_tools(model="m", messages=QUESTION, tools=[ask])
+        [result] = results([event async for event in run])
+    assert result.content.startswith("Error: AnswerError: the answer is odd")
+    assert result.ran
+
+
 async def test_rounds_are_bounded(fault_server: FaultServer, connect: Connect) -> None:
     """A model that never responds is stopped; the error has its last response, now and later."""
     fault_server.always(calling(("weather", {"city": "Rome"})))

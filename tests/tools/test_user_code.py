@@ -13,7 +13,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import attrs
 import pydantic
@@ -54,6 +54,13 @@ class Mute(Exception):
 
     def __str__(self) -> str:
         raise RuntimeError("no words")
+
+
+class Spread(NamedTuple):
+    """A tuple with names."""
+
+    mean: float
+    deviation: float
 
 
 class Quitter(pydantic.BaseModel):
@@ -175,6 +182,11 @@ async def test_tool_that_cancels_itself(fault_server: FaultServer, connect: Conn
         ("\ud83d\ude00", "😀"),
         ({"a": ["\udc00", ("x", 1)], "\ud800": None}, '{"a":["\ufffd",["x",1]],"\ufffd":null}'),
         (float("nan"), "Error: TypeError: the number nan has no JSON form"),
+        ([(1, float("nan"))], "Error: TypeError: the number nan has no JSON form"),
+        ({"a": Spread(1.5, float("inf"))}, "Error: TypeError: the number inf has no JSON form"),
+        ({float("nan"): 1}, "Error: TypeError: the number nan has no JSON form"),
+        (((b"x",),), "Error: TypeError: a result of bytes has no JSON form"),
+        (Spread(1.5, 2), "[1.5,2]"),
         ({1: 2}, '{"1":2}'),
         (Quitter(), "Error: UserCodeEnded: it raised SystemExit"),
         ({(1, 2): 3}, "Error: TypeError"),
