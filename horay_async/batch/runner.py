@@ -374,7 +374,9 @@ class BatchRunner:
         self._over = True
         # In order, each result stays beside its request: what is missing between them is told by an error.
         for index in self._buffer.missing():
-            self._buffer.put(self._unfinished[index].unfinished(self._loop.time()))
+            result = self._unfinished[index].unfinished(self._loop.time())
+            self._sender.progress.count(result.response, result.error)
+            self._buffer.put(result)
         # Whoever keeps the error that ended the run, whose traceback leads here, isn't to keep the requests.
         self._unfinished.clear()
         self._sender.deferred.clear()

@@ -1194,6 +1194,7 @@ async def test_results_in_order_stay_beside_their_requests(stub: Stub, batch: As
     assert [error and type(error) for error in errors] == kinds
     assert str(errors[1]) == "the batch ended before this request was finished"
     assert errors[1].execution == "unknown"  # it was under way
+    assert (run.progress.done, run.progress.failed) == (4, 2)
 
 
 async def test_estimates_give_way_to_what_was_used(stub: Stub, batch: AsyncBatch) -> None:
