@@ -406,7 +406,7 @@ class Connector(aiohttp.TCPConnector):
     def __init__(self, *, tcp_keepalive: float | None, **options: Any) -> None:
         self._connections: WeakSet[ConnectionProtocol] = WeakSet()
         self._registry = registry_of(asyncio.get_running_loop())
-        self._connecting: set[asyncio.Task[Any] | None] = set()
+        self._connecting: set[asyncio.Task[Any]] = set()
         super().__init__(socket_factory=partial(make_socket, tcp_keepalive), **options)  # pyright: ignore[reportUnknownMemberType] - aiohttp types an address as a bare tuple
         self._buffer = shared_buffer(asyncio.get_running_loop())
 
@@ -446,11 +446,13 @@ class Connector(aiohttp.TCPConnector):
         if super().closed:  # aiohttp would connect before it looks
             raise aiohttp.ClientConnectionError(CONNECTOR_CLOSED)
         task = asyncio.current_task()
+        assert task is not None
+        before = task.cancelling()  # a task that goes on in spite of that keeps it
         self._connecting.add(task)
         try:
             return await super()._create_connection(*args, **options)
         except asyncio.CancelledError:
-            if task in self._connecting or task is None or task.uncancel():
+            if task in self._connecting or task.uncancel() > before:
                 raise
             raise aiohttp.ClientConnectionError(CONNECTOR_CLOSED) from None  # by `close`
         finally:
@@ -459,9 +461,7 @@ class Connector(aiohttp.TCPConnector):
     def close(self, **options: Any) -> Any:
         """Ends what connects, too: aiohttp leaves that to its own timeout."""
         while self._connecting:
-            task = self._connecting.pop()
-            if task is not None:
-                task.cancel()
+            self._connecting.pop().cancel()
         return super().close(**options)
 
     @property

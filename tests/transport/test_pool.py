@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import select
 import threading
@@ -407,14 +408,27 @@ async def test_own_session_that_cannot_be_used(fault_server: FaultServer, connec
 
 
 async def test_closing_ends_what_connects(fault_server: FaultServer, connect: Connect) -> None:
-    """A call in a TLS handshake with a server that is silent is told at once, and a task that is cancelled in it stays so."""
-    fault_server.on_connect("stall", times=2)
+    """A call in a TLS handshake with a server that is silent is told at once, also in a task that has gone on in spite of a cancellation.
+    A task that is cancelled in it stays so.
+    """
+    fault_server.on_connect("stall", times=3)
     async with connect(base_url=fault_server.base_url.replace("http:", "https:")) as client:
+
+        async def last_call() -> None:
+            task = asyncio.current_task()
+            assert task is not None
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(0)
+            await complete(client)
+
         calls = [asyncio.ensure_future(complete(client)) for _ in range(2)]
-        await fault_server.until(lambda: fault_server.open_connections == 2)
+        calls.append(asyncio.ensure_future(last_call()))
+        await fault_server.until(lambda: fault_server.open_connections == 3)
         calls[1].cancel()
         await client.close()
-        with pytest.raises(ConfigurationError, match="closed"):
-            await asyncio.wait_for(calls[0], 10)
+        for call in (calls[0], calls[2]):
+            with pytest.raises(ConfigurationError, match="closed"):
+                await asyncio.wait_for(call, 10)
         with pytest.raises(asyncio.CancelledError):
             await asyncio.wait_for(calls[1], 10)
