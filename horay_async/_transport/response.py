@@ -13,7 +13,7 @@ import aiohttp
 from multidict import istr
 
 from horay_async._protocol.wire.clean import Cleaner
-from horay_async._protocol.wire.content_coding import Unpacker, unpacker_for
+from horay_async._protocol.wire.content_coding import AnyUnpacker, coding_in, unpacker_for
 from horay_async._protocol.wire.errors import ErrorContext, add_body, bad_response
 from horay_async._protocol.wire.size_limits import DRAIN_BYTES, DRAIN_SECONDS, MAX_BLOCK_BYTES
 from horay_async._protocol.wire.sse import begins_events
@@ -95,8 +95,8 @@ class RawResponse(TimedReader):
         """The body, as aiohttp receives it and as it was sent: what is in it comes after what is `buffered`, which is unpacked."""
         self._request = request
         # What another host has sent, such as a picture, is taken as it is.
-        coding = None if request.external else meta.headers.get(CONTENT_ENCODING)
-        self._unpacker = None if coding is None else unpacker_for(coding)
+        packed = CONTENT_ENCODING in meta.headers and not request.external
+        self._unpacker = unpacker_for(coding_in(meta.headers)) if packed else None
         self._clean = clean
         self._pool = pool
         self._reservation = reservation
@@ -240,7 +240,7 @@ class RawResponse(TimedReader):
             self._finish()
         return piece
 
-    async def _receive_packed(self, unpacker: Unpacker) -> bytes:
+    async def _receive_packed(self, unpacker: AnyUnpacker) -> bytes:
         """What comes of the next data of a compressed body; empty at its end, or where something was saved when the connection was lost."""
         while not unpacker.complaint:
             try:

@@ -57,7 +57,7 @@ def cassette_options() -> CassetteOptions:
 
 def _unpacked(headers: Mapping[str, list[str]], body: bytes | str) -> bytes | str:
     """A body as it is without its `Content-Encoding`."""
-    coding = coding_in({name.title(): "".join(values) for name, values in headers.items()})
+    coding = coding_in({name.title(): ",".join(values) for name, values in headers.items()})
     unpacker = unpacker_for(coding)
     if unpacker is None or isinstance(body, str):
         return body

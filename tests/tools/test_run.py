@@ -330,7 +330,7 @@ async def test_tool_that_raises_an_answer_error(
     @tool
     def ask() -> str:
         """Asks."""
-        errors = [("$.price", "is missing")] if reason == "mismatch" else []
+        errors = (("$.price", "is missing"),) if reason == "mismatch" else ()
         raise AnswerError("the answer is odd", reason=reason, errors=errors)
 
     fault_server.add(calling(("ask", "{}")), saying("I see."))

@@ -414,13 +414,13 @@ async def test_closing_ends_what_connects(fault_server: FaultServer, connect: Co
     fault_server.on_connect("stall", times=3)
     async with connect(base_url=fault_server.base_url.replace("http:", "https:")) as client:
 
-        async def last_call() -> None:
+        async def last_call() -> str:
             task = asyncio.current_task()
             assert task is not None
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.sleep(0)
-            await complete(client)
+            return await complete(client)
 
         calls = [asyncio.ensure_future(complete(client)) for _ in range(2)]
         calls.append(asyncio.ensure_future(last_call()))

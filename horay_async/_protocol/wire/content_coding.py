@@ -29,14 +29,23 @@ MAX_UNPACKED = 2 * MAX_BLOCK_BYTES
 CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 """Characters that no text has."""
 
+NAME = "Content-Encoding"
+AS_IT_IS = ("", "identity")
+OLD_NAMES = {"x-gzip": "gzip"}
+"""RFC 9110, section 8.4.1.3."""
+
 LIBRARIES = {"br": ("brotlicffi", "brotli"), "zstd": ("compression.zstd", "backports.zstd")}
 """Modules for the codings that Python may lack; the same that aiohttp looks for when it says what is accepted."""
 
 
 def coding_in(headers: Mapping[str, str]) -> str:
-    """The `Content-Encoding` of a response; empty where the body is as it is."""
-    coding = headers.get("Content-Encoding", "").strip()
-    return "" if coding.lower() == "identity" else coding
+    """The `Content-Encoding` of a response, which may be a list in the order in which they were applied (RFC 9110, section 8.4); empty where
+    the body is as it is.
+    """
+    get_all: Callable[..., list[str]] | None = getattr(headers, "getall", None)
+    sent = [headers.get(NAME, "")] if get_all is None else get_all(NAME, [])
+    codings = (coding.strip().lower() for coding in ",".join(sent).split(","))
+    return ", ".join(OLD_NAMES.get(coding, coding) for coding in codings if coding not in AS_IT_IS)
 
 
 class Decompressor(ABC):
@@ -113,9 +122,16 @@ def library_for(coding: str) -> Any:
     return None
 
 
-def unpacker_for(coding: str) -> Unpacker | None:
-    """What unpacks a body with this `Content-Encoding`; None where nothing can be or has to be unpacked."""
-    coding = coding.strip().lower()
+def unpacker_for(coding: str) -> AnyUnpacker | None:
+    """What unpacks a body with this coding, see `coding_in`; None where nothing can be or has to be unpacked."""
+    made = [_unpacker_for(each) for each in reversed(coding.split(", "))]
+    unpackers = [each for each in made if each is not None]
+    if len(unpackers) < len(made):
+        return None
+    return unpackers[0] if len(unpackers) == 1 else Unpackers(unpackers)
+
+
+def _unpacker_for(coding: str) -> Unpacker | None:
     if coding == "gzip":
         return Unpacker(coding, partial(_ZLib, 16 + zlib.MAX_WBITS))
     if coding == "deflate":
@@ -251,6 +267,43 @@ class Unpacker:
         self.complaint = complaint
         if not self._produced and not self._ends:
             self.unread = bytes((self._taken or b"") + self._packed)
+
+
+class Unpackers:
+    """The same for a body that is compressed several times: each unpacks what the one before it brings."""
+
+    def __init__(self, unpackers: list[Unpacker]) -> None:
+        self._unpackers = unpackers
+
+    @property
+    def complaint(self) -> str:
+        """The first one that has any."""
+        return next(filter(None, (each.complaint for each in self._unpackers)), "")
+
+    @property
+    def unread(self) -> bytes:
+        """The first one's that has any."""
+        return next(filter(None, (each.unread for each in self._unpackers)), b"")
+
+    def feed(self, data: bytes) -> bytes:
+        """See `Unpacker`."""
+        return self._feed_from(0, data)
+
+    def finish(self) -> bytes:
+        """See `Unpacker`."""
+        for at, each in enumerate(self._unpackers):
+            while rest := each.finish():
+                if found := self._feed_from(at + 1, rest):
+                    return found
+        return b""
+
+    def _feed_from(self, at: int, data: bytes) -> bytes:
+        for each in self._unpackers[at:]:
+            data = each.feed(data)
+        return data
+
+
+AnyUnpacker = Unpacker | Unpackers
 
 
 def is_text(beginning: bytes) -> bool:
