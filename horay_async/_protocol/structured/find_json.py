@@ -17,6 +17,7 @@ import attrs
 import msgspec
 
 from horay_async._json import decimal, is_array, is_object, is_same
+from horay_async._protocol.wire.characters import whole_characters
 
 DECODE = msgspec.json.Decoder(float_hook=decimal).decode
 BOM = "\ufeff"
@@ -64,8 +65,12 @@ class _Block:
 
 
 def json_in(text: str) -> Any:
-    """The JSON in `text`. Raises `ValueError` that says why there is none, or not just one; `RecursionError` for one too deep."""
+    """The JSON in `text`, with U+FFFD for an escape of half a character. Raises `ValueError` that says why there is none, or not just one;
+    `RecursionError` for one too deep.
+    """
     text = text.removeprefix(BOM)
+    if "\\u" in text:
+        text = whole_characters(text.encode("utf-8", "replace")).decode()
     try:
         return DECODE(text)
     except ValueError as error:
@@ -79,6 +84,9 @@ def json_in(text: str) -> Any:
                 return DECODE(behind)
             except ValueError as error:
                 problem = error.with_traceback(None)
+        if (block := behind.rstrip()).endswith(("```", "~~~")):  # opened in the prompt, perhaps
+            with suppress(ValueError):
+                return DECODE(block.rstrip("`~"))
         return _in_blocks(behind, problem)
     finally:
         del problem  # it knows this frame where it is raised

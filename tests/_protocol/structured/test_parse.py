@@ -206,6 +206,15 @@ def test_broken_blocks(text: str) -> None:
         parse_text(Named, text)
 
 
+@pytest.mark.parametrize(
+    "text", [r'{"name": "\ud83d"}', 'Here:\n```json\n{"name": "\\ud83d"}\n```']
+)
+def test_half_a_character(text: str) -> None:
+    """Models write the escape of one. It isn't said to be cut off."""
+    assert parse_text(Named, text).name == "\ufffd"
+    assert parse_text(Named, text.replace("83d", "83d\\ude00")).name == "😀"
+
+
 def test_exact_decimals() -> None:
     """The digits are read as they stand, not through binary fractions."""
     invoice = parse_text(Invoice, INVOICE)
@@ -796,6 +805,8 @@ def test_string_with_fences() -> None:
         "```python\nx = [2]\n```\nthen ```json\n[1]\n```",
         "```json\n[1]\n```\nas in ```",
         "```json\n[1]",
+        "[1]\n```\n",
+        "I begin.</think>[1]~~~",
         "~~~\n[1]\n```\n~~~\n```\n[1]\n```",
         "```\nx\n```json\n[1]\n```",
         'As {"x": 1} says: \n```json\n[1]\n```\nas [1] [is], [x: [1]], [2}, [2 ```[1]``` [',
