@@ -171,7 +171,8 @@ class _Whole:
         message = self._message()
         if message is not None and (refusal := message.additional_kwargs.get("refusal")):
             raise self._error(f"the model declined: {refusal}", "refusal", refusal)
-        if self._text_is_json:
+        # The client's own parser completes nothing, and knows of drafts.
+        if self._text_is_json and isinstance(self._parser, BaseLLMOutputParser):
             self._check_text(self._text())
         if message is None:
             return

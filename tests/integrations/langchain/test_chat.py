@@ -8,7 +8,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from decimal import Decimal
-from typing import Any, Generic, Literal, TypedDict, TypeVar, cast
+from typing import Annotated, Any, Generic, Literal, TypedDict, TypeVar, cast
 
 import attrs
 import pytest
@@ -29,7 +29,7 @@ from langchain_core.messages import (
 from langchain_core.messages.tool import invalid_tool_call, tool_call
 from langchain_core.rate_limiters import InMemoryRateLimiter
 from langchain_core.runnables import ConfigurableField
-from langchain_core.tools import tool
+from langchain_core.tools import InjectedToolArg, InjectedToolCallId, tool
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from horay_async import (
@@ -56,6 +56,7 @@ from horay_async.testing import (
     sse,
 )
 from tests.integrations.scripted_model import scripted_model
+from tests.tools.responses import calling
 
 pytestmark = pytest.mark.anyio
 
@@ -1336,6 +1337,54 @@ async def test_tools_in_a_run(fault_server: FaultServer) -> None:
             )
             results = [event async for event in run if isinstance(event, ToolResult)]
             assert told in results[0].content
+
+
+async def test_injected_parameters_in_a_run(fault_server: FaultServer) -> None:
+    """The model doesn't see them, and can't set them."""
+
+    @tool
+    def note(text: str, user: Annotated[str, InjectedToolArg] = "me") -> str:
+        """Notes."""
+        return f"{text} by {user}"
+
+    @tool
+    def reply(text: str, call: Annotated[str, InjectedToolCallId] = "") -> str:
+        """Replies."""
+        return text
+
+    @tool
+    def look(state: Annotated[dict[str, Any], InjectedToolArg]) -> str:
+        """Looks."""
+        return str(state)
+
+    for arguments in ({"text": "a"}, {"text": "a", "user": "b"}):
+        fault_server.add(calling(("note", arguments)))
+        fault_server.reply(".")
+    asked: Any = {"model": "m", "messages": [{"role": "user", "content": "?"}]}
+    async with AsyncHoray(fault_server.api_key, base_url=fault_server.base_url) as client:
+        told: list[str] = []
+        for _ in range(2):
+            run = client.chat.completions.run_tools(**asked, tools=[note])
+            told += [event.content async for event in run if isinstance(event, ToolResult)]
+        assert told == ["a by me", "Error: TypeError: there is no parameter user"]
+        for refused, name in ((reply, "call"), (look, "state")):
+            with pytest.raises(TypeError, match=f"LangChain injects its parameter {name}"):
+                await client.chat.completions.run_tools(**asked, tools=[refused]).final()
+    assert len(fault_server.requests) == 4
+
+
+@pytest.mark.parametrize("method", ["json_schema", "json_mode"])
+def test_structured_output_behind_a_draft(
+    fault_server: FaultServer, connect: Connect, method: Any
+) -> None:
+    """As a reasoning model begins with: also where there is JSON in it."""
+    text = '<think>```json\n{"drink": 3}\n```</think>\n{"drink": "tea", "count": 1}'
+    fault_server.reply(text)
+    fault_server.reply(text)
+    model = connect().with_structured_output(Order, method=method)
+    order = model.invoke("hi")
+    assert [*model.stream("hi")][-1] == order
+    assert (order.drink, order.count) == ("tea", 1)
 
 
 def test_copies_share_the_client(fault_server: FaultServer, connect: Connect) -> None:
