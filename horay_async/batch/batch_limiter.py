@@ -52,8 +52,6 @@ class BatchLimiter:
         """The models that the server refuses everything for."""
         self.not_before: float = -math.inf
         """When the server takes requests again, by its own word, on the loop's clock."""
-        self._permits: dict[bytes, dict[RequestPermit, None]] = {}
-        """Those of each model, the oldest first."""
         self._waits: dict[asyncio.Timeout, WaitLimit] = {}
         """The timeouts of the requests that wait to be admitted, which pass when a new verdict is due."""
         self._session_limit = session_limit(options)
@@ -128,23 +126,6 @@ class BatchLimiter:
             finally:
                 self._waits.pop(wait, None)
         return True
-
-    def permit(self, permit: RequestPermit) -> None:
-        """Notes that a request of a batch was admitted."""
-        self._permits.setdefault(permit.model, {})[permit] = None
-
-    def end_permit(self, permit: RequestPermit) -> None:
-        """Notes that it has ended, or isn't sent."""
-        permits = self._permits[permit.model]
-        del permits[permit]
-        if not permits:
-            del self._permits[permit.model]
-
-    def may_be_accepted(self, model: bytes, *, before: float = math.inf) -> bool:
-        """Whether a request for a model is under way that the server has let through, or may still; of those admitted `before` a serial number."""
-        permits = self._permits.get(model, ())
-        admissions = (permit.admission for permit in permits)
-        return any(admission.open and admission.serial < before for admission in admissions)
 
     def _verdict(self, wait_limit: WaitLimit, now: float) -> Verdict:
         """What a request does that is to be sent. The first row decides that applies. "Late" is the time from which on the server has refused
@@ -246,8 +227,7 @@ class BatchLimiter:
         refused = self.refused_models.get(model)
         if refused is None:
             return -math.inf
-        late_from = max(refused.since, began) + give_up_after
-        over = refused.latest >= late_from and not self.may_be_accepted(model)
+        over = refused.latest >= max(refused.since, began) + give_up_after
         too_long = refused.not_before > now + give_up_after
         return -math.inf if over or too_long else refused.resumes_at
 
@@ -261,11 +241,9 @@ class BatchLimiter:
         return min(refused.since, all_since)
 
     def _late_from(self, wait_limit: WaitLimit, refused: RefusedModel | None) -> float | None:
-        """From when on the server has refused everything for a model for too long, on the loop's clock; None while it responds, or may still
-        do so: to a request for that model that is under way.
-        """
+        """From when on the server has refused everything for a model for too long, on the loop's clock; None while it responds."""
         since = self.refusing_since(wait_limit.model)
-        if since is None or self.may_be_accepted(wait_limit.model):
+        if since is None:
             return None
         until = max(since, wait_limit.began) + wait_limit.seconds
         # Not while the server has asked to send nothing: what is sent then tells nothing. But once it has refused what was
@@ -328,15 +306,9 @@ class RequestPermit:
         assert admission is not None
         return admission
 
-    @property
-    def model(self) -> bytes:
-        """The model that is asked for."""
-        return self._wait_limit.model
-
     def give_back(self) -> None:
         """The first attempt isn't made."""
         self._batch_limiter.limiter.give_back(self._admitted)
-        self._batch_limiter.end_permit(self)
 
     def acquire_nowait(self, body: bytes | None, *, bulk: bool) -> RequestPermit | None:
         """See `AttemptLimiter`."""

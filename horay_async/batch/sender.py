@@ -144,7 +144,6 @@ class RequestSender:
         permit = work.request.limiter = RequestPermit(
             self._batch_limiter, request, wait_limit, self.stop
         )
-        self._batch_limiter.permit(permit)
         self.progress.in_flight += 1
         return permit
 
@@ -193,7 +192,6 @@ class RequestSender:
     def release(self, permit: RequestPermit) -> None:
         """Lets others be sent in the place of a request that isn't under way any more."""
         self._batch_limiter.overload.release(permit.admission)  # if that isn't done yet
-        self._batch_limiter.end_permit(permit)
         self._batch_limiter.on_release(self._clock())
         self._batch_limiter.limiter.wake()
         self.progress.in_flight -= 1
@@ -334,11 +332,7 @@ class RequestSender:
         refusing_since = cast("float", batch_limiter.refusing_since(work.model))
         since = min(work.deferred_since, max(refusing_since, self._began))
         late = work.is_late(now + work.pause)
-        # One that was sent before it, and is under way, may still be let through: then this one is, too, behind it.
-        patient = now + asked - since < self.settings.give_up_after or (
-            asked < self.settings.give_up_after
-            and batch_limiter.may_be_accepted(work.model, before=admission.serial)
-        )
+        patient = now + asked - since < self.settings.give_up_after
         if patient and asked and not work.pause and not is_alone:
             self._note_pause()
         again = patient and not late and work.may_go_again(error)

@@ -82,68 +82,6 @@ async def test_short_waits_that_are_asked_for_again_and_again(
         assert results[-1].error.__notes__ == [f"the request wasn't sent: {told}{note}"]
 
 
-@pytest.mark.parametrize("others", [0, 60])
-@pytest.mark.parametrize("concurrency", [4, "auto"])
-@skipping_time
-async def test_responses_that_take_longer_than_a_batch_waits(
-    monkeypatch: pytest.MonkeyPatch, concurrency: Any, others: int
-) -> None:
-    """Of one model the server takes one request at a time. What it refuses meanwhile isn't given up while that one is under way."""
-    under_way = 0
-
-    async def fetch(_: Any, request: Any, *__: Any, **___: Any) -> Any:
-        nonlocal under_way
-        response: Any = Completion()
-        if b'"a"' not in request.body:
-            await asyncio.sleep(0.3)
-        elif under_way:
-            raise RateLimitError("too much", status_code=429)
-        else:
-            under_way += 1
-            await asyncio.sleep(20)
-            under_way -= 1
-        response.meta = made_meta()
-        return response
-
-    monkeypatch.setattr(sender, "fetch", fetch)
-    asked = [BatchRequest.completion(model="a", prompt=str(at)) for at in range(4)]
-    asked += [BatchRequest.completion(model="b", prompt=str(at)) for at in range(others)]
-    async with AsyncHoray("a-key-for-nothing") as client:
-        run = client.batch.run(asked, concurrency=concurrency, give_up_after=5)
-        assert [result.error async for result in run] == [None] * len(asked)
-        assert batch_limiter_of(client._transport)._permits == {}
-
-
-@pytest.mark.parametrize("others", [0, 60])
-@pytest.mark.parametrize("concurrency", [4, "auto"])
-@skipping_time
-async def test_refusals_that_take_long(
-    monkeypatch: pytest.MonkeyPatch, concurrency: Any, others: int
-) -> None:
-    """Something is always under way that was sent before: that prolongs the wait, but not without end."""
-    loop = asyncio.get_running_loop()
-    spans = iter([3, 1, 4, 1, 5, 2, 6] * 100)
-
-    async def fetch(_: Any, request: Any, *__: Any, **___: Any) -> Any:
-        refused = b'"a"' in request.body
-        await asyncio.sleep(next(spans) if refused else 0.3)
-        if refused:
-            raise RateLimitError("too much", status_code=429)
-        response: Any = Completion()
-        response.meta = made_meta()
-        return response
-
-    monkeypatch.setattr(sender, "fetch", fetch)
-    asked = [BatchRequest.completion(model="a", prompt=str(at)) for at in range(40)]
-    asked += [BatchRequest.completion(model="b", prompt=str(at)) for at in range(others)]
-    async with AsyncHoray("a-key-for-nothing") as client:
-        began = loop.time()
-        run = client.batch.run(asked, concurrency=concurrency, give_up_after=10)
-        errors = [result.error async for result in run]
-        assert sum(isinstance(error, RateLimitError) for error in errors) == 40
-        assert loop.time() - began < 10 + 40 * 6
-
-
 @skipping_time
 async def test_many_models_that_are_all_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Once all was refused for `give_up_after` each model is asked once more, and none waits for what another one's refusal asks."""
