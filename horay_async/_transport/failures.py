@@ -107,6 +107,9 @@ def _summary(cause: BaseException, clean: Cleaner) -> str:
 OVERSIZED = ("Got more than", "Too many headers")
 """How aiohttp's complaints about a head begin that is over `MAX_HEADER_BYTES` or `MAX_HEADERS`."""
 
+TOO_MANY_FILES = (
+    "each connection takes one: raise the limit (`ulimit -n`), or pass a lower max_connections"
+)
 IS_IT_RUNNING = "is the server running, and base_url right? `horay doctor` checks"
 
 
@@ -183,7 +186,8 @@ def map_exception(
         and isinstance(error, aiohttp.ClientConnectorError)
         and not isinstance(error, aiohttp.ClientProxyConnectionError)
     ):
-        what = f"{what}; {IS_IT_RUNNING}"
+        full = error.os_error.errno in (errno.EMFILE, errno.ENFILE)
+        what = f"{what}; {TOO_MANY_FILES if full else IS_IT_RUNNING}"
     return APIConnectionError(f"{label}: {what}", execution=execution)
 
 

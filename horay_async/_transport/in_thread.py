@@ -26,11 +26,13 @@ def in_thread(
     name: str,
     start: Start | None = None,
     or_here: bool = False,
+    daemon: bool = True,
 ) -> asyncio.Future[tuple[Any, BaseException | None]]:
     """What `function` returns, or None, and what it raised, or None; `name` is the thread's, or `start` has it run by one that there is,
     sooner or later: not where nobody waits for it any more by then. What is no `Exception` is raised there: it is that thread's, as Ctrl-C.
 
-    Raises `RuntimeError` where the process can start no thread, or with `or_here` runs the function at once, on the loop.
+    Raises `RuntimeError` where the process can start no thread, or with `or_here` runs the function at once, on the loop. The process
+    doesn't end before a thread that is no `daemon`.
     """
     loop = asyncio.get_running_loop()
     future: asyncio.Future[tuple[Any, BaseException | None]] = loop.create_future()
@@ -61,7 +63,7 @@ def in_thread(
         start(run)
         return future
     try:
-        threading.Thread(target=run, name=name, daemon=True).start()
+        threading.Thread(target=run, name=name, daemon=daemon).start()
     except RuntimeError:
         if not or_here:
             raise
@@ -69,9 +71,9 @@ def in_thread(
     return future
 
 
-async def run_in_thread(function: Callable[[], T], *, name: str) -> T:
-    """What `function` returns or raises, run in a thread, or on the loop where the process can start none."""
-    result, error = await in_thread(function, name=name, or_here=True)
+async def run_in_thread(function: Callable[[], T], *, name: str, daemon: bool = True) -> T:
+    """What `function` returns or raises, run in a thread, or on the loop where the process can start none: see `in_thread`."""
+    result, error = await in_thread(function, name=name, or_here=True, daemon=daemon)
     try:
         if error is not None:
             raise error

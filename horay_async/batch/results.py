@@ -187,13 +187,13 @@ class BatchProgress(Record):
         stop = self._stop
         return stop is not None and stop.stop()
 
-    def start(self, stop: SendingStop | None = None) -> None:
+    def _start(self, stop: SendingStop | None = None) -> None:
         """Starts the clock, unless it runs or has run. `stop` is what ends the run's sending."""
         self._stop = stop
         if self._started is None:
             self._started = time.monotonic()
 
-    def restart(self) -> None:
+    def _restart(self) -> None:
         """Forgets an earlier run, and starts the clock. Raises `ConfigurationError` while one goes on."""
         if self._started is not None and self._ended is None:
             raise ConfigurationError(
@@ -201,29 +201,29 @@ class BatchProgress(Record):
             )
         for name, fresh in attrs.asdict(BatchProgress(), recurse=False).items():
             setattr(self, name, fresh)
-        self.start()
+        self._start()
 
-    def end(self) -> None:
+    def _end(self) -> None:
         """Stops the clock. There is nothing to stop any more."""
         self._stop = None
         if self._ended is None:
             self._ended = time.monotonic()
 
-    def set_reached(self, reached: bool) -> None:
+    def _set_reached(self, reached: bool) -> None:
         """Notes that the server has responded, or that an attempt couldn't connect to it."""
         if reached:
             self._unreached_since = None
         elif self._unreached_since is None:
             self._unreached_since = time.monotonic()
 
-    def set_pause(self, seconds: float, reason: str) -> None:
+    def _set_pause(self, seconds: float, reason: str) -> None:
         """Notes that the server asks to send nothing for so many seconds."""
         self._paused_until = time.monotonic() + seconds
         until = datetime.now().astimezone() + timedelta(seconds=seconds)
         shown = "".join(filter(str.isprintable, " ".join(reason.split())))
         self._pause = f"the server asks to wait until {until:%H:%M:%S} ({shown})"
 
-    def count(self, response: Response | None, error: HorayError | None = None) -> None:
+    def _count(self, response: Response | None, error: HorayError | None = None) -> None:
         """Counts a request that has ended, with None and its error for a failed one."""
         if response is None:
             self.failed += 1

@@ -1,5 +1,9 @@
 """From a file of requests to an output file, in as many runs as it takes."""
 
+# What moves the totals is kept under private names, which users don't see:
+# ruff: noqa: SLF001
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
 import asyncio
@@ -76,8 +80,8 @@ async def run_file(
             result_file.sync()
 
     async with contextlib.AsyncExitStack() as opened:
-        progress.restart()
-        opened.callback(progress.end)  # also where a file can't be read
+        progress._restart()
+        opened.callback(progress._end)  # also where a file can't be read
         result_file = opened.enter_context(contextlib.closing(ResultFile(results)))
         source = RequestFile(await opened.enter_async_context(input_file(requests)), ids)
         progress.total, finished = await _in_thread(read_both_files, stop_reading)
@@ -136,7 +140,7 @@ async def _in_thread(function: Callable[[], T], stop: Callable[[], None] | None 
     """Runs a blocking function, and waits for its end even when it is cancelled: what it works on is
     closed afterwards. `stop` is called then, and may have it end early.
     """
-    running = in_thread(function, name="horay-batch-file", or_here=True)
+    running = in_thread(function, name="horay-batch-file", or_here=True, daemon=False)
     result, error = await _to_its_end(running, stop)
     try:
         if error is not None:

@@ -1,5 +1,9 @@
 """Running a batch: from a source of requests, through the batch limiter, to results."""
 
+# What moves the totals is kept under private names, which users don't see:
+# ruff: noqa: SLF001
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
 import asyncio
@@ -85,7 +89,7 @@ class BatchRunner:
         """Its error ends the run, once the requests under way are done: what the iterable raised, or sending a request."""
         sender.stop.on_stop = changed
         sender.deferred.on_late = self._finish_late
-        sender.progress.start(sender.stop)
+        sender.progress._start(sender.stop)
         if bar is not None:
             bar.start()
         self._dispatcher = asyncio.create_task(self._dispatch())
@@ -130,12 +134,12 @@ class BatchRunner:
         self._changed.set()
         return results
 
-    def stop(self, failure: BaseException) -> None:
-        """Cancels what is under way; `failure` is raised once the results are taken."""
+    def stop(self, failure: BaseException, *, left: bool = False) -> None:
+        """Cancels what is under way; `failure` is raised once the results are taken, unless the run is `left`: then nobody takes them."""
         if self._over:
             return
         self._failure = failure
-        self._end()
+        self._end(left=left)
         self._source.stop()
         self._dispatcher.cancel()
         for task in self._sending:
@@ -145,13 +149,14 @@ class BatchRunner:
     def stop_soon(self) -> None:
         """Cancels what is under way on the next turn of the runner's loop, from any thread and from finalizers."""
         if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self.stop, HorayError(BATCH_CLOSED))
+            stop = partial(self.stop, HorayError(BATCH_CLOSED), left=True)
+            self._loop.call_soon_threadsafe(stop)
         elif self._bar is not None:
             self._bar.stop()
 
     async def close(self) -> None:
         """Cancels what is under way, and waits until it is gone, and the caller's source is at its end."""
-        self.stop(HorayError(BATCH_CLOSED))
+        self.stop(HorayError(BATCH_CLOSED), left=True)
         tasks = [self._dispatcher, *self._sending]
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._source.close()
@@ -333,7 +338,7 @@ class BatchRunner:
         if self._over:
             return
         self._unfinished.pop(result.index, None)
-        self._sender.progress.count(result.response, result.error)
+        self._sender.progress._count(result.response, result.error)
         if result.error is not None and self._sender.settings.fail_fast:
             self._end_with(result, result.error)
             return
@@ -370,19 +375,20 @@ class BatchRunner:
             self._end()
             self._has_results.set()
 
-    def _end(self) -> None:
+    def _end(self, *, left: bool = False) -> None:
         self._over = True
         # In order, each result stays beside its request: what is missing between them is told by an error.
         for index in self._buffer.missing():
-            result = self._unfinished[index].unfinished(self._loop.time())
-            self._sender.progress.count(result.response, result.error)
-            self._buffer.put(result)
+            work = self._unfinished[index]
+            if not left:
+                self._sender.progress._count(None, work.last_error)
+            self._buffer.put(work.unfinished(self._loop.time()))
         # Whoever keeps the error that ended the run, whose traceback leads here, isn't to keep the requests.
         self._unfinished.clear()
         self._sender.deferred.clear()
         self._sender.deferred.on_late = None  # a cycle, which only the garbage collector would free
         self._sender.unconfirmed.failures.clear()
-        self._sender.progress.end()
+        self._sender.progress._end()
         if self._bar is not None:
             self._bar.stop()
 

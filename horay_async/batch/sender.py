@@ -1,5 +1,9 @@
 """Sending the requests of a batch, each through the batch limiter, and what becomes of it."""
 
+# What moves the totals is kept under private names, which users don't see:
+# ruff: noqa: SLF001
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
 import asyncio
@@ -348,7 +352,7 @@ class RequestSender:
         """Learns that the server responds, and whether it takes the key."""
         self._batch_limiter.reached = True
         self.unconfirmed.key_accepted |= accepted
-        self.progress.set_reached(True)
+        self.progress._set_reached(True)
         self._outage_logged = False
 
     def _note_pause(self) -> None:
@@ -369,7 +373,7 @@ class RequestSender:
         """Has the progress, and once the log, say that nothing is sent for so many seconds; not where they are few."""
         if seconds < TOLD_AFTER:
             return
-        self.progress.set_pause(seconds, reason)
+        self.progress._set_pause(seconds, reason)
         until = self._clock() + seconds
         if until - self._pause_logged >= TOLD_AFTER:
             self._pause_logged = until
@@ -377,7 +381,7 @@ class RequestSender:
 
     def _note_outage(self, error: APIError) -> None:
         """Learns that an attempt couldn't connect to a server that has responded before. Others may still be under way there."""
-        self.progress.set_reached(False)
+        self.progress._set_reached(False)
         seconds = self.progress.seconds_unreached
         if seconds and not self._outage_logged:
             self._outage_logged = True

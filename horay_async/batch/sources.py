@@ -14,7 +14,7 @@ from contextvars import copy_context
 from types import GeneratorType
 from typing import Any
 
-from horay_async.errors import HorayError
+from horay_async.errors import ConfigurationError, HorayError
 
 PENDING = object()
 """Nothing is there yet."""
@@ -181,12 +181,18 @@ class _ThreadSource(Source):
         self._asked = False
         """Whether the loop has found nothing and waits to be told: set by the loop, taken back by the thread."""
         # A daemon: the caller's code may be waiting for something that never comes. It sees the caller's context.
-        threading.Thread(
+        thread = threading.Thread(
             target=copy_context().run,
             args=(self._read, items, map(prepare, items)),
             name="horay-batch-source",
             daemon=True,
-        ).start()
+        )
+        try:
+            thread.start()
+        except RuntimeError as error:
+            raise ConfigurationError(
+                f"the batch needs a thread to read its requests: {error}"
+            ) from error
 
     def _poll(self) -> Any:
         self._asked = True  # before looking: what the thread puts there from now on, it tells

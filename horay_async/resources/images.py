@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Unpack
 from urllib.parse import unquote
@@ -71,9 +72,11 @@ class AsyncImages(Resource):
         # When it is called it is loaded, and `import horay_async` does without.
         from horay_async._transport.in_thread import run_in_thread  # noqa: PLC0415
 
+        # A program that ends meanwhile, as by Ctrl-C, leaves no part of a file.
+        write = partial(run_in_thread, name="horay-image", daemon=False)
         try:
             if url[:5].lower() == "data:":
-                await run_in_thread(lambda: _write(_decoded(url), target), name=THREAD)
+                await write(lambda: _write(_decoded(url), target))
                 return target
             request = download(url, self._transport.options, options)
         except ConfigurationError as error:
@@ -91,12 +94,9 @@ class AsyncImages(Resource):
             return body
 
         content = await call.run(receive)
-        await run_in_thread(lambda: _write(content, target), name=THREAD)
+        await write(lambda: _write(content, target))
         return target
 
-
-THREAD = "horay-image"
-"""The name of the thread that writes a picture."""
 
 PICTURE = re.compile(
     rb"\x89PNG|\xff\xd8\xff|GIF8[79]a|BM|II\*\0|MM\0\*|RIFF.{4}WEBP|.{4}ftyp(?:avi|hei|mif)"

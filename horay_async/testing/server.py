@@ -152,6 +152,10 @@ class FaultServer(Recorder):
         check_word("fault", fault, get_args(ConnectFault))
         self._script.connect_faults.extend(fault for _ in range(times))
 
+    def clear(self) -> None:
+        """Drops the responses that are in line, as between two scenarios with one server. What `always` says stays, and so does the record."""
+        self._script.line.clear()
+
     @property
     def waiting(self) -> int:
         """How many responses are still in line: `assert server.waiting == 0` at a test's end says that all were used."""

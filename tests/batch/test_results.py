@@ -32,11 +32,11 @@ def test_unwrap_gives_the_response_or_raises() -> None:
 def test_totals_count_tokens_where_there_are_some() -> None:
     """Responds without usage and failures count as such."""
     progress = BatchProgress()
-    progress.count(Completion(usage=Usage(prompt_tokens=3, completion_tokens=2, total_tokens=5)))
-    progress.count(Completion())
-    progress.count(ImageResponse())
+    progress._count(Completion(usage=Usage(prompt_tokens=3, completion_tokens=2, total_tokens=5)))
+    progress._count(Completion())
+    progress._count(ImageResponse())
     assert progress.main_error is None
-    progress.count(None)
+    progress._count(None)
     assert (progress.done, progress.failed) == (3, 1)
     assert (progress.prompt_tokens, progress.completion_tokens, progress.total_tokens) == (3, 2, 5)
 
@@ -45,9 +45,9 @@ def test_the_most_frequent_error_is_kept() -> None:
     """It is told in its own words; texts that are all different take no memory without end."""
     progress = BatchProgress()
     for number in range(MAX_ERRORS + 5):
-        progress.count(None, HorayError(f"no. {number}"))
+        progress._count(None, HorayError(f"no. {number}"))
     for _ in range(2):
-        progress.count(None, RateLimitError("no. 3"))
+        progress._count(None, RateLimitError("no. 3"))
     assert progress.main_error == "no. 3"
     assert progress.main_error_count == 3
     assert len(progress._errors) == MAX_ERRORS
@@ -61,16 +61,16 @@ def test_seconds_without_a_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     progress = BatchProgress()
     seen = [progress.seconds_unreached]
     for reached in (False, False, True, False):
-        progress.set_reached(reached)
+        progress._set_reached(reached)
         seen.append(progress.seconds_unreached)
         now[0] += 4
     now[0] += 2
     seen.append(progress.seconds_unreached)
-    progress.end()
+    progress._end()
     seen.append(progress.seconds_unreached)
     assert seen == [0, 0, 0, 0, 0, 6, 0]
     progress = BatchProgress()
-    progress.set_reached(False)
+    progress._set_reached(False)
     now[0] += 20
     assert progress.seconds_unreached == 20
 
@@ -80,15 +80,15 @@ def test_restart(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
     progress = BatchProgress()
-    progress.start()
+    progress._start()
     progress.total, progress.skipped, progress.in_flight, progress.refused = 4, 1, 1, 1
-    progress.count(None, HorayError("no"))
-    progress.end()
+    progress._count(None, HorayError("no"))
+    progress._end()
     now[0] += 5
-    progress.restart()
+    progress._restart()
     now[0] += 3
     assert progress.seconds == 3
-    progress.end()
+    progress._end()
     fresh = BatchProgress()
     for field in attrs.fields(BatchProgress):
         if field.name not in ("_started", "_ended"):
@@ -101,7 +101,7 @@ def test_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
     progress = BatchProgress()
     seen = [progress.seconds]
-    for step in (progress.start, progress.start, progress.end, progress.end):
+    for step in (progress._start, progress._start, progress._end, progress._end):
         step()
         now[0] += 1
         seen.append(progress.seconds)

@@ -1195,6 +1195,26 @@ async def test_results_in_order_stay_beside_their_requests(stub: Stub, batch: As
     assert str(errors[1]) == "the batch ended before this request was finished"
     assert errors[1].execution == "unknown"  # it was under way
     assert (run.progress.done, run.progress.failed) == (4, 2)
+    assert run.progress.main_error == errors[3].message
+
+
+@pytest.mark.parametrize("ordered", [False, True])
+async def test_run_that_is_left_counts_what_is_finished(
+    stub: Stub, batch: AsyncBatch, ordered: bool
+) -> None:
+    """What was cut off has no result."""
+
+    async def reply(body: Json) -> web.Response:
+        if body["prompt"] == "prompt 2":
+            await asyncio.Event().wait()
+        return completion(body)
+
+    stub.reply = reply
+    run = batch.run(lines(6), ordered=ordered, concurrency=6)
+    assert (await anext(run)).error is None
+    await until(lambda: run.progress.done == 5)
+    await run.close()
+    assert (run.progress.done, run.progress.failed) == (5, 0)
 
 
 async def test_estimates_give_way_to_what_was_used(stub: Stub, batch: AsyncBatch) -> None:

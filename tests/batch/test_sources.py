@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from horay_async import ConfigurationError
 from horay_async.batch.sources import ENDED, MAX_PREFETCHED, PENDING, Source, source_of
 
 from .conftest import until
@@ -249,3 +250,14 @@ def test_thread_outlives_its_loop() -> None:
     asyncio.run(begin())
     go_on.set()
     assert stopped.wait(20)
+
+
+async def test_process_that_can_start_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error says what it is needed for."""
+
+    def start(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    with pytest.raises(ConfigurationError, match="needs a thread to read its requests: can't"):
+        source_of(range(3), same, asyncio.Event().set, threaded=True)

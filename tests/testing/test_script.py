@@ -43,6 +43,16 @@ def test_in_line(server: FaultServer, raw_client: RawClient) -> None:
     assert b"Hello" in body(raw_client)
 
 
+def test_clear(server: FaultServer, raw_client: RawClient) -> None:
+    """What is left in line is dropped, and what is always responded stays."""
+    server.always(respond("always"))
+    server.add(respond("a"), respond("b"))
+    assert body(raw_client) == b"a"
+    server.clear()
+    assert server.waiting == 0
+    assert body(raw_client) == b"always"
+
+
 def test_for_a_method_and_a_path(server: FaultServer, raw_client: RawClient) -> None:
     """A response waits for the request it is meant for; others pass it."""
     server.add(respond("get"), method="get")

@@ -26,6 +26,7 @@ from horay_async import (
     NotFoundError,
     Timeouts,
 )
+from horay_async.resources import images
 from horay_async.testing import (
     Cut,
     FaultServer,
@@ -47,6 +48,27 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("internals")]
 
 PATH = "/files/picture.png"
+
+
+async def test_end_of_the_program(
+    fault_server: FaultServer,
+    connect: Connect,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It waits for a file that is being written, so that no part of one stays."""
+    real, waited_for = images._write, list[bool]()
+
+    def write(content: bytes, path: Path) -> None:
+        waited_for.append(not threading.current_thread().daemon)
+        real(content, path)
+
+    monkeypatch.setattr(images, "_write", write)
+    fault_server.always(picture(b"\x89PNG"), path=PATH)
+    async with connect() as client:
+        for url in (fault_server.picture_url, "data:;base64,iVBORw0KGgo="):
+            await client.images.save(url, tmp_path / "one.png")
+    assert waited_for == [True, True]
 
 
 async def test_full_executor(fault_server: FaultServer, connect: Connect, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import pickle
 import threading
 import traceback
@@ -425,6 +426,22 @@ async def test_refused_connection_was_not_sent(connect: Connect) -> None:
             assert isinstance(cause.os_error, ConnectionRefusedError)
             shown = traceback.format_exception(cause)  # without the frames of the libraries beneath
             assert len(shown) == 1, shown
+
+
+async def test_too_many_open_files(
+    fault_server: FaultServer, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That isn't the server's fault."""
+
+    def make(*_: Any) -> Any:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr("horay_async._transport.connection.make_socket", make)
+    async with connect(retries=0) as client:
+        with pytest.raises(APIConnectionError, match="ulimit -n") as raised:
+            await complete(client)
+    assert "is the server running" not in str(raised.value)
+    assert raised.value.execution == "not_sent"
 
 
 @pytest.mark.parametrize("status", [429, 503])

@@ -387,7 +387,7 @@ class SchemaCheck:
             return []
         name = self._expected(fitting[0])
         problem = (
-            f"pydantic would make {repr(made):.80} of it, but it fits {name} as it is: put that first in the union, "
+            f"pydantic would make {made!r:.80} of it, but it fits {name} as it is: put that first in the union, "
             'or give each option a field of its own, such as `kind: Literal["..."]`'
         )
         return [Mistaken(path, problem)]

@@ -285,11 +285,11 @@ class ChoiceAccumulator(Accumulator[ChoiceChunkT, ResponseT]):
         self, choice: MergedChoice, index: int, events: list[Any], *, ended: bool
     ) -> None:
         """Appends that calls are whole, each once and in their order. Unless the choice has `ended`, more can follow what isn't
-        whole JSON, or may be a placeholder: some servers send a finish reason with each chunk.
+        whole JSON: some servers send a finish reason with each chunk.
         """
         for call in choice.tools.in_order() if choice.tools else ():
             arguments = call.arguments
-            if not (ended or (arguments.whole and not arguments.may_be_placeholder)):
+            if not (ended or arguments.whole):
                 return
             if not call.told:
                 call.told = True

@@ -312,7 +312,6 @@ def test_end_of_a_stream_ends_its_choices() -> None:
     assert len(events) == 4
 
 
-@pytest.mark.parametrize("reason", [None, "stop"])
 @pytest.mark.parametrize(
     "pieces",
     [
@@ -328,14 +327,14 @@ def test_end_of_a_stream_ends_its_choices() -> None:
         [""],
     ],
 )
-def test_deltas_are_the_arguments(pieces: list[str], reason: str | None) -> None:
-    """What events tell of them, joined: without the `{}` with which some servers begin, also where each chunk has a finish reason."""
+def test_deltas_are_the_arguments(pieces: list[str]) -> None:
+    """What events tell of them, joined: without the `{}` with which some servers begin."""
     merged, events = ChatAccumulator(), list[ChatEvent]()
     for at, piece in enumerate(pieces):
         call = {"index": 0, "function": {"arguments": piece}}
         if not at:
             call = {"index": 0, "id": "a", "function": {"name": "f", "arguments": piece}}
-        choices = [delta(0, reason, tool_calls=[call])]
+        choices = [delta(0, tool_calls=[call])]
         merged.add(structure_leniently({"choices": choices}, ChatCompletionChunk), events)
     merged.end(events)
     told = [event.arguments for event in events if isinstance(event, ToolCallArgumentsDelta)]
@@ -344,6 +343,18 @@ def test_deltas_are_the_arguments(pieces: list[str], reason: str | None) -> None
     assert calls is not None
     assert "".join(told) == calls[0].function.arguments
     assert [call.function.arguments for call in done] == ["".join(told)]
+
+
+def test_call_in_the_chunk_that_finishes_it() -> None:
+    """As servers send it that make a stream of a whole response: it is told before that, also without arguments."""
+    merged, events = ChatAccumulator(), list[ChatEvent]()
+    call = {"index": 0, "id": "a", "function": {"name": "f", "arguments": "{}"}}
+    choices = [delta(0, "tool_calls", tool_calls=[call])]
+    merged.add(structure_leniently({"choices": choices}, ChatCompletionChunk), events)
+    kinds = [ToolCallStarted, ToolCallArgumentsDelta, ToolCallDone, ChoiceFinished]
+    assert [type(event) for event in events] == kinds
+    merged.end(events)
+    assert len(events) == 4
 
 
 def test_call_behind_the_finish_reason_is_told_at_the_end() -> None:
