@@ -57,7 +57,8 @@ async def test_end_of_the_program(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """It waits for a file that is being written, so that no part of one stays."""
-    real, waited_for = images._write, list[bool]()
+    module: Any = images
+    real, waited_for = module._write, list[bool]()
 
     def write(content: bytes, path: Path) -> None:
         waited_for.append(not threading.current_thread().daemon)

@@ -172,7 +172,7 @@ class _Whole:
         if message is not None and (refusal := message.additional_kwargs.get("refusal")):
             raise self._error(f"the model declined: {refusal}", "refusal", refusal)
         # The client's own parser completes nothing, and knows of drafts.
-        if self._text_is_json and isinstance(self._parser, BaseLLMOutputParser):
+        if self._text_is_json and issubclass(type(self._parser), BaseLLMOutputParser):
             self._check_text(self._text())
         if message is None:
             return

@@ -1361,13 +1361,14 @@ async def test_injected_parameters_in_a_run(fault_server: FaultServer) -> None:
         fault_server.add(calling(("note", arguments)))
         fault_server.reply(".")
     asked: Any = {"model": "m", "messages": [{"role": "user", "content": "?"}]}
+    tools: list[Any] = [note, reply, look]
     async with AsyncHoray(fault_server.api_key, base_url=fault_server.base_url) as client:
         told: list[str] = []
         for _ in range(2):
-            run = client.chat.completions.run_tools(**asked, tools=[note])
+            run = client.chat.completions.run_tools(**asked, tools=tools[:1])
             told += [event.content async for event in run if isinstance(event, ToolResult)]
         assert told == ["a by me", "Error: TypeError: there is no parameter user"]
-        for refused, name in ((reply, "call"), (look, "state")):
+        for refused, name in zip(tools[1:], ("call", "state"), strict=True):
             with pytest.raises(TypeError, match=f"LangChain injects its parameter {name}"):
                 await client.chat.completions.run_tools(**asked, tools=[refused]).final()
     assert len(fault_server.requests) == 4
@@ -1382,7 +1383,7 @@ def test_structured_output_behind_a_draft(
     fault_server.reply(text)
     fault_server.reply(text)
     model = connect().with_structured_output(Order, method=method)
-    order = model.invoke("hi")
+    order: Any = model.invoke("hi")
     assert [*model.stream("hi")][-1] == order
     assert (order.drink, order.count) == ("tea", 1)
 
