@@ -122,8 +122,10 @@ def batch(
                 )
         except KeyboardInterrupt:
             _note_error(progress)
-            stopped = f"stopped with {progress!s}; the same command goes on from there"
-            raise report_stopped(stopped) from None
+            where = (
+                f"with {progress!s}" if progress.total is not None else "while it read its files"
+            )
+            raise report_stopped(f"stopped {where}; the same command goes on from there") from None
         except BatchFileError as error:
             print_error(*str(error).split("\n"))
             raise typer.Exit(ExitCode.FAILED) from error

@@ -536,6 +536,19 @@ if sys.platform != "win32":
         assert "━" not in terminal.output
         assert ids(results) == ["r-0", "r-1", "r-2"]
 
+    def test_stopped_while_it_reads(results: Path, fault_server: FaultServer) -> None:
+        """No totals are told that aren't known: there may be results from earlier."""
+        environment = {
+            "HORAY_API_KEY": fault_server.api_key,
+            "HORAY_BASE_URL": fault_server.base_url,
+        }
+        with Terminal("batch", "-", str(results), environment=environment) as terminal:
+            terminal.until("Ctrl-D ends them")
+            terminal.signal(signal.SIGINT)
+            terminal.until("stopped")
+            assert terminal.end() == ExitCode.INTERRUPTED
+        assert "finished" not in terminal.output
+
     def test_bar(requests: Path, results: Path, fault_server: FaultServer) -> None:
         """On a terminal a bar shows it, and goes when all is done."""
         gate = Gate()
