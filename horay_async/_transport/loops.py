@@ -91,6 +91,10 @@ def this_task() -> object:
         return None
 
 
+MAX_WRITES = 8
+"""Most pictures that are written at once: each takes a thread, whose start holds up the loop while others work."""
+
+
 class LoopRegistry(set[object]):
     """What lives as long as an event loop, and no longer."""
 
@@ -100,6 +104,8 @@ class LoopRegistry(set[object]):
         # Python calls this before it finalizes anything of the loop's.
         weakref.finalize(loop, self._collected.append, True).atexit = False
         self._finalizing = sys.is_finalizing  # modules lose their names before that ends
+        self.writes: asyncio.Semaphore = asyncio.Semaphore(MAX_WRITES)
+        """What a picture's file is written under."""
 
     @property
     def loop_collected(self) -> bool:

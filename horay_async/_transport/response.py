@@ -318,7 +318,7 @@ class RawResponse(TimedReader):
     def _next_of_buffered(self) -> bytes:
         piece = bytes(self.buffered[:MAX_BLOCK_BYTES])
         del self.buffered[:MAX_BLOCK_BYTES]
-        if not self.buffered and self._unpacker is not None:
+        if not self.buffered and self._unpacker is not None and not self._is_overdue():
             self.buffered.extend(self._unpacker.feed(b""))
         return piece
 

@@ -18,6 +18,9 @@ from horay_async._transport.connection import ConnectionProtocol, Reader, Unread
 from horay_async._transport.deadline_timer import DeadlineTimer
 from horay_async.errors import Clock
 
+MAX_LATE = 5.0
+"""Seconds after a timeout up to which what had come by then is unpacked: next to nothing may unpack to a lot."""
+
 
 class TimedReader(Reader):
     """Who reads a body under its timeouts. The times are the loop's, in seconds; `deadline` is that of `total`."""
@@ -69,6 +72,10 @@ class TimedReader(Reader):
             return "total"
         idle, since = self._idle, self.waiting_since
         return "idle" if idle is not None and since is not None and now >= since + idle else None
+
+    def _is_overdue(self) -> bool:
+        """Whether a timeout has passed so long ago that nothing more is unpacked."""
+        return self._passed(self.loop.time() - MAX_LATE) is not None
 
     def _waited_before_deadline(self) -> bool:
         """Whether the deadline has passed while somebody waited, and not in the caller's own time."""

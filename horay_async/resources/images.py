@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Unpack
 from urllib.parse import unquote
@@ -21,6 +20,8 @@ from horay_async.models.options import CallOptions
 from horay_async.resources._base import Resource
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from horay_async._transport.response import RawResponse
 
 __all__ = ["AsyncImages"]
@@ -69,14 +70,9 @@ class AsyncImages(Resource):
         """
         url = _url_of(image)
         target = Path(path)
-        # When it is called it is loaded, and `import horay_async` does without.
-        from horay_async._transport.in_thread import run_in_thread  # noqa: PLC0415
-
-        # A program that ends meanwhile, as by Ctrl-C, leaves no part of a file.
-        write = partial(run_in_thread, name="horay-image", daemon=False)
         try:
             if url[:5].lower() == "data:":
-                await write(lambda: _write(_decoded(url), target))
+                await _in_thread(lambda: _write(_decoded(url), target))
                 return target
             request = download(url, self._transport.options, options)
         except ConfigurationError as error:
@@ -94,7 +90,7 @@ class AsyncImages(Resource):
             return body
 
         content = await call.run(receive)
-        await write(lambda: _write(content, target))
+        await _in_thread(lambda: _write(content, target))
         return target
 
 
@@ -104,6 +100,18 @@ PICTURE = re.compile(
     re.DOTALL,
 )
 """How files of PNG, JPEG, GIF, BMP, TIFF, WebP, AVIF and HEIF, and JPEG XL begin, by their specifications."""
+
+
+async def _in_thread(write: Callable[[], None]) -> None:
+    """Writes a file beside the loop. A program that ends meanwhile, as by Ctrl-C, waits for it, and leaves no part of a file."""
+    # When it is called they are loaded, and `import horay_async` does without.
+    import asyncio  # noqa: PLC0415
+
+    from horay_async._transport.in_thread import run_in_thread  # noqa: PLC0415
+    from horay_async._transport.loops import registry_of  # noqa: PLC0415
+
+    async with registry_of(asyncio.get_running_loop()).writes:
+        await run_in_thread(write, name="horay-image", daemon=False)
 
 
 def _url_of(image: object) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gzip
 import json
 import socket
 import time
@@ -27,6 +28,7 @@ from horay_async import (
 )
 from horay_async._protocol.wire.size_limits import MAX_BLOCK_BYTES
 from horay_async._protocol.wire.sse import LARGE
+from horay_async._transport import timed_reader
 from horay_async._transport.connection import UnreadData
 from horay_async.testing import (
     Delay,
@@ -279,6 +281,20 @@ async def test_idle_in_a_large_event(
                 await client.completions.create(model="m", prompt="p")
             text = caught.value.partial.choices[0].text
     assert text == "x" * (LARGE + 40)
+
+
+async def test_total_in_a_packed_body(
+    fault_server: FaultServer, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What had come may unpack to far more than can be read in time."""
+    monkeypatch.setattr(timed_reader, "MAX_LATE", 0.1)
+    packed = gzip.compress(b": ping\n\n" * 4_000_000)
+    headers = {"Content-Encoding": "gzip"}
+    fault_server.add(respond(packed, content_type="text/event-stream", headers=headers))
+    async with connect(retries=0, timeout=Timeouts(total=0.5)) as client:
+        stream = await client.completions.create(model="m", prompt="p", stream=True)
+        clock, _ = await trips(anext(stream))
+    assert clock == "total"
 
 
 @pytest.mark.parametrize("first_byte", [60, None])

@@ -464,7 +464,7 @@ def parsed(data: bytes, decode: Callable[[bytes], Any] = msgspec.json.decode) ->
         return parse_json(data, decode)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:  # the latter before msgspec 0.23
         problem = str(error)
-        if "utf-8" in problem.lower():  # msgspec's words, here and below
+        if "utf-8" in problem.lower():  # as msgspec says it, here and below
             raise InvalidBody("isn't valid UTF-8") from error
         if "truncated" in problem:  # whatever cut it
             problem = "it ends too early" if data.strip() else "it is empty"

@@ -21,7 +21,7 @@ NEXT_EVENT = re.compile(rb"}[ \t]*\n(?=(?:(?:event|id|retry)?:[^\n]*\n)*data: ?(
 NEAR = 128
 """Bytes before a block that show together with it where such an event ends: the end of its line, names and ids."""
 
-LARGE = 2**14
+LARGE = 2**12
 """Bytes from which on an event that isn't whole yet is no comment, ping or chunk without content."""
 
 NEARLY_DATA = re.compile(rb"\A[^{\[\"]*?data[ \t]*:[ \t]*(?=[{\[]|\Z)", re.IGNORECASE)
