@@ -29,7 +29,6 @@ from horay_async._transport.connection import (
     FINISHED,
     ConnectionProtocol,
     PendingRequest,
-    UnreadData,
     abort,
 )
 from horay_async._transport.connection_pool import ConnectionPool
@@ -120,7 +119,7 @@ class RawResponse(TimedReader):
                 connection.reader = self
         # Where the loop was busy, the deadline may have passed before the head was handed on.
         if pending.late or (deadline is not None and self.loop.time() >= deadline):
-            self._unread = UnreadData(self._connection)
+            self._note_unread()
 
     @property
     def context(self) -> ErrorContext:

@@ -19,7 +19,7 @@ from horay_async._transport.deadline_timer import DeadlineTimer
 from horay_async.errors import Clock
 
 MAX_LATE = 5.0
-"""Seconds after a timeout up to which what had come by then is unpacked: next to nothing may unpack to a lot."""
+"""Seconds for which what had come when a timeout passed is unpacked, from when that is noticed: next to nothing may unpack to a lot."""
 
 
 class TimedReader(Reader):
@@ -40,8 +40,9 @@ class TimedReader(Reader):
         self._deadline = deadline
         self._connection: ConnectionProtocol | None = None  # while the body isn't whole
         self._timed = False  # once `check_deadline` is called when a timeout is due
-        # While a timeout has passed, and what had come by then may not be read yet.
+        # While a timeout has passed, and what had come by then may not be read yet; and since when that is known.
         self._unread: UnreadData | None = None
+        self._unread_since = 0.0
 
     def close(self) -> None:
         """Closes the connection, unless the body is read to its end; wakes who waits, with an error."""
@@ -74,8 +75,8 @@ class TimedReader(Reader):
         return "idle" if idle is not None and since is not None and now >= since + idle else None
 
     def _is_overdue(self) -> bool:
-        """Whether a timeout has passed so long ago that nothing more is unpacked."""
-        return self._passed(self.loop.time() - MAX_LATE) is not None
+        """Whether so much is unread since a timeout has passed that nothing more is unpacked."""
+        return self._unread is not None and self.loop.time() >= self._unread_since + MAX_LATE
 
     def _waited_before_deadline(self) -> bool:
         """Whether the deadline has passed while somebody waited, and not in the caller's own time."""
@@ -98,8 +99,11 @@ class TimedReader(Reader):
 
     def _await_unread(self) -> None:
         """A timeout has passed: what is there already is read first."""
-        self._unread = UnreadData(self._connection)
+        self._note_unread()
         self.loop.call_soon(self._check_again)
+
+    def _note_unread(self) -> None:
+        self._unread, self._unread_since = UnreadData(self._connection), self.loop.time()
 
     def _check_again(self) -> None:
         """Ends the wait once all that had come when a timeout passed is read."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gzip
 import importlib.util
 import socket
 import ssl
@@ -25,6 +26,7 @@ from horay_async import (
     AsyncHoray,
     Timeouts,
 )
+from horay_async._transport import timed_reader
 from horay_async._transport.connection import (
     READ_BYTES,
     BufferedConnectionProtocol,
@@ -252,6 +254,29 @@ async def test_first_byte_after_a_busy_loop(tls: Certificates | None) -> None:
 
 
 PIECE = b'data: {"id": "1", "choices": [{"index": 0, "text": "%b", "finish_reason": null}]}\n\n'
+
+
+async def test_packed_body_after_a_busy_loop(
+    tls: Certificates | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has its time to be unpacked from when the loop goes on."""
+    monkeypatch.setattr(timed_reader, "MAX_LATE", 4 * SOON)
+    packed = gzip.compress(completion(b"x" * 1_000_000))
+    response = whole(packed, b"Content-Encoding: gzip")
+
+    def script(server: ScriptedServer, wire: socket.socket) -> None:
+        server.read_request(wire)
+        server.wait()
+        wire.sendall(response)
+        server.done()
+        server.hold()
+
+    with scripted(script, tls.server if tls else None) as server:
+        async with client_of(server, tls, timeout=Timeouts(total=6 * SOON)) as client:
+            asked = asyncio.ensure_future(client.completions.create(model="m", prompt="p"))
+            await asyncio.to_thread(server.requested.wait, 20)
+            block(server, 11 * SOON)
+            assert len((await asked).choices[0].text) == 1_000_000
 
 
 def stream_script(*sent: bytes) -> Any:
