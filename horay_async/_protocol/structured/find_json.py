@@ -70,7 +70,7 @@ def json_in(text: str) -> Any:
     """
     text = text.removeprefix(BOM)
     if "\\u" in text:
-        text = whole_characters(text.encode("utf-8", "replace")).decode()
+        text = with_whole_characters(text)
     try:
         return DECODE(text)
     except ValueError as error:
@@ -90,6 +90,11 @@ def json_in(text: str) -> Any:
         return _in_blocks(behind, problem)
     finally:
         del problem  # it knows this frame where it is raised
+
+
+def with_whole_characters(text: str) -> str:
+    """JSON with U+FFFD for an escape of half a character."""
+    return whole_characters(text.encode("utf-8", "replace")).decode()
 
 
 def _behind_draft(text: str) -> str:

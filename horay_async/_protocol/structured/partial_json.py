@@ -7,12 +7,18 @@ length. When somebody looks, the string that is still open grows by what has com
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import msgspec
 
-from horay_async._protocol.structured.find_json import BOM, DRAFT_END, DRAFT_OPENING, FENCE_OPENING
+from horay_async._protocol.structured.find_json import (
+    BOM,
+    DRAFT_END,
+    DRAFT_OPENING,
+    FENCE_OPENING,
+    with_whole_characters,
+)
 from horay_async._protocol.wire.decode import is_json
 
 DECODE = msgspec.json.Decoder().decode
@@ -169,9 +175,9 @@ class PartialJSON:
         """Decodes what has come of the string that is open; an escape that isn't whole waits."""
         raw = "".join(self._raw)
         whole = raw[: len(raw) - self._tail]
-        for ready in (whole, HALF.sub("", whole)):
+        for ready, given in _readings(whole):
             try:
-                text: str = DECODE(f'"{ready}"')
+                text: str = DECODE(f'"{given}"')
             except ValueError:
                 continue
             self._raw = [raw[len(ready) :]]
@@ -230,10 +236,13 @@ class PartialJSON:
         try:
             value = DECODE(raw)
         except ValueError:
-            self._read = PartialJSON._over
-        else:
-            take(value)
-            self._read = go_on
+            try:
+                value = DECODE(with_whole_characters(raw))
+            except ValueError:
+                self._read = PartialJSON._over
+                return
+        take(value)
+        self._read = go_on
 
     def _open(self, container: Any) -> None:
         if self._stack:
@@ -266,6 +275,17 @@ class PartialJSON:
         """Puts a value in the place of the newest."""
         inside = self._stack[-1]
         inside[self._keys[-1] if isinstance(inside, dict) else -1] = value
+
+
+def _readings(text: str) -> Iterator[tuple[str, str]]:
+    """How much of an open string may be ready, and that as JSON: all of it; or without half a character at its end, whose other half may
+    follow; each also with U+FFFD for what else is half of one.
+    """
+    yield text, text
+    cut = HALF.sub("", text)
+    yield cut, cut
+    yield cut, with_whole_characters(cut)
+    yield text, with_whole_characters(text)
 
 
 def _past(run: re.Pattern[str], text: str, at: int) -> int:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from horay_async._protocol.structured import partial_json
+from horay_async._protocol.structured.find_json import json_in
 from horay_async._protocol.structured.partial_json import PartialJSON
 
 VALUES = st.recursive(
@@ -37,6 +38,23 @@ def steps(text: str) -> list[Any]:
         if grown and value not in seen[-1:]:  # half an escape shows nothing yet
             seen.append(value)
     return seen
+
+
+PARTS = ["a", r"\ud83d", r"\ude00", r"\n", r"\\", r"\u0041", "ud83d"]
+
+
+@given(st.lists(st.sampled_from(PARTS), max_size=6), st.integers(1, 9))
+def test_halves_of_characters(parts: list[str], size: int) -> None:
+    """They become U+FFFD, as where the whole text is read; what was seen before goes on."""
+    inside = "".join(parts)
+    text = f'{{"x": "{inside}", "y": {{"{inside}": 1}}}}'
+    reading, seen = PartialJSON(), ""
+    for at in range(0, len(text), size):
+        reading.feed(text[at : at + size])
+        grown = (reading.value or {}).get("x", "")
+        assert grown.startswith(seen)
+        seen = grown
+    assert reading.value == json_in(text)
 
 
 def test_fills() -> None:
