@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
-from typing import Any, TypeGuard
+from typing import Any, Final, TypeGuard
 
 Json = dict[str, Any]
 """A JSON object."""
+
+SURROGATE: Final = rb"\\u[dD][89a-fA-F]"
+"""The escape of half a character."""
+
+_ESCAPE: Final = (
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"  # a whole pair
+    rb"|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})"  # half of one
+    rb"|\\(?s:.)"
+)
 
 
 def is_object(value: object) -> TypeGuard[dict[str, Any]]:
@@ -84,3 +94,12 @@ def plain_value(value: object) -> str | int | float:
     if isinstance(value, float):
         return float(value)
     raise TypeError(f"a value of type {type(value).__qualname__} has no JSON form")
+
+
+def whole_characters(data: bytes) -> bytes:
+    """`data` as it can be read again: where it is JSON with an escape of half a character, as of one that a
+    gateway cut in two, that of U+FFFD stands in its place. All else stays as it was sent.
+    """
+    if not re.search(SURROGATE, data):
+        return data
+    return re.sub(_ESCAPE, lambda found: b"\\ufffd" if found[1] else found[0], data)

@@ -10,8 +10,7 @@ from typing import Any, TypeVar, cast, overload
 import msgspec
 
 from horay_async import errors
-from horay_async._json import is_object
-from horay_async._protocol.wire.characters import whole_characters
+from horay_async._json import is_object, whole_characters
 from horay_async._protocol.wire.clean import Cleaner
 from horay_async._protocol.wire.contents import contents_of
 from horay_async._protocol.wire.decode import MALFORMED, decoder, is_json

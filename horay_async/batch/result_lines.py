@@ -10,7 +10,7 @@ from typing import Any, cast, get_args
 
 import msgspec
 
-from horay_async._protocol.wire.characters import whole_characters
+from horay_async._json import whole_characters
 from horay_async._protocol.wire.clean import well_formed
 from horay_async._protocol.wire.contents import contents_of
 from horay_async._protocol.wire.decode import MALFORMED, decoder

@@ -76,8 +76,13 @@ def image(
         model=asked.model, prompt=described, image_size=asked.size, seed=asked.seed
     )
     with open_client(server) as client:
-        with spinner("drawing"):
-            response = client.images.generate(**params)
+        try:
+            with spinner("drawing"):
+                response = client.images.generate(**params)
+        except horay_async.APIError as error:
+            for picture in getattr(error.partial, "images", ()):
+                _tell_place(picture)
+            raise
         if not response.images:
             if asked.as_json:
                 write_json(response)

@@ -6,6 +6,7 @@ from typing import Any
 
 import attrs
 
+from horay_async._json import whole_characters
 from horay_async.errors import APIResponseError
 from horay_async.models._base import Response, parse_json
 
@@ -35,9 +36,9 @@ class ServerSentEvent(Response):
     """The last id that had come with this event or one before it; empty where none had."""
 
     def json(self) -> Any:
-        """The data, decoded. Raises `APIResponseError` where it isn't JSON."""
+        """The data, decoded; an escape of half a character is U+FFFD. Raises `APIResponseError` where it isn't JSON."""
         try:
-            return parse_json(self.data.encode())
+            return parse_json(whole_characters(self.data.encode()))
         except (ValueError, RecursionError) as error:
             raise APIResponseError(
                 f"the data of the event {self.event!r} isn't JSON that can be read: {error}",

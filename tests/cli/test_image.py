@@ -15,7 +15,7 @@ import pytest
 from horay_async import GeneratedImage
 from horay_async.cli.exit_codes import ExitCode
 from horay_async.sync import Images
-from horay_async.testing import FaultServer, error, image, json_response, picture
+from horay_async.testing import FaultServer, Reset, error, image, json_response, picture, respond
 
 from .conftest import Horay
 from .process import in_shell
@@ -205,6 +205,18 @@ def test_output_that_cannot_be_written(
         assert "No space left on device" in told
         assert told.count("can be fetched for a while") == 2 - saved
         assert len(list(folder.glob(f"{arguments[0]}*.png"))) == saved
+
+
+def test_response_that_breaks_off(horay: Horay, fault_server: FaultServer) -> None:
+    """Where the pictures are that it tells of whole is told: they are paid for."""
+    body = b'{"images": [{"url": "http://a/1.png"}, {"url": "http://a/2.pn'
+    fault_server.add(respond([body, Reset()], framing="chunked"))
+    result = horay("image", "x")
+    assert result.exit_code != ExitCode.DONE
+    told = " ".join(result.stderr.split())
+    assert "can be fetched for a while at http://a/1.png" in told
+    assert "2.pn" not in told
+    assert "the connection broke" in told
 
 
 def test_further_pictures_for_standard_output(horay: Horay, fault_server: FaultServer) -> None:

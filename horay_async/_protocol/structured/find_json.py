@@ -16,8 +16,7 @@ from typing import Any, cast
 import attrs
 import msgspec
 
-from horay_async._json import decimal, is_array, is_object, is_same
-from horay_async._protocol.wire.characters import whole_characters
+from horay_async._json import decimal, is_array, is_object, is_same, whole_characters
 
 DECODE = msgspec.json.Decoder(float_hook=decimal).decode
 BOM = "\ufeff"

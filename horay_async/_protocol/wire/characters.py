@@ -6,30 +6,12 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
-from horay_async._json import fields_of, is_array, is_object
-
-SURROGATE: Final = rb"\\u[dD][89a-fA-F]"
-"""The escape of half a character."""
-
-_ESCAPE: Final = (
-    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"  # a whole pair
-    rb"|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})"  # half of one
-    rb"|\\(?s:.)"
-)
+from horay_async._json import SURROGATE, fields_of, is_array, is_object, whole_characters
 
 REPLACEMENT: Final = "\ufffd"
 
 Path = tuple[object, ...]
 """Where a text is: the names above it, and the indexes that the server gives its choices and tool calls."""
-
-
-def whole_characters(data: bytes) -> bytes:
-    """`data` as it can be read again: where it is JSON with an escape of half a character, as of one that a
-    gateway cut in two, that of U+FFFD stands in its place. All else stays as it was sent.
-    """
-    if not re.search(SURROGATE, data):
-        return data
-    return re.sub(_ESCAPE, lambda found: b"\\ufffd" if found[1] else found[0], data)
 
 
 class SplitCharacters:

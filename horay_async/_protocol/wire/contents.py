@@ -12,8 +12,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from horay_async._json import fields_of, is_object, objects_in, only_of
-from horay_async._protocol.wire.characters import whole_characters
+from horay_async._json import fields_of, is_object, objects_in, only_of, whole_characters
 from horay_async._protocol.wire.cut_chunk import drop_cut
 from horay_async._protocol.wire.cut_json import closed
 from horay_async._protocol.wire.decode import (

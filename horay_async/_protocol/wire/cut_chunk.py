@@ -77,7 +77,7 @@ def drop_unsure(
 
 def drop_cut(response: Any, *, depth: int, in_string: bool) -> None:
     """Removes from a response, JSON that was cut within `depth` objects and lists and closed, what would be false of it: the usage where
-    the cut is in it, as counts are missing; and the string that was cut (`in_string`), where it is a label in or beside choices.
+    the cut is in it, as counts are missing; and the string that was cut (`in_string`), where it is a label in or beside choices, or an address.
     """
     path = _path_of_last(response)
     for holder, name in path[: max(depth - 1, 0)]:
@@ -87,7 +87,8 @@ def drop_cut(response: Any, *, depth: int, in_string: bool) -> None:
     if not path:
         return
     holder, name = path[-1]
-    if in_string and name in LABELS and any("choices" in fields_of(around) for around, _ in path):
+    is_label = name in LABELS and any("choices" in fields_of(around) for around, _ in path)
+    if in_string and (is_label or (name == "url" and holder[name].startswith("http"))):
         del holder[name]
 
 

@@ -14,8 +14,8 @@ from typing import Any, Generic, Protocol, TypeVar, get_args
 import msgspec
 
 from horay_async._first_use import FIRST_USE
-from horay_async._json import decimal, is_array, is_object, objects_in, only_of
-from horay_async._protocol.wire.characters import SplitCharacters, whole_characters
+from horay_async._json import decimal, is_array, is_object, objects_in, only_of, whole_characters
+from horay_async._protocol.wire.characters import SplitCharacters
 from horay_async._protocol.wire.description import (
     Difference,
     Envelope,

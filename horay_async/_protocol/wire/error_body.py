@@ -8,8 +8,7 @@ from typing import Any
 import attrs
 import msgspec
 
-from horay_async._json import is_array, is_object
-from horay_async._protocol.wire.characters import whole_characters
+from horay_async._json import is_array, is_object, whole_characters
 from horay_async._protocol.wire.clean import Cleaner, printable
 from horay_async._protocol.wire.cut_json import closed
 from horay_async._protocol.wire.envelope import error_in, is_envelope, is_of_success, reporting

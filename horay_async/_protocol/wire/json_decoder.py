@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from horay_async._json import fields_of
-from horay_async._protocol.wire.characters import whole_characters
+from horay_async._json import fields_of, whole_characters
 from horay_async._protocol.wire.decode import check_reported, check_size, parsed
 from horay_async._protocol.wire.size_limits import BOM, MAX_OBJECTS
 from horay_async.models._base import Response

@@ -51,7 +51,8 @@ def test_halves_of_characters(parts: list[str], size: int) -> None:
     reading, seen = PartialJSON(), ""
     for at in range(0, len(text), size):
         reading.feed(text[at : at + size])
-        grown = (reading.value or {}).get("x", "")
+        value: dict[str, Any] = reading.value or {}
+        grown: str = value.get("x", "")
         assert grown.startswith(seen)
         seen = grown
     assert reading.value == json_in(text)

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from horay_async._protocol.wire.characters import SplitCharacters, whole_characters
+from horay_async._json import whole_characters
+from horay_async._protocol.wire.characters import SplitCharacters
 from tests.readers import reader_of
 
 from .test_chunk_reader import DONE, merged, text_reader, texts

@@ -315,6 +315,7 @@ def test_long_opening() -> None:
 def test_json() -> None:
     """The data as JSON, or an error that says it isn't."""
     assert ServerSentEvent(data='{"a": 1}').json() == {"a": 1}
+    assert ServerSentEvent(data='["Hi \\ud83d"]').json() == ["Hi \ufffd"]
     assert ServerSentEvent(data="x").text == "x"
     with pytest.raises(APIResponseError, match="isn't JSON"):
         ServerSentEvent(event="e", data="{").json()
