@@ -31,6 +31,8 @@ LANGUAGE = re.compile(r"[ \t]*([\w+#.-]*)\s*")
 """What is behind the opening fence of a block; of one on a single line, what its text is behind."""
 OPENS = re.compile(r"json\b|[\w+#.-]+(?:[ \t\r]*\n|[ \t]*[\[{])", re.IGNORECASE)
 """What is behind no closing fence."""
+JSON_WORD = re.compile(r"\A\s*json\b", re.IGNORECASE)
+"""What a text begins with whose prompt ends with an opening fence."""
 QUOTED = r'"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"'
 """A string of JSON. The quantifiers never go back: with those that do, a long text would take long."""
 BLOCK_OF_STRING = re.compile(rf"[^\n`~]*+\n\s*+{QUOTED}", re.DOTALL)
@@ -83,9 +85,10 @@ def json_in(text: str) -> Any:
                 return DECODE(behind)
             except ValueError as error:
                 problem = error.with_traceback(None)
-        if (block := behind.rstrip()).endswith(("```", "~~~")):  # opened in the prompt, perhaps
-            with suppress(ValueError):
-                return DECODE(block.rstrip("`~"))
+        fence = next(_outside(_spans(behind), FENCE, behind), None)
+        if fence is not None and OPEN_BRACKET.search(behind, fence.end()) is None:
+            with suppress(ValueError):  # it may end a block that began in the prompt
+                return DECODE(JSON_WORD.sub("", behind[: fence.start()]))
         return _in_blocks(behind, problem)
     finally:
         del problem  # it knows this frame where it is raised

@@ -806,6 +806,8 @@ def test_string_with_fences() -> None:
         "```json\n[1]\n```\nas in ```",
         "```json\n[1]",
         "[1]\n```\n",
+        "[1]\n```\nAnything else?",
+        "json\n[1]\n```",
         "I begin.</think>[1]~~~",
         "~~~\n[1]\n```\n~~~\n```\n[1]\n```",
         "```\nx\n```json\n[1]\n```",
