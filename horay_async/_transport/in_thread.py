@@ -67,7 +67,9 @@ def in_thread(
     except RuntimeError:
         if not or_here:
             raise
-        run()
+    else:
+        return future
+    run()
     return future
 
 

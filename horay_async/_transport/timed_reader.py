@@ -75,7 +75,7 @@ class TimedReader(Reader):
         return "idle" if idle is not None and since is not None and now >= since + idle else None
 
     def _is_overdue(self) -> bool:
-        """Whether so much is unread since a timeout has passed that nothing more is unpacked."""
+        """Whether it was noticed so long ago that a timeout has passed that nothing more is unpacked."""
         return self._unread is not None and self.loop.time() >= self._unread_since + MAX_LATE
 
     def _waited_before_deadline(self) -> bool:
